@@ -1,0 +1,25 @@
+import { Command } from 'commander'
+import { prepareBundler } from '../../server/bundle.js'
+
+interface StartFlags {
+  readonly port?: string
+  readonly host?: string
+  readonly data?: string
+}
+
+/** `rowhouse start`: serves an app until the process is told to stop. */
+export function startCommand(): Command {
+  return new Command('start')
+    .description('serve an app until the process is told to stop')
+    .argument('[dir]', "the app's folder", '.')
+    .option('--port <number>', 'the port to listen on, instead of 3030')
+    .option('--host <address>', 'the address to listen on, instead of 127.0.0.1; 0.0.0.0 opens the app to the network')
+    .option('--data <dir>', "the data folder, instead of .rowhouse in the app's folder")
+    .action(async (directory: string, flags: StartFlags) => {
+      // The compiler starts in a process of its own; it does so while this one loads the rest. Should it fail, the first use says why.
+      const prepared = prepareBundler().catch(() => undefined)
+      const { serve } = await import('../../server/serve.js')
+      await prepared
+      await serve({ directory, flags: { ...flags } })
+    })
+}

@@ -1,0 +1,64 @@
+import type { Dialect } from './dialect.js'
+
+/** What a driver can bind and return, the same on every engine: booleans, dates and JSON are encoded by their column before they come here. */
+export type SqlValue = null | number | string | Uint8Array
+
+/** One row as a driver returns it: its values in the order of the statement's columns. */
+export type SqlRow = SqlValue[]
+
+/**
+ * One SQL text with its placeholders. Made once per query shape and kept: engines hold the prepared form under this object's text.
+ */
+export interface Statement {
+  readonly text: string
+}
+
+/**
+ * A group of writes that reach the disk together. Whoever wrote must not be told so before `durable` has resolved.
+ */
+export interface Commit {
+  /** Resolves when the commit would survive a power cut; rejects with a `DatabaseFailure` when the disk refused it. */
+  readonly durable: Promise<void>
+}
+
+/** The statements that can be run, inside a transaction or outside of one. */
+export interface Connection {
+  /** Runs a statement that changes nothing, and resolves to its rows. */
+  read(statement: Statement, values: readonly SqlValue[]): Promise<SqlRow[]>
+  /**
+   * Runs a statement that writes, atomically, and resolves to the rows of its RETURNING clause once they are visible to every reader.
+   * It does not wait for the disk; see {@link Commit.durable}.
+   */
+  write(statement: Statement, values: readonly SqlValue[]): Promise<SqlRow[]>
+  /** Runs one writing statement for each list of values, all or none of them, and resolves to all returned rows in order. */
+  writeMany(statement: Statement, lists: readonly (readonly SqlValue[])[]): Promise<SqlRow[]>
+}
+
+/** The writer, owned from `begin` until `commit` or `rollback`: nobody else's statement runs in between. */
+export interface OpenTransaction extends Connection {
+  /** Ends the transaction and resolves once its rows are visible to every reader, with the commit whose `durable` the caller has to wait for. */
+  commit(): Promise<Commit>
+  /** Ends the transaction without a trace; safe to call on one that the engine has already rolled back. */
+  rollback(): Promise<void>
+}
+
+/**
+ * A database as the tables see it. `db/sqlite` implements it; another engine implements the same and nothing above changes.
+ *
+ * Outside a transaction each read sees all that is committed, and each write is a transaction of its own
+ * (which an engine may group with others, as long as a failing one takes no other with it).
+ * Failures of the database come as `TableError` (a constraint, the disk being full) or `DatabaseFailure` (it can no longer be trusted).
+ */
+export interface Engine extends Connection {
+  readonly dialect: Dialect
+  /** Waits for its turn at the writer and opens a transaction on it. */
+  begin(): Promise<OpenTransaction>
+  /** Finishes what is queued, makes it durable and closes every connection. */
+  close(): Promise<void>
+}
+
+/**
+ * Told, synchronously and in the asynchronous context of whoever wrote, which commit a write belongs to,
+ * so that the caller's answer can wait for exactly its own writes.
+ */
+export type CommitListener = (commit: Commit) => void

@@ -1,0 +1,50 @@
+/** What went wrong with a table, for the program that asked: each code has one cause and one remedy. */
+export type TableErrorCode =
+  | 'unknown-column'
+  | 'wrong-type'
+  | 'missing-value'
+  | 'not-unique'
+  | 'broken-link'
+  | 'several-rows'
+  | 'row-deleted'
+  | 'bad-cursor'
+  | 'bad-query'
+  | 'read-only'
+  | 'transaction-ended'
+  | 'disk-full'
+  | 'busy'
+
+/**
+ * A request to a table that cannot be carried out. The message names table, column, what was expected and what came (its type, never a stored value),
+ * so that it can be shown to the caller of an API.
+ */
+export class TableError extends Error {
+  override readonly name: string = 'TableError'
+
+  constructor(
+    readonly code: TableErrorCode,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options)
+  }
+}
+
+/** Thrown by `row.update()` and `row.reload()` when the row is no longer there. */
+export class RowDeleted extends TableError {
+  override readonly name = 'RowDeleted'
+
+  constructor(table: string, id: string) {
+    super('row-deleted', `row ${id} of table ${table} has been deleted`)
+  }
+}
+
+/** The declared tables and the stored ones differ in a way that could lose data; the start stops with this message. */
+export class SchemaError extends Error {
+  override readonly name = 'SchemaError'
+}
+
+/** The database cannot be opened, or can no longer be trusted: the process has to stop. The message is one sentence that says what to do. */
+export class DatabaseFailure extends Error {
+  override readonly name = 'DatabaseFailure'
+}

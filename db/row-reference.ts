@@ -1,0 +1,26 @@
+import { RowIdentity } from './row-identity.js'
+import type { TableLayout } from './table-layout.js'
+
+/** A reference to a row, as a `link` column gives it: it knows which row, and nothing of it. */
+export class DataRowReference extends RowIdentity {
+  constructor(layout: TableLayout, number: number) {
+    super(layout, number)
+    Object.freeze(this)
+  }
+
+  /** Resolves to the row as it is now; to null when it has been deleted. */
+  async load(): Promise<unknown> {
+    const layout = DataRowReference.layoutOf(this)
+    const { statements, connection } = layout.attachment
+    const [values] = await connection().read(statements.byId, [DataRowReference.numberOf(this)])
+    return values === undefined ? null : layout.makeRow(values)
+  }
+
+  toJSON(): string {
+    return this.id
+  }
+
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return `reference to ${DataRowReference.layoutOf(this).name} ${this.id}`
+  }
+}

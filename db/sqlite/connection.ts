@@ -1,0 +1,101 @@
+import BetterSqlite3 from 'better-sqlite3'
+import type { SqlRow, SqlValue, Statement } from '../engine.js'
+import { plainPlaceholders } from './placeholders.js'
+
+/** How many prepared statements one generation of the cache holds; two generations exist. */
+const generationSize = 250
+
+/** One connection to a database file, with its prepared statements. It throws the driver's own errors; see `translateError`. */
+export class SqliteConnection {
+  readonly #database: BetterSqlite3.Database
+  #young = new Map<string, PreparedStatement>()
+  #old = new Map<string, PreparedStatement>()
+
+  /** Opens, or creates, the file. It never waits for a lock: SQLITE_BUSY comes at once, because waiting would stop the event loop. */
+  constructor(file: string, options: { readonly busyTimeout?: number } = {}) {
+    this.#database = new BetterSqlite3(file, { timeout: options.busyTimeout ?? 0 })
+  }
+
+  /** Whether a transaction is open; SQLite rolls one back by itself after some errors. */
+  get inTransaction(): boolean {
+    return this.#database.inTransaction
+  }
+
+  /** Runs one statement to its end and returns its rows. */
+  run(statement: Statement, values: readonly SqlValue[]): SqlRow[] {
+    return this.#prepare(statement.text).run(values)
+  }
+
+  /** Like {@link run}, and refuses a statement that writes before it does so. */
+  runReadOnly(statement: Statement, values: readonly SqlValue[]): SqlRow[] {
+    const prepared = this.#prepare(statement.text)
+    if (!prepared.readOnly) throw new TypeError('read() takes statements that change nothing; use write()')
+    return prepared.run(values)
+  }
+
+  /** Runs a text without values, such as BEGIN or a pragma. */
+  execute(text: string): SqlRow[] {
+    return this.#prepare(text).run([])
+  }
+
+  /** The first value of the first row of a text without values. */
+  scalar(text: string): SqlValue | undefined {
+    return this.execute(text)[0]?.[0]
+  }
+
+  close(): void {
+    this.#young.clear()
+    this.#old.clear()
+    this.#database.close()
+  }
+
+  /**
+   * Two generations stand in for a list by last use: a statement used again moves to the young one, and a full young generation becomes the old one.
+   * It costs one look-up where an exact list would delete and insert on each use.
+   */
+  #prepare(text: string): PreparedStatement {
+    let prepared = this.#young.get(text)
+    if (prepared !== undefined) return prepared
+    prepared = this.#old.get(text) ?? new PreparedStatement(this.#database, text)
+    if (this.#young.size >= generationSize) {
+      this.#old = this.#young
+      this.#young = new Map()
+    }
+    this.#young.set(text, prepared)
+    return prepared
+  }
+}
+
+class PreparedStatement {
+  readonly readOnly: boolean
+  readonly #driver: BetterSqlite3.Statement<unknown[]>
+  readonly #order: readonly number[] | undefined
+  readonly #returnsRows: boolean
+
+  constructor(database: BetterSqlite3.Database, numbered: string) {
+    const { text, order } = plainPlaceholders(numbered)
+    this.#driver = database.prepare<unknown[]>(text)
+    this.#order = order
+    this.#returnsRows = this.#driver.reader
+    this.readOnly = this.#driver.readonly
+    if (this.#returnsRows) this.#driver.raw(true)
+  }
+
+  run(values: readonly SqlValue[]): SqlRow[] {
+    const ordered = this.#order === undefined ? values : this.#inOrder(this.#order, values)
+    if (this.#returnsRows) {
+      // In raw mode each row is an array, and without safe integers its values are those that SqlValue lists.
+      return this.#driver.all(ordered) as SqlRow[]
+    }
+    this.#driver.run(ordered)
+    return []
+  }
+
+  #inOrder(order: readonly number[], values: readonly SqlValue[]): SqlValue[] {
+    return order.map((index) => {
+      const value = values[index]
+      if (value === undefined) throw new RangeError(`the statement has a placeholder ?${index + 1}, but ${values.length} values were given`)
+      return value
+    })
+  }
+}

@@ -1,0 +1,81 @@
+import { constants } from 'node:fs'
+import { access, mkdir, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { DatabaseFailure } from '../errors.js'
+import { fileSystemKind } from './network-file-system.js'
+import { syncDirectory } from './sync-directory.js'
+
+/**
+ * Makes the data folder if it is not there, for its owner alone, and checks that a database can live in it.
+ * Throws a `DatabaseFailure` when it cannot; resolves to a warning when that is for the operator to judge.
+ */
+export async function prepareDataDirectory(directory: string): Promise<string | undefined> {
+  await makeDirectory(directory)
+  await assertAccess(directory, constants.R_OK | constants.W_OK | constants.X_OK, 'the data folder')
+  const { kind, name } = await fileSystemKind(directory)
+  if (kind === 'network') {
+    throw new DatabaseFailure(
+      `the data folder ${directory} is on a network file system (${name}), where SQLite's locks do not work; choose a folder on a local disk`,
+    )
+  }
+  if (kind === 'fuse') return `the data folder ${directory} is on a FUSE file system (${name}); use it only if it is a disk of this machine`
+  return undefined
+}
+
+/** Checks, without opening any of them, that the files of the database are files that can be read and written. */
+export async function assertDatabaseFiles(file: string): Promise<void> {
+  const size = await fileSize(file)
+  for (const suffix of ['', '-wal', '-shm']) {
+    if ((await fileSize(file + suffix)) !== undefined) await assertAccess(file + suffix, constants.R_OK | constants.W_OK, 'the database file')
+  }
+  // SQLite takes an empty file for a new database and deletes the log beside it, and with it the rows in the log.
+  if ((size ?? 0) === 0 && ((await fileSize(`${file}-wal`)) ?? 0) > 0) {
+    throw new DatabaseFailure(
+      `the database file ${file} is ${size === undefined ? 'missing' : 'empty'}, but its log ${file}-wal is there; ` +
+        'restore the file, or move the log away to start with an empty database',
+    )
+  }
+}
+
+/** The size in bytes, or `undefined` when there is no such file. */
+export async function fileSize(file: string): Promise<number | undefined> {
+  const found = await stat(file).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined
+    throw new DatabaseFailure(`the file ${file} cannot be examined (${error.code}); check the data folder and its permissions`, { cause: error })
+  })
+  if (found !== undefined && !found.isFile()) {
+    throw new DatabaseFailure(`the database file ${file} is not a file but a ${found.isDirectory() ? 'folder' : 'device'}; move it away`)
+  }
+  return found?.size
+}
+
+async function makeDirectory(directory: string): Promise<void> {
+  try {
+    const first = await mkdir(directory, { recursive: true, mode: 0o700 })
+    if (first === undefined) return
+    // Each new folder is an entry of the one above it, which has to be durable before the first acknowledged write.
+    for (let made = directory; made.length >= first.length; made = dirname(made)) await syncDirectory(dirname(made))
+  } catch (error) {
+    const code = errorCode(error)
+    if (code === 'EEXIST' || code === 'ENOTDIR') {
+      throw new DatabaseFailure(`the data folder ${directory} cannot be made: a file is in its place; choose another folder`, { cause: error })
+    }
+    throw new DatabaseFailure(`the data folder ${directory} cannot be made (${code}); make it yourself, or choose a folder that can be written`, {
+      cause: error,
+    })
+  }
+}
+
+async function assertAccess(path: string, mode: number, what: string): Promise<void> {
+  try {
+    await access(path, mode)
+  } catch (error) {
+    throw new DatabaseFailure(`${what} ${path} cannot be read and written by this user (${errorCode(error)}); change its owner or permissions`, {
+      cause: error,
+    })
+  }
+}
+
+function errorCode(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'
+}

@@ -1,0 +1,24 @@
+import type { Dialect } from '../dialect.js'
+
+/** SQLite's spelling. Tables are STRICT, so that a column never holds a value of another type; an instant is counted in milliseconds. */
+export const sqliteDialect: Dialect = {
+  name: 'sqlite',
+  placeholder: (position) => `?${position}`,
+  columnType: (storage) => columnTypes[storage],
+  primaryKey: 'INTEGER PRIMARY KEY AUTOINCREMENT',
+  nullSafeEqual: 'IS',
+  listContains: (column, members) =>
+    `(${column} IS NOT NULL AND NOT EXISTS (SELECT value FROM json_each(${members}) EXCEPT SELECT value FROM json_each(${column})))`,
+  tableSuffix: ' STRICT',
+}
+
+const columnTypes = {
+  text: 'TEXT',
+  real: 'REAL',
+  integer: 'INTEGER',
+  boolean: 'INTEGER',
+  instant: 'INTEGER',
+  json: 'TEXT',
+  bytes: 'BLOB',
+  reference: 'INTEGER',
+} as const satisfies Record<Parameters<Dialect['columnType']>[0], string>

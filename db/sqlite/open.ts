@@ -1,0 +1,81 @@
+import { openSync, realpathSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import type { CommitListener, Engine } from '../engine.js'
+import type { DatabaseFailure } from '../errors.js'
+import { Checkpointer } from './checkpointer.js'
+import { assertDatabaseFiles, prepareDataDirectory } from './data-directory.js'
+import { openDatabaseFile, openReader } from './database-file.js'
+import type { EngineLog } from './engine-log.js'
+import { FailureLatch } from './failure-latch.js'
+import { ServerLock } from './server-lock.js'
+import { SqliteEngine } from './sqlite-engine.js'
+import { syncDirectory } from './sync-directory.js'
+import { WalSync } from './wal-sync.js'
+import { Writer } from './writer.js'
+
+/** How to open the SQLite database of a data folder. */
+export interface SqliteOptions {
+  /** The data folder; made when it is not there. The database is the file `rowhouse.db` in it. */
+  readonly directory: string
+  /** True for the server, which keeps a second one away; false for a command that works beside it. */
+  readonly exclusive: boolean
+  readonly log: EngineLog
+  /** Told of each write's commit; see {@link CommitListener}. */
+  readonly onWrite?: CommitListener
+  /** Told once when the database can no longer be trusted. The process then has to say so and end, by `process.exit`. */
+  readonly onFailure?: (failure: DatabaseFailure) => void
+}
+
+/**
+ * Opens the SQLite database of a data folder.
+ *
+ * @throws {DatabaseFailure} when it cannot; the message is one sentence that says what to do.
+ */
+export async function openSqlite(options: SqliteOptions): Promise<Engine> {
+  const directory = resolve(options.directory)
+  const warning = await prepareDataDirectory(directory)
+  if (warning !== undefined) options.log.warn(warning)
+  const lock = options.exclusive ? await ServerLock.acquire(directory) : undefined
+  try {
+    return await assemble(join(directory, 'rowhouse.db'), options, lock)
+  } catch (error) {
+    lock?.release()
+    throw error
+  }
+}
+
+async function assemble(file: string, options: SqliteOptions, lock: ServerLock | undefined): Promise<Engine> {
+  const latch = new FailureLatch({
+    onFailure: (failure) => {
+      options.log.error(failure.message)
+      options.onFailure?.(failure)
+    },
+    onDiskFull: () => checkpointer.reclaim(),
+  })
+  await assertDatabaseFiles(file)
+  const connection = await openDatabaseFile(file)
+  const reader = openReader(file)
+  const sync = new WalSync({ descriptor: await openLog(file), latch, onSynced: () => checkpointer.consider() })
+  const writer = new Writer({ connection, sync, latch, onWrite: options.onWrite ?? (() => undefined) })
+  const checkpointer = new Checkpointer({ file, reader, writer, latch, log: options.log })
+  const close = async (): Promise<void> => {
+    await sync.close()
+    await checkpointer.close()
+    // The last connection to close moves the log into the database file, which must not happen to a log that a sync has failed on:
+    // the next start reads it back and takes only what it can verify.
+    if (latch.failure !== undefined) return
+    reader.close()
+    connection.close()
+    lock?.release()
+  }
+  return new SqliteEngine({ connection, reader, writer, latch, close })
+}
+
+/** Opens the log a second time, for the engine's own syncs, and makes its entry in the folder durable. */
+async function openLog(file: string): Promise<number> {
+  // SQLite puts the log beside the file that a link points to.
+  const target = realpathSync(file)
+  const descriptor = openSync(`${target}-wal`, 'r+')
+  await syncDirectory(dirname(target))
+  return descriptor
+}

@@ -1,0 +1,69 @@
+import type { Engine, OpenTransaction, SqlRow, SqlValue, Statement } from '../engine.js'
+import { TableError } from '../errors.js'
+import type { SqliteConnection } from './connection.js'
+import { sqliteDialect } from './dialect.js'
+import type { FailureLatch } from './failure-latch.js'
+import { isBusy } from './translate-error.js'
+import { whileBusy } from './while-busy.js'
+import type { Writer } from './writer.js'
+
+interface EngineParts {
+  readonly connection: SqliteConnection
+  readonly reader: SqliteConnection
+  readonly writer: Writer
+  readonly latch: FailureLatch
+  /** Closes everything, after the last write has run. */
+  readonly close: () => Promise<void>
+}
+
+/**
+ * The engine over one database file: one writer, and reads that never wait for it.
+ *
+ * A read runs on the writer's own connection while no transaction is open there, because another connection would lose its whole page cache
+ * at each commit and read every page again; during a transaction it runs on the reader's.
+ */
+export class SqliteEngine implements Engine {
+  readonly dialect = sqliteDialect
+  readonly #parts: EngineParts
+  #closing: Promise<void> | undefined
+
+  constructor(parts: EngineParts) {
+    this.#parts = parts
+  }
+
+  async read(statement: Statement, values: readonly SqlValue[]): Promise<SqlRow[]> {
+    if (this.#closing !== undefined) throw new TableError('transaction-ended', 'the database has been closed; nothing can be read any more')
+    try {
+      return this.#readConnection.runReadOnly(statement, values)
+    } catch (error) {
+      if (!isBusy(error)) throw this.#parts.latch.translate(error)
+    }
+    // Another process recovers the file after a crash.
+    try {
+      return await whileBusy(() => this.#readConnection.runReadOnly(statement, values))
+    } catch (error) {
+      throw this.#parts.latch.translate(error)
+    }
+  }
+
+  write(statement: Statement, values: readonly SqlValue[]): Promise<SqlRow[]> {
+    return this.#parts.writer.write(statement, values)
+  }
+
+  writeMany(statement: Statement, lists: readonly (readonly SqlValue[])[]): Promise<SqlRow[]> {
+    return this.#parts.writer.writeMany(statement, lists)
+  }
+
+  begin(): Promise<OpenTransaction> {
+    return this.#parts.writer.begin()
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#parts.writer.close().then(this.#parts.close)
+    return this.#closing
+  }
+
+  get #readConnection(): SqliteConnection {
+    return this.#parts.writer.inTransaction ? this.#parts.reader : this.#parts.connection
+  }
+}

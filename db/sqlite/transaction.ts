@@ -1,0 +1,109 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { Commit, OpenTransaction, SqlRow, SqlValue, Statement } from '../engine.js'
+import { TableError } from '../errors.js'
+import type { SqliteConnection } from './connection.js'
+import type { FailureLatch } from './failure-latch.js'
+import { ManyWrites, sliceLists } from './many-writes.js'
+import type { PendingCommit } from './wal-sync.js'
+
+/** What a transaction needs from the writer that it owns. */
+interface TransactionParts {
+  readonly connection: SqliteConnection
+  readonly latch: FailureLatch
+  /** Called after a COMMIT that changed something; returns the commit whose sync will cover it. */
+  readonly onCommitted: () => PendingCommit
+  /** Called once at the end: the writer is free again. */
+  readonly onEnd: () => void
+}
+
+/** A transaction on the writer's connection, already begun. */
+export class SqliteTransaction implements OpenTransaction {
+  readonly #parts: TransactionParts
+  #state: 'open' | 'ended' | 'rolled back by SQLite' = 'open'
+  #wrote = false
+  /** While a long `writeMany` runs in slices: resolves when the connection is free for the next statement of this transaction. */
+  #slicing: Promise<void> | undefined
+
+  constructor(parts: TransactionParts) {
+    this.#parts = parts
+  }
+
+  async read(statement: Statement, values: readonly SqlValue[]): Promise<SqlRow[]> {
+    while (this.#slicing !== undefined) await this.#slicing
+    return this.#attempt(() => this.#parts.connection.runReadOnly(statement, values))
+  }
+
+  async write(statement: Statement, values: readonly SqlValue[]): Promise<SqlRow[]> {
+    while (this.#slicing !== undefined) await this.#slicing
+    this.#wrote = true
+    return this.#attempt(() => this.#parts.connection.run(statement, values))
+  }
+
+  async writeMany(statement: Statement, lists: readonly (readonly SqlValue[])[]): Promise<SqlRow[]> {
+    while (this.#slicing !== undefined) await this.#slicing
+    this.#wrote = true
+    const writes = this.#attempt(() => new ManyWrites(this.#parts.connection, statement, lists))
+    return lists.length <= sliceLists ? this.#attempt(() => writes.finish()) : this.#inSlices(writes)
+  }
+
+  async commit(): Promise<Commit> {
+    while (this.#slicing !== undefined) await this.#slicing
+    try {
+      this.#attempt(() => this.#parts.connection.execute('COMMIT'))
+    } catch (error) {
+      this.#rollback()
+      throw error
+    }
+    this.#state = 'ended'
+    try {
+      return this.#wrote ? this.#parts.onCommitted() : { durable: Promise.resolve() }
+    } finally {
+      this.#parts.onEnd()
+    }
+  }
+
+  async rollback(): Promise<void> {
+    while (this.#slicing !== undefined) await this.#slicing
+    this.#rollback()
+  }
+
+  async #inSlices(writes: ManyWrites): Promise<SqlRow[]> {
+    let free = (): void => undefined
+    this.#slicing = new Promise((resolve) => (free = resolve))
+    try {
+      while (!this.#attempt(() => writes.slice())) await nextTurn()
+      return writes.rows
+    } finally {
+      this.#slicing = undefined
+      free()
+    }
+  }
+
+  #rollback(): void {
+    if (this.#state === 'ended') return
+    this.#state = 'ended'
+    try {
+      if (this.#parts.connection.inTransaction) this.#parts.connection.execute('ROLLBACK')
+    } catch (error) {
+      throw this.#parts.latch.translate(error)
+    } finally {
+      this.#parts.onEnd()
+    }
+  }
+
+  #attempt<T>(run: () => T): T {
+    if (this.#state !== 'open') throw ended(this.#state)
+    if (this.#parts.latch.failure !== undefined) throw this.#parts.latch.failure
+    try {
+      return run()
+    } catch (error) {
+      if (!this.#parts.connection.inTransaction) this.#state = 'rolled back by SQLite'
+      throw this.#parts.latch.translate(error)
+    }
+  }
+}
+
+function ended(state: 'ended' | 'rolled back by SQLite'): TableError {
+  const reason = state === 'ended' ? 'it has been committed or rolled back' : 'the database rolled it back after an earlier error'
+  return new TableError('transaction-ended', `this transaction takes no more statements: ${reason}`)
+}

@@ -1,0 +1,84 @@
+import { DatabaseFailure, TableError } from '../errors.js'
+
+/** Whether the error means that somebody else holds a lock which will be free again soon. */
+export function isBusy(error: unknown): boolean {
+  const code = driverCode(error)
+  return code !== undefined && (code.startsWith('SQLITE_BUSY') || code === 'SQLITE_PROTOCOL')
+}
+
+/** The code of an error that SQLite raised, such as `SQLITE_CONSTRAINT_UNIQUE`; `undefined` for any other value. */
+export function driverCode(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return undefined
+  return error.code.startsWith('SQLITE_') ? error.code : undefined
+}
+
+/**
+ * Turns what the driver threw into a {@link TableError} or a {@link DatabaseFailure}.
+ * Anything else, such as a syntax error in a statement of our own, comes back as it was: it is a mistake in the program, not in the data.
+ * SQLite's messages name tables and columns, never values; see https://sqlite.org/rescode.html for the codes.
+ */
+export function translateError(error: unknown): Error {
+  if (error instanceof TableError || error instanceof DatabaseFailure) return error
+  if (!(error instanceof Error)) return new Error('the driver threw something that is no error', { cause: error })
+  const code = driverCode(error)
+  if (code === undefined) return error
+  return tableError(code, error) ?? databaseFailure(code, error) ?? error
+}
+
+function tableError(code: string, error: Error): TableError | undefined {
+  switch (code) {
+    case 'SQLITE_CONSTRAINT_UNIQUE':
+    case 'SQLITE_CONSTRAINT_PRIMARYKEY':
+    case 'SQLITE_CONSTRAINT_ROWID': {
+      const { table, columns } = namedColumns(error.message)
+      return new TableError('not-unique', `table ${table} already has a row with this ${columns.join(' and ')}`, { cause: error })
+    }
+    case 'SQLITE_CONSTRAINT_NOTNULL': {
+      const { table, columns } = namedColumns(error.message)
+      return new TableError('missing-value', `${table}.${columns.join(', ')} needs a value, and none was given`, { cause: error })
+    }
+    case 'SQLITE_CONSTRAINT_FOREIGNKEY':
+    case 'SQLITE_CONSTRAINT_TRIGGER':
+      return new TableError('broken-link', 'a link would point to a row that is not there: it was deleted, or the row to delete is still linked to', {
+        cause: error,
+      })
+    case 'SQLITE_CONSTRAINT_CHECK':
+    case 'SQLITE_CONSTRAINT_DATATYPE':
+    case 'SQLITE_MISMATCH':
+      return new TableError('wrong-type', `the database refused a value: ${error.message}`, { cause: error })
+    case 'SQLITE_TOOBIG':
+      return new TableError('wrong-type', 'a value is larger than the database can store; the limit is 1,000,000,000 bytes', { cause: error })
+    case 'SQLITE_FULL':
+    // The wal-index is a file beside the database; on a full disk it cannot grow.
+    case 'SQLITE_IOERR_SHMSIZE':
+      return new TableError('disk-full', 'the disk that holds the database is full; nothing was written', { cause: error })
+    default:
+      if (isBusy(error) || code.startsWith('SQLITE_LOCKED')) {
+        return new TableError('busy', 'another process kept the database locked; nothing was written, try again', { cause: error })
+      }
+      return undefined
+  }
+}
+
+const failures: Readonly<Record<string, string>> = {
+  SQLITE_CORRUPT: 'the database file is damaged; stop the server and restore a backup',
+  SQLITE_NOTADB: 'the database file is not an SQLite database (any more); stop the server and restore a backup',
+  SQLITE_IOERR: 'the disk failed while the database was read or written; check the disk and restart',
+  SQLITE_NOMEM: 'there is not enough memory for the database; give the process more and restart',
+  SQLITE_CANTOPEN: 'a file of the database cannot be opened; check the data folder and its permissions, and restart',
+  SQLITE_READONLY: 'the database file cannot be written (any more); check the data folder and its permissions, and restart',
+}
+
+function databaseFailure(code: string, error: Error): DatabaseFailure | undefined {
+  const [, primary] = /^(SQLITE_[A-Z]+)/.exec(code) ?? []
+  const sentence = primary === undefined ? undefined : failures[primary]
+  return sentence === undefined ? undefined : new DatabaseFailure(`${sentence} (${code})`, { cause: error })
+}
+
+/** Reads `… failed: tasks.title, tasks.owner` from a message of SQLite. */
+function namedColumns(message: string): { table: string; columns: string[] } {
+  const names = message.slice(message.indexOf(': ') + 2).split(', ')
+  const split = names.map((name) => name.split('.'))
+  const table = split[0]?.[0] ?? 'unknown'
+  return { table, columns: split.map((parts) => parts[1] ?? parts[0] ?? '') }
+}

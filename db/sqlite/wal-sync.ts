@@ -1,0 +1,96 @@
+import { AsyncResource } from 'node:async_hooks'
+import { close, fdatasync } from 'node:fs'
+import type { Commit } from '../engine.js'
+import { DatabaseFailure } from '../errors.js'
+import type { FailureLatch } from './failure-latch.js'
+
+/** A commit that waits for the sync which covers it. */
+export class PendingCommit implements Commit {
+  readonly durable: Promise<void>
+  resolve!: () => void
+  reject!: (failure: DatabaseFailure) => void
+
+  constructor() {
+    this.durable = new Promise((resolve, reject) => {
+      this.resolve = resolve
+      this.reject = reject
+    })
+    // Nobody needs to listen: whoever was not told that his write is safe has nothing to take back.
+    this.durable.catch(() => undefined)
+  }
+}
+
+interface WalSyncParts {
+  /** A descriptor of the `-wal` file, which is closed at the end. SQLite holds no locks on that file, so closing a second descriptor is safe. */
+  readonly descriptor: number
+  readonly latch: FailureLatch
+  /** Told after each successful sync. */
+  readonly onSynced: () => void
+}
+
+/**
+ * Makes commits durable: one `fdatasync` of the write-ahead log at a time, in libuv's thread pool, covers every commit that came before it.
+ *
+ * A failed sync is final. The kernel may have dropped the pages it could not write and will report success the next time,
+ * so a second try proves nothing (https://wiki.postgresql.org/wiki/Fsync_Errors).
+ */
+export class WalSync {
+  readonly #descriptor: number
+  readonly #latch: FailureLatch
+  readonly #onSynced: () => void
+  /** Keeps the chain of syncs out of the asynchronous context, and so the memory, of the request that happened to start it. */
+  readonly #scope = new AsyncResource('RowhouseWalSync')
+  #waiting: PendingCommit[] = []
+  #running = false
+  #whenIdle: (() => void) | undefined
+
+  constructor(parts: WalSyncParts) {
+    this.#descriptor = parts.descriptor
+    this.#latch = parts.latch
+    this.#onSynced = parts.onSynced
+  }
+
+  /** Settles the commit's `durable` after a sync that begins now or later. To be called after the COMMIT. */
+  cover(commit: PendingCommit): void {
+    if (this.#latch.failure !== undefined) {
+      commit.reject(this.#latch.failure)
+      return
+    }
+    this.#waiting.push(commit)
+    if (!this.#running) this.#start()
+  }
+
+  /** Resolves when nothing waits any more, and closes the descriptor. */
+  async close(): Promise<void> {
+    if (this.#running) await new Promise<void>((resolve) => (this.#whenIdle = resolve))
+    await new Promise<void>((resolve) => close(this.#descriptor, () => resolve()))
+  }
+
+  #start(): void {
+    const covered = this.#waiting
+    this.#waiting = []
+    this.#running = true
+    this.#scope.runInAsyncScope(fdatasync, undefined, this.#descriptor, (error: Error | null) => this.#finish(covered, error))
+  }
+
+  #finish(covered: readonly PendingCommit[], error: Error | null): void {
+    this.#running = false
+    if (error !== null) this.#fail(covered, error)
+    if (this.#waiting.length > 0) this.#start()
+    if (error === null) {
+      for (const commit of covered) commit.resolve()
+      this.#onSynced()
+    }
+    if (!this.#running) this.#whenIdle?.()
+  }
+
+  #fail(covered: readonly PendingCommit[], error: Error): void {
+    const failure = new DatabaseFailure(
+      `the disk refused to store what was written (${'code' in error ? String(error.code) : error.message}); nothing more is accepted, check the disk and restart`,
+      { cause: error },
+    )
+    this.#latch.report(failure)
+    for (const commit of [...covered, ...this.#waiting]) commit.reject(failure)
+    this.#waiting = []
+  }
+}

@@ -1,0 +1,236 @@
+import type { CommitListener, OpenTransaction, SqlRow, SqlValue, Statement } from '../engine.js'
+import { TableError } from '../errors.js'
+import type { SqliteConnection } from './connection.js'
+import type { FailureLatch } from './failure-latch.js'
+import { sliceLists } from './many-writes.js'
+import { SqliteTransaction } from './transaction.js'
+import { isBusy } from './translate-error.js'
+import { PendingCommit, type WalSync } from './wal-sync.js'
+import { busyLimit, busyPause } from './while-busy.js'
+import { QueuedWrite, WriteBatch } from './write-batch.js'
+
+/** How long the writer goes on in one turn of the event loop before it lets others run, in milliseconds. */
+const turnBudget = 5
+
+interface WriterParts {
+  readonly connection: SqliteConnection
+  readonly sync: WalSync
+  readonly latch: FailureLatch
+  readonly onWrite: CommitListener
+}
+
+/** Somebody who wants the writer alone, until `release` is called. */
+interface TurnRequest {
+  readonly queuedAt: number
+  /** Takes the turn; throws SQLITE_BUSY to be asked again later. */
+  start(): void
+  reject(error: Error): void
+}
+
+/**
+ * The one place that writes. Whatever arrives is queued in order; at the end of the turn of the event loop the writes at the front
+ * run in one transaction (group commit), up to the next one who wants the writer for himself.
+ */
+export class Writer {
+  readonly #connection: SqliteConnection
+  readonly #sync: WalSync
+  readonly #latch: FailureLatch
+  readonly #onWrite: CommitListener
+  readonly #queue: (WriteBatch | TurnRequest)[] = []
+  /** The batch at the end of the queue that still takes writes. */
+  #openBatch: WriteBatch | undefined
+  #owned = false
+  #scheduled = false
+  #turnBegan = 0
+  #busySince: number | undefined
+  #closed = false
+  #whenIdle: (() => void) | undefined
+
+  constructor(parts: WriterParts) {
+    this.#connection = parts.connection
+    this.#sync = parts.sync
+    this.#latch = parts.latch
+    this.#onWrite = parts.onWrite
+  }
+
+  /** Whether a transaction owns the writer's connection, so that nobody else may read on it. */
+  get inTransaction(): boolean {
+    return this.#connection.inTransaction
+  }
+
+  write(statement: Statement, values: readonly SqlValue[]): Promise<SqlRow[]> {
+    return new Promise((resolve, reject) => this.#enqueue(new QueuedWrite(statement, values, [], resolve, reject)))
+  }
+
+  writeMany(statement: Statement, lists: readonly (readonly SqlValue[])[]): Promise<SqlRow[]> {
+    if (lists.length > sliceLists) return this.#writeAlone(statement, lists)
+    return new Promise((resolve, reject) => this.#enqueue(new QueuedWrite(statement, undefined, lists, resolve, reject)))
+  }
+
+  /** Opens a transaction when its turn comes. It owns the writer until it ends. */
+  begin(): Promise<OpenTransaction> {
+    return this.#begin(() => {
+      const commit = new PendingCommit()
+      this.#onWrite(commit)
+      return commit
+    })
+  }
+
+  /** Waits for the writer's turn without opening a transaction, and resolves to the function that gives it back. */
+  pause(): Promise<() => void> {
+    return this.#takeTurn(() => () => this.#release())
+  }
+
+  /** Refuses new work and resolves once everything queued before has run. */
+  async close(): Promise<void> {
+    this.#closed = true
+    if (this.#queue.length > 0 || this.#owned) await new Promise<void>((resolve) => (this.#whenIdle = resolve))
+  }
+
+  /** A long list is a transaction of its own, because it leaves the event loop free in between. */
+  async #writeAlone(statement: Statement, lists: readonly (readonly SqlValue[])[]): Promise<SqlRow[]> {
+    const commit = new PendingCommit()
+    this.#onWrite(commit)
+    try {
+      const transaction = await this.#begin(() => commit)
+      try {
+        const rows = await transaction.writeMany(statement, lists)
+        await transaction.commit()
+        return rows
+      } finally {
+        await transaction.rollback()
+      }
+    } catch (error) {
+      if (this.#latch.failure !== undefined) commit.reject(this.#latch.failure)
+      else commit.resolve()
+      throw error
+    }
+  }
+
+  #begin(pendingCommit: () => PendingCommit): Promise<OpenTransaction> {
+    return this.#takeTurn(() => {
+      this.#connection.execute('BEGIN IMMEDIATE')
+      return new SqliteTransaction({
+        connection: this.#connection,
+        latch: this.#latch,
+        onCommitted: () => {
+          const commit = pendingCommit()
+          this.#sync.cover(commit)
+          return commit
+        },
+        onEnd: () => this.#release(),
+      })
+    })
+  }
+
+  #refusal(): Error | undefined {
+    if (this.#latch.failure !== undefined) return this.#latch.failure
+    return this.#closed ? new TableError('transaction-ended', 'the database has been closed; nothing can be written any more') : undefined
+  }
+
+  #enqueue(write: QueuedWrite): void {
+    const refusal = this.#refusal()
+    if (refusal !== undefined) {
+      write.reject(refusal)
+      return
+    }
+    let batch = this.#openBatch
+    if (batch === undefined || batch.isFull) {
+      batch = new WriteBatch()
+      this.#openBatch = batch
+      this.#queue.push(batch)
+      this.#schedule()
+    }
+    batch.add(write)
+    this.#onWrite(batch.commit)
+  }
+
+  #takeTurn<T>(start: () => T): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const refusal = this.#refusal()
+      if (refusal !== undefined) {
+        reject(refusal)
+        return
+      }
+      this.#openBatch = undefined
+      this.#queue.push({ queuedAt: performance.now(), start: () => resolve(start()), reject })
+      this.#schedule()
+    })
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#owned) return
+    this.#scheduled = true
+    setImmediate(this.#runTurn)
+  }
+
+  readonly #runTurn = (): void => {
+    this.#scheduled = false
+    this.#turnBegan = performance.now()
+    this.#drain()
+  }
+
+  /** Back-to-back transactions follow each other at once, until the turn of the event loop has lasted long enough. */
+  #release(): void {
+    this.#owned = false
+    if (!this.#scheduled) this.#drain()
+  }
+
+  #drain(): void {
+    while (!this.#owned) {
+      const head = this.#queue[0]
+      if (head === undefined) {
+        this.#whenIdle?.()
+        return
+      }
+      if (performance.now() - this.#turnBegan > turnBudget) {
+        this.#schedule()
+        return
+      }
+      if (this.#latch.failure === undefined) {
+        if (!this.#run(head)) return
+      } else {
+        head.reject(this.#latch.failure)
+        if (head instanceof WriteBatch) head.commit.reject(this.#latch.failure)
+      }
+      this.#queue.shift()
+    }
+  }
+
+  /** Runs what is at the head of the queue. Returns false when it has to be tried again later. */
+  #run(head: WriteBatch | TurnRequest): boolean {
+    if (head === this.#openBatch) this.#openBatch = undefined
+    try {
+      if (head instanceof WriteBatch) this.#runBatch(head)
+      else {
+        head.start()
+        this.#owned = true
+      }
+      this.#busySince = undefined
+    } catch (error) {
+      if (isBusy(error) && this.#mayRetry(head)) return false
+      head.reject(this.#latch.translate(error))
+      if (head instanceof WriteBatch) head.commit.resolve()
+    }
+    return true
+  }
+
+  #runBatch(batch: WriteBatch): void {
+    const committed = batch.run(this.#connection, this.#latch)
+    if (committed) this.#sync.cover(batch.commit)
+    else if (this.#latch.failure !== undefined) batch.commit.reject(this.#latch.failure)
+    // Nothing of the batch is in the database, so nothing of it has to reach the disk.
+    else batch.commit.resolve()
+    batch.settle()
+  }
+
+  /** Another process holds the write lock: tries again after a pause in which the event loop is free. */
+  #mayRetry(head: WriteBatch | TurnRequest): boolean {
+    const now = performance.now()
+    this.#busySince ??= now
+    if (now - Math.max(this.#busySince, head.queuedAt) > busyLimit) return false
+    this.#scheduled = true
+    setTimeout(this.#runTurn, busyPause)
+    return true
+  }
+}

@@ -1,0 +1,19 @@
+import type { Logger } from 'pino'
+import type { Database } from '../db/database.js'
+import type { Configuration } from './settings.js'
+import type { Deadlines } from './endpoint/deadlines.js'
+import type { Endpoint } from './endpoint/endpoint.js'
+import type { Origins } from './origins.js'
+import type { Users } from './users/users.js'
+
+/** The parts of a running app that its own code may reach, through the exports of `rowhouse` that stand for them. */
+export interface App {
+  readonly configuration: Configuration
+  readonly log: Logger
+  readonly database: Database
+  readonly users: Users
+  readonly origins: Origins
+  readonly deadlines: Deadlines
+  /** Every endpoint it serves, the platform's own included. */
+  readonly endpoints: readonly Endpoint[]
+}

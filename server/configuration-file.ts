@@ -1,0 +1,49 @@
+import { existsSync, realpathSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { bundle } from './bundle.js'
+import { describeThrown, LoadError } from './load-error.js'
+import { withTemporaryFolder } from './temporary-folder.js'
+
+const names = ['rowhouse.config.ts', 'rowhouse.config.mts', 'rowhouse.config.js', 'rowhouse.config.mjs']
+
+/** The settings that an app's configuration file gives, unchecked. */
+export interface ConfigurationFile {
+  /** The file's name; the usual one when there is no file. */
+  readonly name: string
+  readonly values: Readonly<Record<string, unknown>>
+}
+
+/**
+ * Runs the configuration file of an app, if it has one.
+ *
+ * @throws LoadError when it cannot be compiled or run, exports no object, or when there are several
+ */
+export async function loadConfigurationFile(directory: string): Promise<ConfigurationFile> {
+  const present = names.filter((name) => existsSync(join(directory, name)))
+  const [name, another] = present
+  if (name === undefined) return { name: 'rowhouse.config.ts', values: {} }
+  if (another !== undefined) throw new LoadError(`there are several configuration files, ${present.join(' and ')}; keep one`)
+  const folder = realpathSync(directory)
+  // The settings say where the data folder is, so nothing can be written there yet.
+  return withTemporaryFolder(async (temporary) => {
+    const outputFile = join(temporary, 'configuration.mjs')
+    await writeFile(outputFile, await bundle({ directory: folder, files: [join(folder, name)], outputFile, exportsModules: true }))
+    process.setSourceMapsEnabled(true)
+    try {
+      // What the bundle exports is said where it is made.
+      const { module0 } = (await import(pathToFileURL(outputFile).href)) as { module0: { default?: unknown } }
+      return { name, values: settingsOf(module0.default, name) }
+    } catch (error) {
+      throw describeThrown(error, folder)
+    }
+  })
+}
+
+function settingsOf(settings: unknown, name: string): Record<string, unknown> {
+  if (typeof settings !== 'object' || settings === null || Array.isArray(settings)) {
+    throw new LoadError(`${name} has to export its settings as default: export default defineConfig({ … })`)
+  }
+  return { ...settings }
+}

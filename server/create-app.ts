@@ -1,0 +1,130 @@
+import { randomUUID } from 'node:crypto'
+import { METHODS } from 'node:http'
+import { join } from 'node:path'
+import { LogController, fastify, type FastifyBaseLogger, type FastifyInstance } from 'fastify'
+import type { DestinationStream } from 'pino'
+import { openDatabase } from '../db/database.js'
+import { platformMigrations } from '../migrations/index.js'
+import { basicAuth } from '../plugins/basic-auth.js'
+import { gracefulClose } from '../plugins/graceful-close.js'
+import { requestLogs } from '../plugins/request-logs.js'
+import type { App } from './app.js'
+import { loadConfiguration, type ConfigurationOverrides } from './configuration.js'
+import { currentCall, registerApp, unregisterApp } from './context.js'
+import { Deadlines } from './endpoint/deadlines.js'
+import { findEndpoints } from './endpoint/find-endpoint.js'
+import { Matcher } from './endpoint/matcher.js'
+import { serve } from './endpoint/pipeline.js'
+import { sendError } from './errors/send-error.js'
+import { loadModules } from './load-modules.js'
+import { openLog } from './log.js'
+import { Origins } from './origins.js'
+import { platformEndpoints, type Readiness } from './platform-endpoints.js'
+import { collectDeclarations } from './registry.js'
+import { Users } from './users/users.js'
+
+/** What an app is made from. */
+export interface CreateAppOptions extends ConfigurationOverrides {
+  /** The app's folder. */
+  readonly directory: string
+  /** Declares the app's tables and endpoints in place of the modules in its folder. */
+  readonly define?: () => unknown
+  /** Where log lines go instead of standard output. */
+  readonly logTo?: DestinationStream
+  /** Called once when the database can no longer be trusted: the process has to stop. */
+  readonly onFailure?: (failure: Error) => void
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** The parts of the app behind this server. */
+    readonly rowhouse: App
+  }
+}
+
+/**
+ * Builds an app, ready to `inject` requests into or to `listen`; closing it closes its database.
+ *
+ * @throws ConfigurationError, LoadError, DeclarationError, SchemaError, DatabaseFailure: each with one message that says what to do
+ */
+export async function createApp(options: CreateAppOptions): Promise<FastifyInstance> {
+  const configuration = await loadConfiguration(options.directory, options)
+  const { logger: log, writeLine } = await openLog(configuration, options.logTo)
+  const declarations = await (options.define === undefined
+    ? loadModules({ configuration, buildDirectory: join(configuration.data, 'build') })
+    : collectDeclarations(configuration, options.define))
+  const readiness: Readiness = { ready: true }
+  const endpoints = [...declarations.endpoints, ...platformEndpoints(configuration, readiness)]
+  const matcher = new Matcher(endpoints)
+
+  const database = await openDatabase({
+    directory: configuration.data,
+    tables: declarations.tables,
+    migrations: platformMigrations,
+    exclusive: true,
+    undeclared: 'refuse',
+    log,
+    onFailure: (failure) => options.onFailure?.(failure),
+    onWrite: (commit) => {
+      const call = currentCall()
+      if (call !== undefined) call.lastCommit = commit
+    },
+  })
+  const users = new Users({ database, hashing: configuration.passwordHashing })
+  const app: App = { configuration, log, database, users, endpoints, origins: new Origins(configuration), deadlines: new Deadlines() }
+  registerApp(app)
+
+  const server = createServer(app)
+  // First among the hooks of closing: the next one waits for connections, and those may ask whether this server is ready.
+  server.addHook('preClose', () => {
+    readiness.ready = false
+  })
+  await server.register(gracefulClose, { timeout: configuration.shutdownTimeout })
+  await server.register(requestLogs, { write: writeLine, describe: (request) => ({ endpoint: request.found?.endpoint.path.text, user: request.user?.id }) })
+  findEndpoints(server, { matcher, apiPrefix: configuration.apiPrefix })
+  await server.register(basicAuth, {
+    realm: configuration.realm,
+    requirementOf: (request) => request.found?.endpoint.options.requirement ?? 'none',
+    verify: (username, password, address) => users.verify(username, password, address),
+  })
+  server.route({ method: server.supportedMethods, url: '*', handler: (request, reply) => serve(app, request, reply) })
+
+  server.addHook('onListen', () => {
+    for (const address of server.addresses()) if (typeof address !== 'string') app.origins.listenAt(address)
+  })
+  server.addHook('onClose', async () => {
+    unregisterApp(app)
+    app.deadlines.close()
+    await database.close()
+  })
+  await server.ready()
+  return server
+}
+
+/** A Fastify instance that leaves routing, bodies and request logs to us. */
+function createServer(app: App): FastifyInstance {
+  const { configuration } = app
+  const log: FastifyBaseLogger = app.log
+  const server = fastify({
+    loggerInstance: log,
+    // A logger of its own for each request would cost more than all the rest of the bookkeeping; log lines carry the request's id instead.
+    childLoggerFactory: (logger) => logger,
+    logController: new LogController({ disableRequestLogging: true }),
+    genReqId: () => randomUUID(),
+    trustProxy: configuration.trustedProxies.length === 0 ? false : [...configuration.trustedProxies],
+    requestTimeout: configuration.requestTimeout,
+    keepAliveTimeout: configuration.keepAliveTimeout,
+    return503OnClosing: false,
+    exposeHeadRoutes: false,
+    // Node.js looks every 30 s whether a client is over its time, unless told otherwise.
+    http: { headersTimeout: configuration.headersTimeout, connectionsCheckingInterval: 1000 },
+    frameworkErrors: (error, request, reply) => {
+      void sendError(app, request, reply, error)
+    },
+  })
+  // Without a body, as far as Fastify is concerned: the pipeline reads bodies itself, after the credentials, up to the limit of the endpoint.
+  for (const method of METHODS) if (method !== 'CONNECT') server.addHttpMethod(method, { hasBody: false, overrideExisting: true })
+  server.decorate('rowhouse', app)
+  server.setErrorHandler((error, request, reply) => sendError(app, request, reply, error))
+  return server
+}

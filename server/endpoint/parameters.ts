@@ -1,0 +1,141 @@
+import type { Column, ColumnKind, TraitsOf } from '../../db/columns.js'
+import type { StandardSchema } from '../../db/standard-schema.js'
+
+/** A parameter that may be left out; made by {@link optional}. */
+export class OptionalParameter<C extends Column = Column> {
+  constructor(readonly column: C) {
+    Object.freeze(this)
+  }
+}
+
+/**
+ * A parameter that a caller may leave out: the handler gets `undefined`. (One with a `default` may be left out too, and the handler gets that.)
+ *
+ * @example params: { title: text(), note: optional(text()) }
+ */
+export function optional<C extends Column>(column: C): OptionalParameter<C> {
+  return new OptionalParameter(column)
+}
+
+/** How a parameter is declared: a column type, an optional one, or a Standard Schema validator. */
+export type Parameter = Column | OptionalParameter | StandardSchema
+
+/** The declared parameters of an endpoint, by name. */
+export type Parameters = { readonly [name: string]: Parameter }
+
+/** What the handler gets for a parameter. */
+export type ParameterValue<P extends Parameter> =
+  P extends OptionalParameter<infer C> ? TraitsOf<C>['value'] | undefined : P extends Column ? TraitsOf<P>['value'] : P extends StandardSchema<unknown, infer Output> ? Output : never
+
+/** What came for a parameter: texts from the path, the query or a form; a JSON value from a JSON body. */
+export type RawParameter = { readonly from: 'text'; readonly value: string | readonly string[] } | { readonly from: 'json'; readonly value: unknown }
+
+/** The outcome of reading a parameter: its value, or what is wrong with what came. */
+export type ReadParameter = { readonly value: unknown } | { readonly problem: string }
+
+interface Kind {
+  /** As a message names it. */
+  readonly expected: string
+  readonly fromText: (text: string) => unknown
+  readonly fromJson: (value: unknown) => unknown
+}
+
+const decimal = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i
+const whole = /^[+-]?\d+$/
+const calendarDay = /^\d{4}-\d{2}-\d{2}$/
+/** The profile of ISO 8601 that JavaScript's own toISOString writes, seconds and fraction optional; the zone is not, because an instant needs one. */
+const instant = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:\d{2})$/
+const truths: ReadonlyMap<string, boolean> = new Map([
+  ['true', true],
+  ['1', true],
+  ['on', true],
+  ['yes', true],
+  ['false', false],
+  ['0', false],
+  ['off', false],
+  ['no', false],
+])
+
+const isText = (value: unknown): value is string => typeof value === 'string'
+
+/** The column types that a text can be read as. Undefined is never a value of any of them, so it stands for a text that does not convert. */
+const kinds: Partial<Record<ColumnKind, Kind>> = {
+  text: { expected: 'text', fromText: readText, fromJson: (value) => (isText(value) ? readText(value) : undefined) },
+  number: {
+    expected: 'a number',
+    fromText: (text) => (decimal.test(text) ? finite(Number(text)) : undefined),
+    fromJson: (value) => (typeof value === 'number' ? finite(value) : undefined),
+  },
+  integer: {
+    expected: 'a whole number',
+    fromText: (text) => (whole.test(text) ? safeInteger(Number(text)) : undefined),
+    fromJson: (value) => (typeof value === 'number' ? safeInteger(value) : undefined),
+  },
+  boolean: {
+    expected: 'true or false',
+    fromText: (text) => truths.get(text.toLowerCase()),
+    fromJson: (value) => (typeof value === 'boolean' ? value : undefined),
+  },
+  date: { expected: 'a date as YYYY-MM-DD', fromText: readDay, fromJson: (value) => (isText(value) ? readDay(value) : undefined) },
+  datetime: { expected: 'an instant as 2026-01-31T12:00:00Z', fromText: readInstant, fromJson: (value) => (isText(value) ? readInstant(value) : undefined) },
+  json: { expected: 'JSON', fromText: readJson, fromJson: (value) => value },
+}
+
+/** Whether values of this column type can come as parameters. */
+export function isParameterKind(kind: ColumnKind): boolean {
+  return kinds[kind] !== undefined
+}
+
+/** The column types that can, for messages. */
+export const parameterKinds: readonly string[] = Object.keys(kinds)
+
+/** Converts what came for a parameter of a column type. */
+export function readColumn(column: Column, raw: RawParameter): ReadParameter {
+  // Options are checked when an endpoint is declared, and only these kinds pass.
+  const kind = kinds[column.settings.kind] as Kind
+  const { expected } = kind
+  let value: unknown
+  if (raw.from === 'json') {
+    value = kind.fromJson(raw.value)
+  } else if (typeof raw.value === 'string') {
+    value = kind.fromText(raw.value)
+  } else {
+    return { problem: `expected ${expected} once, got it ${raw.value.length} times` }
+  }
+  return value === undefined ? { problem: `expected ${expected}, got ${describe(raw.value)}` } : { value }
+}
+
+/** Short enough for a message, and on one line; only what the caller sent himself. */
+function describe(value: unknown): string {
+  if (typeof value !== 'string') return value === null ? 'null' : Array.isArray(value) ? 'a list' : typeof value === 'object' ? 'an object' : `a ${typeof value}`
+  return JSON.stringify(value.length > 40 ? `${value.slice(0, 40).toWellFormed()}…` : value.toWellFormed())
+}
+
+function readText(text: string): string | undefined {
+  return text.includes('\0') || !text.isWellFormed() ? undefined : text
+}
+
+function finite(value: number): number | undefined {
+  return Number.isFinite(value) ? value : undefined
+}
+
+function safeInteger(value: number): number | undefined {
+  return Number.isSafeInteger(value) ? value : undefined
+}
+
+function readDay(text: string): string | undefined {
+  return calendarDay.test(text) && new Date(`${text}T00:00:00Z`).toJSON()?.startsWith(text) ? text : undefined
+}
+
+function readInstant(text: string): Date | undefined {
+  const value = new Date(text)
+  return instant.test(text) && readDay(text.slice(0, 10)) !== undefined && !Number.isNaN(value.getTime()) ? value : undefined
+}
+
+function readJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

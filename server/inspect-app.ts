@@ -1,0 +1,30 @@
+import { loadConfiguration } from './configuration.js'
+import type { Endpoint } from './endpoint/endpoint.js'
+import { Matcher } from './endpoint/matcher.js'
+import { loadModules } from './load-modules.js'
+import { platformEndpoints } from './platform-endpoints.js'
+import type { Declarations } from './registry.js'
+import type { Configuration } from './settings.js'
+import { withTemporaryFolder } from './temporary-folder.js'
+
+/** An app as its files declare it. */
+export interface InspectedApp {
+  readonly configuration: Configuration
+  readonly declarations: Declarations
+  /** Every endpoint it would serve, the platform's own included. */
+  readonly endpoints: readonly Endpoint[]
+}
+
+/**
+ * Loads an app as a start would, but opens no database, listens nowhere and leaves its data folder alone.
+ *
+ * @throws ConfigurationError, LoadError, DeclarationError
+ */
+export async function inspectApp(directory: string): Promise<InspectedApp> {
+  const configuration = await loadConfiguration(directory)
+  const declarations = await withTemporaryFolder((buildDirectory) => loadModules({ configuration, buildDirectory }))
+  const endpoints = [...declarations.endpoints, ...platformEndpoints(configuration, { ready: true })]
+  // Making the matcher is what finds endpoints that stand in each other's way.
+  void new Matcher(endpoints)
+  return { configuration, declarations, endpoints }
+}

@@ -1,0 +1,29 @@
+import type { Endpoint, Handler } from './endpoint/endpoint.js'
+import { readSettings } from './endpoint/options.js'
+import { parsePath } from './endpoint/path-pattern.js'
+import { HttpResponse } from './reply/http-response.js'
+import type { Configuration } from './settings.js'
+
+/** Whether the server takes on requests: true from the moment it is built until it begins to stop. */
+export interface Readiness {
+  ready: boolean
+}
+
+/**
+ * The platform's own endpoints, served through the same pipeline as an app's:
+ * `/_/health/live` answers as long as the process does, `/_/health/ready` with 200 while it takes on requests and 503 once it is stopping.
+ */
+export function platformEndpoints({ bodyLimit, handlerTimeout }: Configuration, readiness: Readiness): readonly Endpoint[] {
+  const endpoint = (path: string, handler: Handler): Endpoint => ({
+    door: 'platform',
+    path: parsePath(path),
+    prefix: '',
+    ...readSettings(path, {}, { methods: ['GET'], bodyLimit, timeout: handlerTimeout }),
+    handler,
+    source: { file: 'rowhouse', line: 0 },
+  })
+  return [
+    endpoint('/_/health/live', () => ({ status: 'live' })),
+    endpoint('/_/health/ready', () => (readiness.ready ? { status: 'ready' } : new HttpResponse(503, { status: 'stopping' }))),
+  ]
+}

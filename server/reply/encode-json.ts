@@ -1,0 +1,119 @@
+/** Deeper values are refused: they are cycles, or would end in an overflow of somebody's stack. */
+const deepest = 1000
+
+/** A returned value that has no JSON form. The message names what it is and where it stands: `cannot send a BigInt as response.items[3].total`. */
+export class UnsendableValue extends Error {
+  override readonly name = 'UnsendableValue'
+}
+
+/**
+ * Encodes a returned value as JSON, strictly: what JSON.stringify would drop or turn into something else (functions, symbols, NaN, instances of classes that say nothing about JSON) is refused.
+ * Members that are undefined are left out, as everywhere in JavaScript; values with `toJSON` (rows, dates) are sent as what it returns.
+ *
+ * @throws UnsendableValue
+ */
+export function encodeJson(value: unknown): string {
+  const plain = toPlain(value, 0)
+  if (plain === unsendable) throw new UnsendableValue(describeUnsendable(value, 'response', []))
+  return JSON.stringify(plain)
+}
+
+const unsendable = Symbol('unsendable')
+
+/** The same value without any `toJSON` in it, copied only where there was one, so that plain data is walked but not rebuilt. */
+function toPlain(value: unknown, depth: number): unknown {
+  switch (typeof value) {
+    case 'string':
+    case 'boolean':
+    case 'undefined':
+      return value
+    case 'number':
+      return Number.isFinite(value) ? value : unsendable
+    case 'object':
+      if (value === null) return value
+      if (depth > deepest) return unsendable
+      if (Array.isArray(value)) return listToPlain(value, depth)
+      return objectToPlain(value, depth)
+    default:
+      return unsendable
+  }
+}
+
+function listToPlain(list: readonly unknown[], depth: number): unknown {
+  let copy: unknown[] | null = null
+  for (let index = 0; index < list.length; index++) {
+    const member = list[index]
+    const plain = toPlain(member, depth + 1)
+    if (plain === unsendable) return unsendable
+    if (copy !== null) copy.push(plain)
+    else if (plain !== member) copy = [...list.slice(0, index), plain]
+  }
+  return copy ?? list
+}
+
+function objectToPlain(object: object, depth: number): unknown {
+  if (hasToJson(object)) {
+    const replacement: unknown = object instanceof Date && Number.isNaN(object.getTime()) ? unsendable : object.toJSON()
+    return replacement === object ? unsendable : toPlain(replacement, depth + 1)
+  }
+  if (!isPlain(object)) return unsendable
+  let copy: Record<string, unknown> | null = null
+  for (const key of Object.keys(object)) {
+    const member = object[key]
+    const plain = toPlain(member, depth + 1)
+    if (plain === unsendable) return unsendable
+    // A copy keeps the order of the members; assigning in place of the old value does not change it.
+    if (plain !== member) (copy ??= Object.assign(Object.create(null) as Record<string, unknown>, object))[key] = plain
+  }
+  return copy ?? object
+}
+
+function hasToJson(object: object): object is { toJSON(): unknown } {
+  return 'toJSON' in object && typeof object.toJSON === 'function'
+}
+
+/** Whether it inherits from nothing, or from something that does so itself: the prototype of all plain objects, or that of argument lists, which is empty. */
+function isPlain(object: object): object is Record<string, unknown> {
+  const prototype: object | null = Object.getPrototypeOf(object) as object | null
+  return prototype === null || prototype === Object.prototype || Object.getPrototypeOf(prototype) === null
+}
+
+/** Walks the value again, slowly, to say what is wrong with it and where. Only called once something is known to be wrong. */
+function describeUnsendable(value: unknown, place: string, ancestors: readonly object[]): string {
+  return findUnsendable(value, place, ancestors) ?? `cannot send ${place}: its toJSON returned something else the second time`
+}
+
+function findUnsendable(value: unknown, place: string, ancestors: readonly object[]): string | null {
+  if (typeof value === 'bigint') return `cannot send a BigInt as ${place}`
+  if (typeof value === 'function' || typeof value === 'symbol') return `cannot send a ${typeof value} as ${place}`
+  if (typeof value === 'number') return Number.isFinite(value) ? null : `cannot send ${value} as ${place}`
+  if (typeof value !== 'object' || value === null) return null
+  if (ancestors.includes(value)) return `cannot send a cycle as ${place}`
+  if (ancestors.length > deepest) return `cannot send a value nested more than ${deepest} levels deep as ${place.slice(0, 100)}…`
+  const line = [...ancestors, value]
+  if (Array.isArray(value)) return firstOf(value.map((member, index) => () => findUnsendable(member, `${place}[${index}]`, line)))
+  if (hasToJson(value)) {
+    if (value instanceof Date && Number.isNaN(value.getTime())) return `cannot send an invalid Date as ${place}`
+    return findUnsendable(value.toJSON(), place, line)
+  }
+  if (!isPlain(value)) return `cannot send ${describeInstance(value)} as ${place}`
+  return firstOf(Object.entries(value).map(([key, member]) => () => findUnsendable(member, memberPlace(place, key), line)))
+}
+
+function firstOf(searches: readonly (() => string | null)[]): string | null {
+  for (const search of searches) {
+    const found = search()
+    if (found !== null) return found
+  }
+  return null
+}
+
+function memberPlace(place: string, key: string): string {
+  return /^[A-Za-z_$][\w$]*$/.test(key) ? `${place}.${key}` : `${place}[${JSON.stringify(key)}]`
+}
+
+function describeInstance(object: object): string {
+  if (object instanceof Promise) return 'a Promise (await it)'
+  const name: unknown = (object.constructor as { name?: unknown } | undefined)?.name
+  return typeof name === 'string' && name !== '' ? `a ${name}` : 'an instance of a class'
+}

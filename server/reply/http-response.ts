@@ -1,0 +1,142 @@
+import type { OutgoingHttpHeaders } from 'node:http'
+import { inspect } from 'node:util'
+
+/** What the constructor of {@link HttpResponse} takes for headers: a plain object, pairs, or another response's headers. */
+export type HeadersInput = Readonly<Record<string, string | number | readonly string[]>> | Iterable<readonly [string, string]>
+
+const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+/** Visible characters, spaces and tabs of Latin-1 (RFC 9110, 5.5); a line break would start another header. */
+const fieldValue = /^[\t\x20-\x7e\x80-\xff]*$/
+
+/**
+ * The headers of a response. Names are case-insensitive; `set` replaces, `append` adds a line of its own, which is never merged with another.
+ */
+export class ResponseHeaders implements Iterable<[string, string]> {
+  readonly #lines = new Map<string, string[]>()
+
+  constructor(input: HeadersInput = {}) {
+    const pairs = isIterable(input) ? input : Object.entries(input)
+    for (const [name, value] of pairs) {
+      for (const line of Array.isArray(value) ? value : [value]) this.append(name, String(line))
+    }
+  }
+
+  /** The first line of that name, or null. */
+  get(name: string): string | null {
+    return this.#lines.get(name.toLowerCase())?.[0] ?? null
+  }
+
+  /** All lines of that name. */
+  getAll(name: string): string[] {
+    return [...(this.#lines.get(name.toLowerCase()) ?? [])]
+  }
+
+  has(name: string): boolean {
+    return this.#lines.has(name.toLowerCase())
+  }
+
+  /** @throws TypeError when the name or the value cannot stand in a header */
+  set(name: string, value: string): void {
+    this.#lines.set(checkedName(name), [checkedValue(name, value)])
+  }
+
+  /** @throws TypeError when the name or the value cannot stand in a header */
+  append(name: string, value: string): void {
+    const key = checkedName(name)
+    const lines = this.#lines.get(key)
+    if (lines === undefined) this.#lines.set(key, [checkedValue(name, value)])
+    else lines.push(checkedValue(name, value))
+  }
+
+  delete(name: string): void {
+    this.#lines.delete(name.toLowerCase())
+  }
+
+  clear(): void {
+    this.#lines.clear()
+  }
+
+  *[Symbol.iterator](): Iterator<[string, string]> {
+    for (const [name, lines] of this.#lines) {
+      for (const line of lines) yield [name, line]
+    }
+  }
+
+  /** The form in which Node.js writes them. */
+  toNode(): OutgoingHttpHeaders {
+    return Object.fromEntries([...this.#lines].map(([name, lines]) => [name, lines.length === 1 ? lines[0] : lines]))
+  }
+
+  [inspect.custom](): unknown {
+    return this.toNode()
+  }
+}
+
+function isIterable(input: HeadersInput): input is Iterable<readonly [string, string]> {
+  return typeof (input as Partial<Iterable<unknown>>)[Symbol.iterator] === 'function'
+}
+
+function checkedName(name: string): string {
+  if (!token.test(name)) throw new TypeError(`${JSON.stringify(name)} is not a header name (RFC 9110, 5.1)`)
+  return name.toLowerCase()
+}
+
+function checkedValue(name: string, value: string): string {
+  if (!fieldValue.test(value)) {
+    throw new TypeError(`the header ${name} was given a value with a line break or a character beyond Latin-1; encode it (encodeURIComponent, or RFC 8187)`)
+  }
+  return value
+}
+
+/** The parts of an {@link HttpResponse}, by name. */
+export interface HttpResponseParts {
+  status?: number
+  body?: unknown
+  headers?: HeadersInput
+}
+
+/**
+ * A reply of which the handler decides status, headers and body. The body takes everything that a handler may return.
+ *
+ * @example new HttpResponse(201, { id }, { location: `/tasks/${id}` })
+ * @example new HttpResponse({ status: 404 })
+ * @throws RangeError when the status is not an integer from 200 to 599
+ */
+export class HttpResponse {
+  status: number
+  body: unknown
+  readonly headers: ResponseHeaders
+
+  constructor(status?: number, body?: unknown, headers?: HeadersInput)
+  constructor(parts: HttpResponseParts)
+  constructor(statusOrParts: number | HttpResponseParts = 200, body: unknown = '', headers?: HeadersInput) {
+    const parts = typeof statusOrParts === 'object' ? statusOrParts : { status: statusOrParts, body, headers }
+    this.status = parts.status ?? 200
+    this.body = parts.body === undefined ? '' : parts.body
+    this.headers = new ResponseHeaders(parts.headers)
+    if (!Number.isInteger(this.status) || this.status < 200 || this.status > 599) {
+      throw new RangeError(`an HttpResponse takes a status from 200 to 599, got ${String(this.status)}`)
+    }
+  }
+}
+
+/**
+ * A reply that sends the client elsewhere.
+ *
+ * @param url absolute, or relative to the URL of the request; characters beyond ASCII are percent-encoded
+ * @param status 301, 302 (the default), 303, 307 or 308
+ */
+export function redirect(url: string, status: 301 | 302 | 303 | 307 | 308 = 302): HttpResponse {
+  return new HttpResponse(status, '', { location: encodeURI(url).replaceAll('%25', '%') })
+}
+
+/** A JSON reply with a status and headers of its own. */
+export function jsonify(value: unknown, status = 200, headers: HeadersInput = {}): HttpResponse {
+  const response = new HttpResponse(status, new Json(value), headers)
+  return response
+}
+
+/** Marks a value that is sent as JSON even where its type would choose another form, such as a string. */
+export class Json {
+  constructor(readonly value: unknown) {}
+}

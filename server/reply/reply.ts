@@ -1,0 +1,109 @@
+import type { OutgoingHttpHeaders } from 'node:http'
+import { Readable } from 'node:stream'
+import type { ReadableStream as NodeReadableStream } from 'node:stream/web'
+import { Media } from '../../db/media.js'
+import { Search } from '../../db/search.js'
+import { encodeJson, UnsendableValue } from './encode-json.js'
+import { HttpResponse, Json } from './http-response.js'
+
+/** What goes on the wire. */
+export interface Reply {
+  readonly status: number
+  readonly headers: OutgoingHttpHeaders
+  /** A string is sent as UTF-8; null stands for no body at all, not even an empty one. */
+  readonly body: string | Buffer | Readable | null
+}
+
+type Content = Pick<Reply, 'headers' | 'body'>
+
+const json = { 'content-type': 'application/json' } as const
+const text = { 'content-type': 'text/plain; charset=utf-8' } as const
+
+/**
+ * Turns whatever a handler returned into the reply. `docs/http.md` has the table.
+ *
+ * @throws UnsendableValue when a value has no form in which it could be sent
+ */
+export function toReply(value: unknown): Reply | Promise<Reply> {
+  if (value instanceof HttpResponse) return toCustomReply(value)
+  if (value instanceof Response) return fromWebResponse(value)
+  const content = toContent(value)
+  return content instanceof Promise ? content.then(withOk) : withOk(content)
+}
+
+function withOk({ headers, body }: Content): Reply {
+  return { status: 200, headers, body }
+}
+
+function toCustomReply({ status, body, headers }: HttpResponse): Reply | Promise<Reply> {
+  const content = toContent(body)
+  const finish = ({ headers: contentHeaders, body: payload }: Content): Reply => {
+    const all = { ...contentHeaders, ...headers.toNode() }
+    // These statuses have no body by definition (RFC 9110, 15.3.5, 15.3.6 and 15.4.5).
+    if (status === 204 || status === 205 || status === 304) {
+      if (!headers.has('content-type')) delete all['content-type']
+      return { status, headers: all, body: null }
+    }
+    // The length of what is sent is known here; another one, copied from elsewhere, would cut the answer or hang the client.
+    if (!(payload instanceof Readable)) delete all['content-length']
+    return { status, headers: all, body: payload }
+  }
+  return content instanceof Promise ? content.then(finish) : finish(content)
+}
+
+function fromWebResponse(response: Response): Reply {
+  const headers: OutgoingHttpHeaders = Object.fromEntries(response.headers)
+  const cookies = response.headers.getSetCookie()
+  if (cookies.length > 0) headers['set-cookie'] = cookies
+  // The global ReadableStream and that of node:stream/web are the same class under two declarations.
+  const body = response.body === null ? null : Readable.fromWeb(response.body as NodeReadableStream)
+  return { status: response.status, headers, body }
+}
+
+function toContent(value: unknown): Content | Promise<Content> {
+  if (typeof value === 'string') return { headers: text, body: value }
+  if (typeof value !== 'object' || value === null) return toJsonContent(value ?? null)
+  if (Array.isArray(value)) return toJsonContent(value)
+  if (value instanceof Search) return value.all().then(toJsonContent)
+  if (value instanceof Json) return toJsonContent(value.value)
+  if (value instanceof Media) return fromMedia(value)
+  if (value instanceof Uint8Array) return bytes(Buffer.from(value.buffer, value.byteOffset, value.byteLength))
+  if (value instanceof ArrayBuffer) return bytes(Buffer.from(value))
+  if (value instanceof Blob) return fromBlob(value)
+  if (value instanceof Readable) return stream(value)
+  if (value instanceof ReadableStream) return stream(Readable.fromWeb(value as NodeReadableStream))
+  if (isAsyncIterable(value)) return stream(Readable.from(value, { objectMode: false }))
+  if (value instanceof HttpResponse || value instanceof Response) throw new UnsendableValue('cannot send a response as the body of another')
+  return toJsonContent(value)
+}
+
+function toJsonContent(value: unknown): Content {
+  return { headers: json, body: encodeJson(value ?? null) }
+}
+
+function bytes(body: Buffer, contentType = 'application/octet-stream'): Content {
+  return { headers: { 'content-type': contentType }, body }
+}
+
+function stream(body: Readable): Content {
+  return { headers: { 'content-type': 'application/octet-stream' }, body }
+}
+
+async function fromBlob(blob: Blob): Promise<Content> {
+  return bytes(Buffer.from(await blob.arrayBuffer()), blob.type === '' ? undefined : blob.type)
+}
+
+function fromMedia(media: Media): Content {
+  const { headers, body } = bytes(Buffer.from(media.bytes.buffer, media.bytes.byteOffset, media.bytes.byteLength), media.contentType)
+  if (media.name === null) return { headers, body }
+  return { headers: { ...headers, 'content-disposition': `inline; filename*=UTF-8''${encodeFileName(media.name)}` }, body }
+}
+
+/** The extended notation of RFC 8187, which leaves fewer characters bare than encodeURIComponent does. */
+function encodeFileName(name: string): string {
+  return encodeURIComponent(name.toWellFormed()).replace(/['()*]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`)
+}
+
+function isAsyncIterable(value: object): value is AsyncIterable<unknown> {
+  return Symbol.asyncIterator in value
+}

@@ -1,0 +1,30 @@
+import type { FastifyReply } from 'fastify'
+import type { Reply } from './reply.js'
+import { UnsendableValue } from './encode-json.js'
+
+/**
+ * Hands a reply to Fastify.
+ *
+ * @param limit in bytes, for replies that are held in memory
+ * @throws UnsendableValue when the body is longer
+ */
+export function sendReply(response: FastifyReply, { status, headers, body }: Reply, limit: number): FastifyReply {
+  const length = lengthOf(body, limit)
+  if (length > limit) throw new UnsendableValue(`cannot send a reply of ${length} bytes: more than ${limit} (responseLimit); return a stream, or split it into pages`)
+  response.code(status)
+  for (const name in headers) response.header(name, headers[name])
+  if (body === null) return response.send()
+  // A string goes out in one system call with its headers, which a buffer does not. The serializer keeps Fastify from adding a charset to JSON, which has none (RFC 8259, 11).
+  if (typeof body === 'string') return response.serializer(asItIs).send(body)
+  return response.send(body)
+}
+
+/** In bytes. Counted only where it could matter: a string has at most three bytes of UTF-8 for each of its units. */
+function lengthOf(body: Reply['body'], limit: number): number {
+  if (typeof body === 'string') return body.length * 3 <= limit ? 0 : Buffer.byteLength(body)
+  return Buffer.isBuffer(body) ? body.length : 0
+}
+
+function asItIs(body: string): string {
+  return body
+}

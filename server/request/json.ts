@@ -1,0 +1,67 @@
+import { parse, printParseErrorCode, type ParseError } from 'jsonc-parser'
+import type { JsonValue } from '../../db/json-value.js'
+import { HttpError } from '../errors/http-error.js'
+
+/** The deepest that lists and objects of a request may be nested; more is only ever sent to exhaust a stack. */
+const deepest = 100
+
+/** Whether a media type, in lower case and without parameters, says that the body is JSON (RFC 6839, 3.1 for `+json`). */
+export function isJsonType(mimetype: string): boolean {
+  return mimetype === 'application/json' || (mimetype.startsWith('application/') && mimetype.endsWith('+json'))
+}
+
+/**
+ * Decodes a JSON body.
+ *
+ * @throws HttpError 400 with the position when it is malformed, not UTF-8 or nested more than 100 deep
+ */
+export function parseJson(bytes: Uint8Array): JsonValue {
+  let text: string
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch {
+    throw new HttpError(400, 'the body is not valid JSON: it is not UTF-8')
+  }
+  const tooDeep = firstTooDeep(text)
+  if (tooDeep !== -1) throw new HttpError(400, `the body is not accepted: JSON nested more than ${deepest} levels deep, at position ${tooDeep}`)
+  try {
+    return JSON.parse(text) as JsonValue
+  } catch {
+    throw new HttpError(400, `the body is not valid JSON: ${describeMistake(text)}`)
+  }
+}
+
+/** The position at which the nesting becomes too deep, or -1. Strings are skipped; malformed text may be judged by its brackets, which ends in a 400 all the same. */
+function firstTooDeep(text: string): number {
+  let depth = 0
+  for (let position = 0; position < text.length; position++) {
+    const code = text.charCodeAt(position)
+    if (code === 0x22) {
+      position = endOfString(text, position)
+    } else if (code === 0x5b || code === 0x7b) {
+      if (++depth > deepest) return position
+    } else if (code === 0x5d || code === 0x7d) {
+      depth--
+    }
+  }
+  return -1
+}
+
+function endOfString(text: string, start: number): number {
+  for (let position = start + 1; ; position++) {
+    const code = text.charCodeAt(position)
+    if (code === 0x22 || Number.isNaN(code)) return position
+    if (code === 0x5c) position++
+  }
+}
+
+/** JSON.parse of Node.js 20 does not always tell the position, so a second parser, which does, looks at what the first refused. */
+function describeMistake(text: string): string {
+  if (text.trim() === '') return 'it is empty'
+  const errors: ParseError[] = []
+  parse(text, errors, { disallowComments: true, allowTrailingComma: false })
+  const [first] = errors
+  if (first === undefined) return 'a character is not allowed where it stands'
+  const reason = printParseErrorCode(first.error).replace(/(?<=[a-z])(?=[A-Z])/g, ' ').toLowerCase()
+  return `${reason} at position ${first.offset}`
+}

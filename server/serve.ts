@@ -1,0 +1,118 @@
+import { resolve } from 'node:path'
+import type { FastifyInstance } from 'fastify'
+import { createApp, type CreateAppOptions } from './create-app.js'
+import { describeThrown } from './load-error.js'
+import type { Configuration } from './settings.js'
+
+/** The port cannot be listened on. The message is one sentence that says what to do. */
+class ListenError extends Error {
+  override readonly name = 'ListenError'
+}
+
+/** The exit codes of a process that a signal ended (POSIX, 128 + the signal's number). */
+const signalExitCodes = { SIGINT: 130, SIGTERM: 143 } as const
+/** A terminal and the `npm` in between send the same Ctrl+C, one just after the other; milliseconds. */
+const sameSignal = 100
+/** How long the answers that tell of a database failure have to go out, in milliseconds. */
+const lastWords = 100
+/** How much longer than its connections an app may take to close, in milliseconds. */
+const closingTime = 5000
+
+/**
+ * Runs an app until the process is told to stop (SIGTERM, SIGINT), and ends the process: with 0 once the requests in flight have ended, or run out of time, and the database is closed,
+ * with 1 when something went wrong. A second signal ends it at once.
+ *
+ * @returns when the app listens
+ * @throws ListenError, and whatever {@link createApp} throws
+ */
+export async function serve(options: CreateAppOptions): Promise<FastifyInstance> {
+  const life = new ProcessLife(options.directory)
+  const app = await createApp({ ...options, onFailure: (failure) => life.fail(failure) })
+  life.begin(app)
+  await listen(app)
+  return app
+}
+
+async function listen(app: FastifyInstance): Promise<void> {
+  const { host, port, name } = app.rowhouse.configuration
+  try {
+    // For `localhost` Fastify would open a second server for IPv6, which its close() does not wait for.
+    await app.listen({ port, host: host === 'localhost' ? '127.0.0.1' : host, listenTextResolver: (address) => `${name} is ready at ${address}` })
+  } catch (error) {
+    await app.close()
+    throw describeListenFailure(error, app.rowhouse.configuration)
+  }
+}
+
+function describeListenFailure(error: unknown, { host, port }: Configuration): unknown {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  const message = {
+    EADDRINUSE: `port ${port} of ${host} is in use; stop the program that listens there, or choose another port with --port`,
+    EACCES: `this user may not listen on port ${port}; choose a port above 1023 with --port`,
+    EADDRNOTAVAIL: `${host} is not an address of this machine; choose one with --host, such as 127.0.0.1, or 0.0.0.0 for all`,
+    ENOTFOUND: `the host ${host} is not known; choose an address with --host, such as 127.0.0.1, or 0.0.0.0 for all`,
+  }[String(code)]
+  return message === undefined ? error : new ListenError(message, { cause: error })
+}
+
+/** What the process does about signals and about errors that nobody caught, from before the app is built until the end. */
+class ProcessLife {
+  readonly #directory: string
+  #app: FastifyInstance | null = null
+  #stoppingSince: number | null = null
+
+  constructor(directory: string) {
+    this.#directory = resolve(directory)
+    process.on('SIGTERM', (signal) => this.#onSignal(signal))
+    process.on('SIGINT', (signal) => this.#onSignal(signal))
+    process.on('uncaughtException', (error) => this.#onError(error, 'an exception was not caught; the process ends'))
+    process.on('unhandledRejection', (reason) => this.#onRejection(reason))
+    // Whoever read our output may go away; that is no reason to stop serving.
+    for (const stream of [process.stdout, process.stderr]) stream.on('error', (error: NodeJS.ErrnoException) => { if (error.code !== 'EPIPE') throw error })
+  }
+
+  begin(app: FastifyInstance): void {
+    this.#app = app
+  }
+
+  /** Ends the process because the database cannot be trusted any more. It is not closed: nothing may be written to it. */
+  fail(failure: Error): void {
+    if (this.#app === null) process.stderr.write(`${failure.message}\n`)
+    else this.#app.log.fatal('the database has failed; the process ends')
+    setTimeout(() => process.exit(1), lastWords)
+  }
+
+  #onSignal(signal: NodeJS.Signals): void {
+    const now = performance.now()
+    if (this.#stoppingSince !== null && now - this.#stoppingSince < sameSignal) return
+    // Before the app is there nothing is in flight, and a second signal means now.
+    if (this.#app === null || this.#stoppingSince !== null) process.exit(signal === 'SIGINT' ? signalExitCodes.SIGINT : signalExitCodes.SIGTERM)
+    this.#stoppingSince = now
+    this.#app.log.info(`${signal}: finishing the requests in flight`)
+    void this.#stop(this.#app)
+  }
+
+  async #stop(app: FastifyInstance): Promise<void> {
+    const { shutdownTimeout } = app.rowhouse.configuration
+    const overdue = setTimeout(() => this.#onError(new Error(`the app did not close within ${shutdownTimeout + closingTime} ms`), 'the process ends'), shutdownTimeout + closingTime)
+    try {
+      await app.close()
+      clearTimeout(overdue)
+      app.log.info('stopped')
+      process.exit(0)
+    } catch (error) {
+      this.#onError(error, 'the app could not be closed')
+    }
+  }
+
+  #onError(error: unknown, message: string): void {
+    if (this.#app === null) process.stderr.write(`${describeThrown(error, this.#directory).message}\n`)
+    else this.#app.log.fatal({ err: error }, message)
+    process.exit(1)
+  }
+
+  #onRejection(reason: unknown): void {
+    if (this.#app === null) this.#onError(reason, '')
+    else this.#app.log.error({ err: reason }, 'a promise was rejected and nobody handled it')
+  }
+}

@@ -1,0 +1,84 @@
+import { randomBytes } from 'node:crypto'
+import { availableParallelism } from 'node:os'
+import { argon2id, hash, verify } from 'argon2'
+import { HashingQueue, type Origin } from './hashing-queue.js'
+
+/** What one argon2id hash costs. More than the least is allowed, less is not. */
+export interface HashingCost {
+  /** At least 19,456 (19 MiB). */
+  readonly memoryKiB: number
+  /** Passes over the memory; at least 2. */
+  readonly iterations: number
+}
+
+/** OWASP Password Storage Cheat Sheet, argon2id: 19 MiB, two iterations, one lane. */
+const least: HashingCost = { memoryKiB: 19_456, iterations: 2 }
+/** One, so that a hash occupies one core and the bound on hashes at once is a bound on cores. */
+const lanes = 1
+
+/** Passwords that wait for their turn in one process; more are refused. */
+const waitingPlaces = 32
+
+/** A hash as argon2 writes it down (PHC string format), with its variant, version, memory and passes. */
+const storedForm = /^\$argon2(id|i|d)\$v=(\d+)\$m=(\d+),t=(\d+),p=\d+\$[A-Za-z0-9+/]+\$[A-Za-z0-9+/]+$/
+
+function checkedCost(cost: Partial<HashingCost>): HashingCost {
+  const checked = { ...least, ...cost }
+  for (const name of ['memoryKiB', 'iterations'] as const) {
+    if (!Number.isSafeInteger(checked[name]) || checked[name] < least[name]) {
+      throw new RangeError(`password hashing takes ${name} of at least ${least[name]}, got ${checked[name]}`)
+    }
+  }
+  return checked
+}
+
+/** A hash that no password has, and that costs as much to compare as one that somebody has. */
+function unmatchableHash({ memoryKiB, iterations }: HashingCost): string {
+  const unpadded = (length: number) => randomBytes(length).toString('base64').replaceAll('=', '')
+  return `$argon2id$v=19$m=${memoryKiB},t=${iterations},p=${lanes}$${unpadded(16)}$${unpadded(32)}`
+}
+
+/**
+ * Hashes passwords with argon2id, at most one per two processor cores at a time, so that the process goes on serving everybody else.
+ */
+export class PasswordHashing {
+  readonly #cost: HashingCost
+  readonly #unmatchable: string
+  readonly #queue = new HashingQueue(Math.max(1, Math.floor(availableParallelism() / 2)), waitingPlaces)
+
+  /** @throws RangeError when a cost is below the least */
+  constructor(cost: Partial<HashingCost> = {}) {
+    this.#cost = checkedCost(cost)
+    this.#unmatchable = unmatchableHash(this.#cost)
+  }
+
+  /**
+   * A hash to store.
+   *
+   * @throws HashingOverloaded
+   */
+  hash(password: string, origin: Origin): Promise<string> {
+    const { memoryKiB, iterations } = this.#cost
+    return this.#queue.run(origin, () => hash(password, { type: argon2id, memoryCost: memoryKiB, timeCost: iterations, parallelism: lanes }))
+  }
+
+  /**
+   * Whether the password is the one that `stored` was made from. Without a stored hash, or with one that is none, it is not, at the same cost.
+   *
+   * @param admit runs when the turn has come, before any work; what it throws refuses the attempt
+   * @throws HashingOverloaded
+   */
+  matches(stored: string | null, password: string, origin: Origin, admit: () => Promise<void>): Promise<boolean> {
+    const comparable = stored !== null && storedForm.test(stored) ? stored : this.#unmatchable
+    return this.#queue.run(origin, async () => {
+      await admit()
+      return verify(comparable, password)
+    })
+  }
+
+  /** Whether a stored hash was made at a lower cost than new ones are. */
+  isOutdated(stored: string): boolean {
+    const [, variant, version, memoryKiB, iterations] = storedForm.exec(stored) ?? []
+    return variant !== 'id' || version !== '19' || Number(memoryKiB) < this.#cost.memoryKiB || Number(iterations) < this.#cost.iterations
+  }
+}

@@ -1,0 +1,204 @@
+import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { connect, createServer } from 'node:net'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import t, { type Test } from 'tap'
+import { settings } from '../dist/server/settings.js'
+import { variableName } from '../dist/server/environment.js'
+import { runRowhouse, startServer, type ProcessOptions } from './support/rowhouse-process.js'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const todo = join(root, 'examples', 'todo')
+const documentation = (name: string) => readFileSync(join(root, 'docs', name), 'utf8')
+
+const hello = { 'hello.ts': `import { httpEndpoint } from 'rowhouse'\n\nhttpEndpoint('/hello', () => 'Hello')\n` }
+
+/** Runs a command that has to fail with one sentence and no stack, and returns that sentence. */
+async function failure(t: Test, words: readonly string[], options?: ProcessOptions): Promise<string> {
+  const { code, stdout, stderr } = await runRowhouse(t, words, options)
+  t.equal(code, 1, 'exit code 1')
+  t.notMatch(stdout, /is ready/)
+  t.match(stderr, /^[^\n]+\n$/, 'one line on standard error')
+  t.notMatch(stderr, /^\s+at |unexpectedly/m, 'no stack')
+  return stderr.trim()
+}
+
+t.test('every command tells how it is used, and docs/command-line.md has each of its flags', async (t) => {
+  const { code, stdout } = await runRowhouse(t, ['--help'])
+  t.equal(code, 0)
+  const commands = [...stdout.matchAll(/^ {2}([a-z]+) /gm)].map(([, name]) => name ?? '').filter((name) => name !== 'help')
+  t.same(commands, ['start', 'routes', 'check', 'users'])
+  for (const command of commands) {
+    const help = await runRowhouse(t, [command, '--help'])
+    t.equal(help.code, 0)
+    t.match(help.stdout, `Usage: rowhouse ${command}`)
+    t.match(documentation('command-line.md'), `rowhouse ${command}`)
+    for (const [flag] of help.stdout.matchAll(/--[a-z]+/g)) t.match(documentation('command-line.md') + documentation('users.md'), flag)
+  }
+})
+
+t.test('--version tells the version of the package', async (t) => {
+  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }
+  t.match(await runRowhouse(t, ['--version']), { code: 0, stdout: `${version}\n` })
+})
+
+t.test('an unknown word is answered with the nearest known one, and wrong use ends with 2', async (t) => {
+  t.match(await runRowhouse(t, ['strat', todo]), { code: 2, stdout: '', stderr: /unknown command 'strat'[^]*start/ })
+  t.match(await runRowhouse(t, ['start', todo, '--prot', '80']), { code: 2, stdout: '', stderr: /unknown option '--prot'[^]*--port/ })
+  t.match(await runRowhouse(t, ['start', todo, 'another']), { code: 2, stdout: '' })
+  t.match(await runRowhouse(t, []), { code: 2, stderr: /Usage: rowhouse/ })
+})
+
+t.test('start says where it answers, and nothing on standard error', async (t) => {
+  const directory = t.testdir({ modules: hello })
+  const server = await startServer(t, directory)
+  t.match(server.url, /^http:\/\/127\.0\.0\.1:\d+$/)
+  t.equal(await (await fetch(`${server.url}/_/api/hello`)).text(), 'Hello')
+  t.ok(existsSync(join(directory, '.rowhouse', 'rowhouse.db')))
+  t.equal(server.output.stderr, '')
+  for (const line of server.output.stdout.trim().split('\n')) t.doesNotThrow(() => JSON.parse(line) as unknown, 'each log line is JSON')
+})
+
+t.test('a flag wins over an environment variable, a variable over rowhouse.config.ts, and that over the default', async (t) => {
+  const directory = t.testdir({
+    modules: hello,
+    'rowhouse.config.ts': `import { defineConfig } from 'rowhouse'\nexport default defineConfig({ data: 'from-file', apiPrefix: '/from-file', realm: 'from-file' })\n`,
+  })
+  const { url } = await startServer(t, directory, ['--data', 'from-flag'], { cwd: directory, env: { ROWHOUSE_DATA: 'from-variable', ROWHOUSE_API_PREFIX: '/from-variable' } })
+  t.equal((await fetch(`${url}/from-variable/hello`)).status, 200)
+  t.equal((await fetch(`${url}/from-file/hello`)).status, 404)
+  t.ok(existsSync(join(directory, 'from-flag', 'rowhouse.db')))
+  t.notOk(existsSync(join(directory, 'from-file')))
+  t.notOk(existsSync(join(directory, 'from-variable')))
+})
+
+t.test('a client that is slow to send its headers, or its body, is sent away when its time is over', async (t) => {
+  const directory = t.testdir({ modules: hello })
+  const { url } = await startServer(t, directory, [], { env: { ROWHOUSE_HEADERS_TIMEOUT: '300', ROWHOUSE_REQUEST_TIMEOUT: '600' } })
+  const send = (text: string) =>
+    new Promise<string>((resolve) => {
+      let received = ''
+      const socket = connect(Number(new URL(url).port), '127.0.0.1', () => socket.write(text))
+      socket.setEncoding('utf8').on('data', (data: string) => (received += data)).on('close', () => resolve(received))
+      socket.on('error', () => undefined)
+    })
+  const [headers, body] = await Promise.all([send('GET /_/api/hello HTTP/1.1\r\nHost: a'), send('POST /_/api/hello HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf')])
+  t.match(headers, /^HTTP\/1\.1 408 /)
+  t.match(body, /^HTTP\/1\.1 408 /)
+})
+
+t.test('all mistakes in the settings are told at once, each with where it was made, and nothing is started', async (t) => {
+  const directory = t.testdir({
+    modules: hello,
+    'rowhouse.config.ts': `export default { prot: 80, origin: 'https://example.com/shop', trustedProxies: ['10.0.0.0/33'], headersTimeout: 40000, passwordHashing: { memoryKiB: 1024 } }`,
+  })
+  const { code, stdout, stderr } = await runRowhouse(t, ['start', directory, '--port', 'eighty'], { env: { ROWHOUSE_LOG_LEVEL: 'loud', ROWHOUSE_HSOT: '::', ROWHOUSE_SERVICE_HOST: '10.0.0.1' } })
+  t.equal(code, 1)
+  t.equal(stdout, '')
+  const lines = stderr.trim().split('\n')
+  for (const expected of [
+    /^prot \(in rowhouse\.config\.ts\): there is no such setting; did you mean "port"\?$/,
+    /^origin \(in rowhouse\.config\.ts\): expected an origin such as https:\/\/example\.com, or null, got "https:\/\/example\.com\/shop"$/,
+    /^trustedProxies \(in rowhouse\.config\.ts\): expected a list, each member an IP address or a network/,
+    /^passwordHashing \(in rowhouse\.config\.ts\): expected an object \{ memoryKiB: a whole number from 19456/,
+    /^headersTimeout: expected at most requestTimeout, 30000/,
+    /^ROWHOUSE_LOG_LEVEL: expected one of trace, debug, info, warn, error, fatal, silent, got "loud"$/,
+    /^ROWHOUSE_HSOT: there is no such environment variable; did you mean ROWHOUSE_HOST\?$/,
+    /^--port: expected a whole number from 0 to 65535, got "eighty"$/,
+  ]) {
+    t.ok(lines.some((line) => expected.test(line)), String(expected))
+  }
+  t.equal(lines.length, 8)
+  t.notOk(existsSync(join(directory, '.rowhouse')))
+})
+
+t.test('docs/configuration.md lists every setting with its variable and its default, and no other', async (t) => {
+  const rows = [...documentation('configuration.md').matchAll(/^\| `(\w+)` \| (\S+) \| (.+?) \| (.+) \|$/gm)].map(([, name, variable, fallback, sentence]) => ({ name, variable, fallback, sentence }))
+  t.same(rows.map(({ name }) => name), Object.keys(settings))
+  for (const { name, variable, fallback, sentence } of rows) {
+    const setting = settings[name as keyof typeof settings]
+    t.equal(variable, setting.variable ? `\`${variableName(name ?? '')}\`` : 'none', `${name}: variable`)
+    if (setting.default !== null) t.equal(fallback, `\`${typeof setting.default === 'string' ? `'${setting.default}'` : JSON.stringify(setting.default)}\``, `${name}: default`)
+    t.match(sentence, /\.$/, `${name}: a sentence`)
+  }
+})
+
+t.test('routes lists what an app answers, and does not touch its data', async (t) => {
+  const directory = t.testdir({
+    modules: {
+      'b.ts': `import { httpEndpoint, text } from 'rowhouse'\n\nhttpEndpoint('/b/:id', { methods: ['PUT'], authenticateUsers: true, params: { title: text() }, bodyLimit: 10, summary: 'changes b' }, () => 1)\n`,
+      'hello.ts': hello['hello.ts'],
+    },
+  })
+  const table = await runRowhouse(t, ['routes', directory])
+  t.equal(table.code, 0)
+  t.match(table.stdout, /^METHODS +PATH +DOOR +OPTIONS +SOURCE\n/)
+  t.match(table.stdout, /^PUT +\/_\/api\/b\/:id +endpoint +authenticateUsers, params: title, bodyLimit: 10 +modules\/b\.ts:3$/m)
+  t.match(table.stdout, /^GET POST +\/_\/api\/hello +endpoint +- +modules\/hello\.ts:3$/m)
+  t.match(table.stdout, /^GET +\/_\/health\/live +platform/m)
+  const json = JSON.parse((await runRowhouse(t, ['routes', directory, '--json'])).stdout) as unknown
+  t.match(json, [
+    { methods: ['PUT'], path: '/_/api/b/:id', door: 'endpoint', options: { authenticateUsers: true, params: ['title'], body: false, bodyLimit: 10, summary: 'changes b' }, file: 'modules/b.ts', line: 3 },
+    { methods: ['GET', 'POST'], path: '/_/api/hello', options: { authenticateUsers: false, params: [], summary: null }, file: 'modules/hello.ts', line: 3 },
+    { path: '/_/health/live' },
+    { path: '/_/health/ready' },
+  ])
+  t.notOk(existsSync(join(directory, '.rowhouse')))
+})
+
+t.test('check finds the to-do example in order', async (t) => {
+  t.match(await runRowhouse(t, ['check', todo]), { code: 0, stdout: /configuration: .*\nroutes: .*\ntables: .*\ntypes: in order\n$/, stderr: '' })
+})
+
+t.test('check finds mistakes of types that a start would not notice, each with its place, and does not touch the data', async (t) => {
+  const directory = t.testdir({
+    'tsconfig.json': '{ "compilerOptions": { "strict": true, "module": "nodenext", "target": "es2022", "noEmit": true, "skipLibCheck": true } }',
+    'tables.ts': `import { defineTables, table, text } from 'rowhouse'\nexport const tables = defineTables({ tasks: table({ title: text().required() }) })\n`,
+    modules: {
+      'tasks.ts': `import { httpEndpoint } from 'rowhouse'\nimport { tables } from '../tables.js'\n\nhttpEndpoint('/a', () => tables.tasks.addRow({ titel: 'x' }))\nhttpEndpoint('/b/:id', ({ id }) => id.toFixed())\n`,
+    },
+  })
+  const { code, stderr } = await runRowhouse(t, ['check', directory])
+  t.equal(code, 1)
+  t.match(stderr, /^modules\/tasks\.ts:4:\d+: .*titel.* \(TS\d+\)\nmodules\/tasks\.ts:5:39: .*toFixed.* \(TS\d+\)\n$/)
+  t.notOk(existsSync(join(directory, '.rowhouse')))
+})
+
+t.test('whatever keeps an app from starting is told in one sentence, without a stack, and ends with 1', async (t) => {
+  const app = (source: string) => t.testdir({ modules: { 'a.ts': `import { httpEndpoint } from 'rowhouse'\n${source}\n` } })
+  t.match(await failure(t, ['start', app(`httpEndpoint('/a', { params: { title: 42 } }, () => 1)`)]), /^modules\/a\.ts:2: the endpoint \/a .*title/)
+  t.match(await failure(t, ['start', app(`httpEndpoint('/a', { authenticateUser: true }, () => 1)`)]), /^modules\/a\.ts:2: .*unknown option "authenticateUser"; did you mean "authenticateUsers"\?/)
+  t.match(await failure(t, ['start', app(`httpEndpoint('/a', () => 1)\nhttpEndpoint('/a', () => 2)`)]), /^modules\/a\.ts:3: .*modules\/a\.ts:2/)
+  t.match(await failure(t, ['start', app(`httpEndpoint('/a', () => {`)]), /^modules\/a\.ts:3:\d+: /)
+  t.match(await failure(t, ['start', app('void Promise.reject(new Error("nobody waits"))\nawait new Promise((resolve) => setTimeout(resolve, 200))')]), /^modules\/a\.ts:2:\d+: Error: nobody waits$/)
+  t.match(await failure(t, ['start', join(root, 'nowhere')]), /^there is no folder /)
+  t.match(await failure(t, ['start', t.testdir({})]), /^there is no app in /)
+})
+
+t.test('a data folder that cannot be written, or that another server uses, and a damaged database are told in one sentence', async (t) => {
+  const directory = t.testdir({ modules: hello, file: 'a file' })
+  t.match(await failure(t, ['start', directory, '--data', join(directory, 'file', 'data')]), /cannot be written.*ENOTDIR/)
+  if (process.getuid?.() !== 0) {
+    const locked = t.testdir({ modules: hello })
+    chmodSync(locked, 0o500)
+    t.teardown(() => chmodSync(locked, 0o700))
+    t.match(await failure(t, ['start', locked]), /cannot be written.*EACCES/)
+  }
+  const damaged = t.testdir({ modules: hello, '.rowhouse': {} })
+  writeFileSync(join(damaged, '.rowhouse', 'rowhouse.db'), 'this is no database, though it is long enough to be looked at: '.repeat(100))
+  t.match(await failure(t, ['start', damaged]), /rowhouse\.db/)
+  const shared = t.testdir({ modules: hello })
+  await startServer(t, shared)
+  t.match(await failure(t, ['start', shared, '--port', '0']), /another/)
+})
+
+t.test('a port that is in use and a host that is not of this machine are told in one sentence', async (t) => {
+  const directory = t.testdir({ modules: hello })
+  const other = createServer().listen(0, '127.0.0.1')
+  await new Promise((resolve) => other.once('listening', resolve))
+  t.teardown(() => other.close())
+  const address = other.address()
+  if (address === null || typeof address === 'string') throw new Error('no port')
+  t.match(await failure(t, ['start', directory, '--port', String(address.port)]), new RegExp(`^port ${address.port} of 127\\.0\\.0\\.1 is in use; .*--port$`))
+  t.match(await failure(t, ['start', directory, '--port', '0', '--host', '203.0.113.1']), /^203\.0\.113\.1 is not an address of this machine; .*--host/)
+})

@@ -1,0 +1,180 @@
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import t, { type Test } from 'tap'
+import { createApp } from 'rowhouse'
+
+type Files = NonNullable<Parameters<Test['testdir']>[0]>
+
+/** Builds the app that these files are, asks it and closes it with the test. */
+async function load(t: Test, files: Files) {
+  const directory = t.testdir(files)
+  const log: Record<string, unknown>[] = []
+  const app = await createApp({ directory, logTo: { write: (line: string) => void log.push(JSON.parse(line) as Record<string, unknown>) } })
+  t.teardown(() => app.close())
+  const get = async (path: string) => (await app.inject(`/_/api${path}`)).json() as unknown
+  return { directory, app, log, get }
+}
+
+/** The message with which these files fail to load. */
+async function failure(t: Test, files: Files): Promise<string> {
+  const error: unknown = await createApp({ directory: t.testdir(files), logTo: { write: () => undefined } }).then(
+    () => new Error('it loaded'),
+    (reason: unknown) => reason,
+  )
+  const message = error instanceof Error ? error.message : String(error)
+  t.notMatch(message, /\n/, 'one line')
+  return message
+}
+
+t.test('tables.ts and every module in modules/ are run, by name and folder by folder; tests, type declarations and names that start with _ or . are not', async (t) => {
+  const module = (name: string) => `import { httpEndpoint } from 'rowhouse'; globalThis.ran = [...(globalThis.ran ?? []), '${name}']; httpEndpoint('/${name}', () => globalThis.ran)`
+  const { get, app } = await load(t, {
+    'tables.ts': `import { defineTables } from 'rowhouse'; globalThis.ran = ['tables']; export const tables = defineTables({})`,
+    'other.ts': module('other'),
+    modules: {
+      'b.js': module('b'),
+      'a.mts': module('a'),
+      'c.mjs': module('c'),
+      'a.test.ts': module('a.test'),
+      'a.d.ts': 'export declare const a: number',
+      '_draft.ts': module('_draft'),
+      '.hidden.ts': module('.hidden'),
+      'notes.md': '# notes',
+      deep: { deeper: { 'd.ts': module('d') } },
+      _drafts: { 'e.ts': module('e') },
+    },
+  })
+  t.same(await get('/a'), ['tables', 'a', 'b', 'c', 'd'])
+  t.equal((await app.inject('/_/api/e')).statusCode, 404)
+})
+
+t.test('a file that several modules import is evaluated once, also as data, and top-level await is waited for', async (t) => {
+  const { get } = await load(t, {
+    lib: { 'counter.ts': `globalThis.evaluations = (globalThis.evaluations ?? 0) + 1; export const slow: string = await new Promise((resolve) => setTimeout(() => resolve('waited'), 20))` },
+    modules: {
+      'a.ts': `import { httpEndpoint } from 'rowhouse'; import { slow } from '../lib/counter.js'; httpEndpoint('/a', () => [slow, globalThis.evaluations])`,
+      'b.ts': `import { httpEndpoint } from 'rowhouse'; import '../lib/counter.js'; import data from './data.json'; const { slow } = await import('../lib/counter.js'); httpEndpoint('/b', () => [slow, data.x])`,
+      'data.json': '{ "x": 1 }',
+    },
+  })
+  t.same(await get('/a'), ['waited', 1])
+  t.same(await get('/b'), ['waited', 1])
+})
+
+t.test('packages are found from the importing file, CommonJS and ES modules alike, and are not evaluated a second time by a module that finds the same one', async (t) => {
+  const packageOf = (main: string, type = 'commonjs') => ({ 'package.json': JSON.stringify({ name: 'p', version: '1.0.0', type, main: 'main.js' }), 'main.js': main })
+  const { get } = await load(t, {
+    node_modules: {
+      shared: packageOf('exports.state = { count: 0, where: __filename }'),
+      esm: packageOf('export const where = import.meta.url; export default class Named {}', 'module'),
+    },
+    modules: {
+      'a.ts': `import { httpEndpoint } from 'rowhouse'; import { state } from 'shared'; state.count++; httpEndpoint('/a', () => state.count)`,
+      'b.ts': `import { httpEndpoint } from 'rowhouse'; import { state } from 'shared'; import Named, { where } from 'esm'; state.count++; httpEndpoint('/b', () => [Named.name, where])`,
+      nested: {
+        node_modules: { shared: packageOf('exports.state = { count: 40 }') },
+        'c.ts': `import { httpEndpoint } from 'rowhouse'; import { createRequire } from 'node:module'; import { state } from 'shared'; const required = createRequire(import.meta.url)('shared'); httpEndpoint('/c', () => [state.count, required.state === state])`,
+      },
+    },
+  })
+  t.equal(await get('/a'), 2)
+  t.match(await get('/b'), ['Named', /^file:.*\/esm\/main\.js$/])
+  t.same(await get('/c'), [40, true])
+})
+
+t.test("the app's own CommonJS files, paths of tsconfig.json and imports of package.json work", async (t) => {
+  const { get } = await load(t, {
+    'package.json': JSON.stringify({ name: '@acme/shop', imports: { '#config': './lib/config.ts' } }),
+    'tsconfig.json': JSON.stringify({ compilerOptions: { paths: { '~/*': ['./lib/*'] } } }),
+    lib: { 'config.ts': 'export const config = { a: 1 }', 'legacy.cjs': `exports.name = require('node:path').basename(__filename)` },
+    modules: {
+      'a.ts': `import { httpEndpoint } from 'rowhouse'; import { config } from '#config'; import { config as same } from '~/config'; import { name } from '~/legacy.cjs'; httpEndpoint('/a', () => [config === same, name])`,
+    },
+  })
+  t.same(await get('/a'), [true, 'legacy.cjs'])
+})
+
+t.test('import.meta.url, dirname and filename are those of the source file and not of what it is compiled to', async (t) => {
+  const source = `import { httpEndpoint } from 'rowhouse'; httpEndpoint('/NAME', () => [import.meta.url, import.meta.dirname, import.meta.filename])`
+  const { directory, get } = await load(t, { modules: { 'a.ts': source.replace('NAME', 'a'), deep: { 'b.js': source.replace('NAME', 'b') } } })
+  for (const [name, ...path] of [['a', 'modules', 'a.ts'], ['b', 'modules', 'deep', 'b.js']] as const) {
+    const file = join(directory, ...path)
+    t.same(await get(`/${name}`), [pathToFileURL(file).href, join(file, '..'), file])
+  }
+})
+
+t.test('stack traces and declarations name the lines of the source', async (t) => {
+  const { app, log } = await load(t, {
+    lib: { 'fail.ts': 'interface Options { readonly a: number }\n\nexport function fail(options?: Options): never {\n  throw new RangeError(`no ${options?.a}`)\n}\n' },
+    modules: { 'a.ts': `import { httpEndpoint } from 'rowhouse'\nimport { fail } from '../lib/fail.js'\n\ntype Unused = string\n\nhttpEndpoint('/a', async () => {\n  await null\n  fail()\n})\n` },
+  })
+  t.equal((await app.inject('/_/api/a')).statusCode, 500)
+  const logged = JSON.stringify(log)
+  t.match(logged, /lib\/fail\.ts:4:9/)
+  t.match(logged, /modules\/a\.ts:8:3/)
+  t.notMatch(logged, /\.rowhouse\/build/)
+  t.has(app.rowhouse.endpoints.find(({ path }) => path.text === '/_/api/a'), { source: { file: 'modules/a.ts', line: 6 } })
+})
+
+t.test('nothing is left in the build folder once an app has been loaded, or has failed to', async (t) => {
+  const { directory } = await load(t, { modules: { 'a.ts': 'export {}' } })
+  t.same(readdirSync(join(directory, '.rowhouse', 'build')), [])
+  const broken = t.testdir({ modules: { 'a.ts': 'throw new Error()' } })
+  await t.rejects(createApp({ directory: broken, logTo: { write: () => undefined } }))
+  t.same(readdirSync(join(broken, '.rowhouse', 'build')), [])
+})
+
+t.test('apps of one process load one after the other, and each gets its own declarations only', async (t) => {
+  const app = (name: string) => ({ modules: { 'a.ts': `import { httpEndpoint } from 'rowhouse'; await new Promise((resolve) => setTimeout(resolve, 10)); httpEndpoint('/${name}', () => '${name}')` } })
+  const directory = t.testdir({ one: app('one'), two: app('two'), three: { modules: { 'a.ts': 'throw new Error("three")' } } })
+  const logTo = { write: () => undefined }
+  const [one, two, three] = await Promise.allSettled(['one', 'two', 'three'].map((name) => createApp({ directory: join(directory, name), logTo })))
+  t.match(three, { status: 'rejected', reason: { message: /three/ } })
+  for (const [name, result] of Object.entries({ one, two })) {
+    if (result?.status !== 'fulfilled') throw new Error(`${name} did not load`)
+    t.teardown(() => result.value.close())
+    t.equal((await result.value.inject(`/_/api/${name}`)).body, name)
+    t.equal((await result.value.inject(`/_/api/${name === 'one' ? 'two' : 'one'}`)).statusCode, 404)
+  }
+})
+
+t.test('what keeps a module from loading is told in one line with the place in the source', async (t) => {
+  const cases: readonly (readonly [string, RegExp])[] = [
+    [`import { httpEndpoint } from 'rowhouse'\nhttpEndpoint('/a', () => {\n`, /^modules\/a\.ts:3:1: Unexpected end of file$/],
+    [`const nothing = undefined as unknown as { a: 1 }\n\nfunction f() {\n  return nothing.a\n}\nf()`, /^modules\/a\.ts:4:18: TypeError: Cannot read properties of undefined \(reading 'a'\)$/],
+    [`await Promise.reject(new RangeError('two\\nlines'))`, /^modules\/a\.ts:1:22: RangeError: two lines$/],
+    [`throw 'text'`, /a module threw a value of type string while it was loading; throw an Error/],
+    [`import pad from 'left-pad/deep'\npad()`, /^modules\/a\.ts:1:17: the package "left-pad" is not installed; run npm install left-pad in the app's folder$/],
+    [`import pad from '@acme/left-pad'\npad()`, /run npm install @acme\/left-pad /],
+    [`import f from 'fastify/nothing.js'\nf()`, /^modules\/a\.ts:1:15: the package "fastify" is installed, but has no "fastify\/nothing\.js"$/],
+    [`import x from './b.js'\nx()`, /^modules\/a\.ts:1:15: Could not resolve "\.\/b\.js"$/],
+    [`import x from 'node:nothing'\nx()`, /^modules\/a\.ts:1:15: Node\.js [\d.]+ has no module "node:nothing"$/],
+    [`import { httpEndpont } from 'rowhouse'\nhttpEndpont()`, /^modules\/a\.ts:1:10: No matching export in "rowhouse" for import "httpEndpont"; did you mean "httpEndpoint"\?$/],
+    [`import { httpEndpoint } from 'rowhouse'\n\nhttpEndpoint('/a', { method: ['GET'] }, () => 1)`, /^modules\/a\.ts:3: .*unknown option "method".*methods/],
+    [`import { httpEndpoint } from 'rowhouse'\nhttpEndpoint('/a', { params: { title: 42 } }, () => 1)`, /^modules\/a\.ts:2: .*params.*title/],
+    [`import { httpEndpoint } from 'rowhouse'\nhttpEndpoint('/a/:id', () => 1)\nhttpEndpoint('/a/:name', () => 2)`, /^modules\/a\.ts:3: .*modules\/a\.ts:2/],
+    [`import { defineTables } from 'rowhouse'\ndefineTables({})\n\ndefineTables({})`, /^modules\/a\.ts:4: defineTables\(\) was called a second time, after modules\/a\.ts:2/],
+  ]
+  for (const [source, expected] of cases) t.match(await failure(t, { modules: { 'a.ts': source } }), expected)
+})
+
+t.test('a declaration outside of loading is an error that says so', async (t) => {
+  const { get } = await load(t, {
+    modules: { 'a.ts': `import { httpEndpoint } from 'rowhouse'; httpEndpoint('/a', () => { try { httpEndpoint('/late', () => 1) } catch (error) { return { message: error.message } } })` },
+  })
+  t.match(await get('/a'), { message: /httpEndpoint\(\) was called while no app was loading/ })
+})
+
+t.test('an empty folder is told how to begin, and no data folder appears in it', async (t) => {
+  const directory = t.testdir({ 'readme.md': '' })
+  await t.rejects(createApp({ directory }), { message: /there is no app in .*; start with modules\/hello\.ts: import \{ httpEndpoint \} from 'rowhouse'/ })
+  t.notOk(existsSync(join(directory, '.rowhouse')))
+})
+
+t.test('several configuration files, one that throws and one without a default export are refused', async (t) => {
+  const modules = { 'a.ts': '' }
+  t.match(await failure(t, { modules, 'rowhouse.config.ts': '', 'rowhouse.config.js': '' }), /there are several configuration files, rowhouse\.config\.ts and rowhouse\.config\.js; keep one/)
+  t.match(await failure(t, { modules, 'rowhouse.config.ts': `\nthrow new Error('oh')` }), /^rowhouse\.config\.ts:2:7: Error: oh$/)
+  t.match(await failure(t, { modules, 'rowhouse.config.ts': 'export const port = 1' }), /rowhouse\.config\.ts has to export its settings as default/)
+})

@@ -1,0 +1,281 @@
+import { Readable } from 'node:stream'
+import { ReadableStream } from 'node:stream/web'
+import { setTimeout as delay } from 'node:timers/promises'
+import t from 'tap'
+import { abort, HttpError, httpEndpoint, HttpResponse, jsonify, Media, redirect, request } from 'rowhouse'
+import { buildApp, startApp } from './support/app.js'
+
+const api = '/_/api'
+const bytes = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0, 255])
+
+t.test('each kind of value has its reply', async (t) => {
+  class Point {
+    toJSON() {
+      return { x: 1 }
+    }
+  }
+  const values: [string, () => unknown, string, string][] = [
+    ['text', () => 'é', 'text/plain; charset=utf-8', 'é'],
+    ['nothing', () => undefined, 'application/json', 'null'],
+    ['null', () => null, 'application/json', 'null'],
+    ['number', () => 4.5, 'application/json', '4.5'],
+    ['boolean', () => false, 'application/json', 'false'],
+    ['list', () => [1, 'a', null, undefined], 'application/json', '[1,"a",null,null]'],
+    ['object', () => ({ key: 'value', left: undefined }), 'application/json', '{"key":"value"}'],
+    ['date', () => ({ at: new Date(0) }), 'application/json', '{"at":"1970-01-01T00:00:00.000Z"}'],
+    ['toJSON', () => ({ before: 1, at: new Point(), after: [new Point(), 2] }), 'application/json', '{"before":1,"at":{"x":1},"after":[{"x":1},2]}'],
+    ['promise', () => Promise.resolve({ a: 1 }), 'application/json', '{"a":1}'],
+    ['json', () => jsonify('text'), 'application/json', '"text"'],
+    ['buffer', () => bytes, 'application/octet-stream', bytes.toString('latin1')],
+    ['array', () => new Uint8Array(bytes), 'application/octet-stream', bytes.toString('latin1')],
+    ['arraybuffer', () => new Uint8Array(bytes).buffer, 'application/octet-stream', bytes.toString('latin1')],
+    ['blob', () => new Blob([bytes], { type: 'image/png' }), 'image/png', bytes.toString('latin1')],
+    ['media', () => new Media(bytes, { contentType: 'image/png' }), 'image/png', bytes.toString('latin1')],
+    ['stream', () => Readable.from(['a', 'b']), 'application/octet-stream', 'ab'],
+    ['webstream', () => ReadableStream.from([bytes]), 'application/octet-stream', bytes.toString('latin1')],
+    ['response', () => new Response('r', { headers: { 'content-type': 'text/x' } }), 'text/x', 'r'],
+  ]
+  const { server } = await buildApp(t, () => values.forEach(([path, value]) => httpEndpoint(`/${path}`, value)))
+  for (const [path, , type, body] of values) {
+    const answer = await server.inject(`${api}/${path}`)
+    t.equal(answer.statusCode, 200, path)
+    t.equal(answer.headers['content-type'], type, path)
+    t.equal(answer.rawPayload.toString(type.includes('charset') || type.includes('json') ? 'utf8' : 'latin1'), body, path)
+    t.notOk(answer.headers['server'] ?? answer.headers['x-powered-by'])
+  }
+})
+
+t.test('a name of a Media becomes the file name of the reply', async (t) => {
+  const { server } = await buildApp(t, () => httpEndpoint('/m', () => new Media(bytes, { contentType: 'image/png', name: `é "q".png` })))
+  t.equal((await server.inject(`${api}/m`)).headers['content-disposition'], `inline; filename*=UTF-8''%C3%A9%20%22q%22.png`)
+})
+
+t.test('HttpResponse decides status, headers and body', async (t) => {
+  const { server } = await buildApp(t, () => {
+    httpEndpoint('/s/:status', ({ status }) => new HttpResponse(Number(status), 'Body goes here'))
+    httpEndpoint('/parts', () => new HttpResponse({ status: 404 }))
+    httpEndpoint('/json', () => new HttpResponse(201, { a: [1] }, { 'X-One': 'a' }))
+    httpEndpoint('/media', () => new HttpResponse(200, new Media(bytes, { contentType: 'image/png' }), { 'content-type': 'image/x-own', 'content-length': '1' }))
+    httpEndpoint('/streamed', () => new HttpResponse(200, Readable.from(['x']), { 'content-type': 'text/csv' }))
+    httpEndpoint('/lines', () => {
+      const response = new HttpResponse(401, 'Authenticate.')
+      response.headers.set('WWW-Authenticate', 'Digest realm="x"')
+      response.headers.set('www-authenticate', 'Basic realm="Example"')
+      response.headers.append('WWW-Authenticate', 'Bearer realm="Example"')
+      response.headers.append('Link', 'a')
+      response.headers.delete('LINK')
+      return response
+    })
+    httpEndpoint('/changed', () => {
+      const response = new HttpResponse()
+      response.status = 418
+      response.body = { tea: true }
+      return response
+    })
+  })
+  for (const status of [200, 201, 301, 304, 400, 403, 404, 409, 418, 500, 503]) {
+    const answer = await server.inject(`${api}/s/${status}`)
+    t.equal(answer.statusCode, status)
+    t.equal(answer.body, status === 304 ? '' : 'Body goes here')
+  }
+  const empty = await server.inject(`${api}/s/204`)
+  t.equal(empty.statusCode, 204)
+  t.equal(empty.body, '')
+  t.notOk(empty.headers['content-type'])
+  const missing = await server.inject(`${api}/parts`)
+  t.equal(missing.statusCode, 404)
+  t.equal(missing.body, '')
+  t.equal(missing.headers['content-type'], 'text/plain; charset=utf-8')
+  t.match(await server.inject(`${api}/json`), { statusCode: 201, body: '{"a":[1]}', headers: { 'x-one': 'a', 'content-type': 'application/json' } })
+  t.match((await server.inject(`${api}/media`)).headers, { 'content-type': 'image/x-own', 'content-length': String(bytes.length) })
+  t.match(await server.inject(`${api}/streamed`), { body: 'x', headers: { 'content-type': 'text/csv' } })
+  const lines = await server.inject(`${api}/lines`)
+  t.same(lines.headers['www-authenticate'], ['Basic realm="Example"', 'Bearer realm="Example"'])
+  t.notOk(lines.headers.link)
+  t.match(await server.inject(`${api}/changed`), { statusCode: 418, body: '{"tea":true}' })
+  t.throws(() => new HttpResponse(1000), RangeError)
+  t.throws(() => new HttpResponse(200, '', { 'x-y': 'a\r\nb: c' }), TypeError, 'no header can be smuggled in')
+  t.throws(() => new HttpResponse().headers.set('a b', 'c'), TypeError)
+})
+
+t.test('several header lines of one name stay several on the wire', async (t) => {
+  const { url } = await startApp(t, () => {
+    httpEndpoint('/r', () => {
+      const response = new Response(null, { status: 200 })
+      response.headers.append('set-cookie', 'a=1')
+      response.headers.append('set-cookie', 'b=2')
+      return response
+    })
+  })
+  const answer = await fetch(`${url}${api}/r`)
+  t.same(answer.headers.getSetCookie(), ['a=1', 'b=2'])
+  t.equal(answer.headers.get('content-type'), null, 'no content type is invented')
+  t.equal(answer.headers.get('content-length'), '0')
+})
+
+t.test('redirect sends the client elsewhere', async (t) => {
+  const { server } = await buildApp(t, () => {
+    httpEndpoint('/wiki', () => {
+      const response = new HttpResponse(302, 'Redirecting to Wikipedia...')
+      response.headers.set('Location', 'https://en.wikipedia.org/')
+      return response
+    })
+    httpEndpoint('/r', () => redirect('/ü?a=%20b'))
+    httpEndpoint('/p', () => redirect('https://x.example/', 308))
+  })
+  t.match(await server.inject(`${api}/wiki`), { statusCode: 302, headers: { location: 'https://en.wikipedia.org/' }, body: 'Redirecting to Wikipedia...' })
+  t.match(await server.inject(`${api}/r`), { statusCode: 302, headers: { location: '/%C3%BC?a=%20b' } })
+  t.match(await server.inject(`${api}/p`), { statusCode: 308, headers: { location: 'https://x.example/' } })
+})
+
+t.test('a value that cannot be sent answers 500, and the log names it and its place', async (t) => {
+  const cycle: Record<string, unknown> = { a: [{}] }
+  Object.assign((cycle['a'] as object[])[0] ?? {}, { b: cycle })
+  let deep: unknown = 1
+  for (let level = 0; level < 20_000; level++) deep = [deep]
+  const values: [unknown, string][] = [
+    [{ items: [0, 1, 2, { total: 1n }] }, 'cannot send a BigInt as response.items[3].total'],
+    [10n, 'cannot send a BigInt as response'],
+    [() => 1, 'cannot send a function as response'],
+    [Symbol('x'), 'cannot send a symbol as response'],
+    [{ 'a b': [() => 1] }, 'cannot send a function as response["a b"][0]'],
+    [{ x: Number.NaN }, 'cannot send NaN as response.x'],
+    [Number.POSITIVE_INFINITY, 'cannot send Infinity as response'],
+    [cycle, 'cannot send a cycle as response.a[0].b'],
+    [{ m: new Map() }, 'cannot send a Map as response.m'],
+    [[new Date(Number.NaN)], 'cannot send an invalid Date as response[0]'],
+    [{ p: Promise.resolve(1) }, 'cannot send a Promise (await it) as response.p'],
+    [new HttpResponse(200, new HttpResponse()), 'cannot send a response as the body of another'],
+    [deep, 'cannot send a value nested more than 1000 levels deep'],
+  ]
+  const { server, log } = await buildApp(t, () => httpEndpoint('/v/:n', ({ n }) => values[Number(n)]?.[0]))
+  for (const [n, [, message]] of values.entries()) {
+    const answer = await server.inject(`${api}/v/${n}`)
+    t.equal(answer.statusCode, 500)
+    t.equal(answer.body, 'An exception was raised. Check the application logs for details.')
+    const line = log.find((entry) => entry['requestId'] === answer.headers['x-request-id'] && 'err' in entry)
+    t.match(line?.['message'], `Exception on ${api}/v/${n} [GET]`)
+    t.match(line, { err: { message } })
+  }
+})
+
+t.test('a reply in memory that is larger than responseLimit answers 500, a stream may be larger', async (t) => {
+  const { server, log } = await buildApp(t, () => {
+    httpEndpoint('/big', () => Buffer.alloc(1001))
+    httpEndpoint('/fits', () => Buffer.alloc(1000))
+    httpEndpoint('/stream', () => Readable.from([Buffer.alloc(1000), Buffer.alloc(1000)]))
+  }, { responseLimit: 1000 })
+  t.equal((await server.inject(`${api}/big`)).statusCode, 500)
+  t.match(JSON.stringify(log), /more than 1000 \(responseLimit\)/)
+  t.equal((await server.inject(`${api}/fits`)).statusCode, 200)
+  t.equal((await server.inject(`${api}/stream`)).rawPayload.length, 2000)
+})
+
+t.test('a stream is sent as it is produced, no faster than it is read, and its failure cuts the answer', async (t) => {
+  let produced = 0
+  let ended = false
+  const { url } = await startApp(t, () => {
+    httpEndpoint('/endless', async function* () {
+      try {
+        for (;;) {
+          produced++
+          yield Buffer.alloc(64 * 1024)
+        }
+      } finally {
+        ended = true
+      }
+    })
+    httpEndpoint('/failing', async function* () {
+      yield 'begun'
+      await delay(20)
+      throw new Error('in the middle')
+    })
+    httpEndpoint('/failing-at-once', async function* () {
+      if (request.path !== '') throw new Error('at once')
+      yield ''
+    })
+    httpEndpoint('/ok', () => 'ok')
+  })
+  const abortion = new AbortController()
+  const answer = await fetch(`${url}${api}/endless`, { signal: abortion.signal })
+  const reader = (answer.body as ReadableStream<Uint8Array>).getReader()
+  await reader.read()
+  await delay(200)
+  t.ok(produced < 500, 'back-pressure holds the producer back')
+  abortion.abort()
+  while (!ended) await delay(5)
+  await t.rejects(fetch(`${url}${api}/failing`).then((cut) => cut.text()), 'the client learns that the answer is not whole')
+  t.equal((await fetch(`${url}${api}/failing-at-once`)).status, 500)
+  t.equal(await (await fetch(`${url}${api}/ok`)).text(), 'ok', 'the server lives')
+})
+
+t.test('an error that was thrown for the caller is told to him, any other is not', async (t) => {
+  const { server, log } = await buildApp(t, () => {
+    httpEndpoint('/http', () => {
+      throw new HttpError(409, 'this seat has been taken', { seat: 7 })
+    })
+    httpEndpoint('/abort', async () => {
+      await delay(1)
+      abort(418)
+    })
+    httpEndpoint('/boom', () => {
+      throw new Error('the secret is 42')
+    })
+    httpEndpoint('/odd/:what', ({ what }) => {
+      throw what === 'null' ? null : what === 'text' ? 'a text' : Object.create(null)
+    })
+    httpEndpoint('/status', () => {
+      throw Object.assign(new Error('of somebody else'), { statusCode: 403, status: 403 })
+    })
+  })
+  const json = { accept: 'application/json' }
+  t.match((await server.inject({ url: `${api}/http`, headers: json })).json(), { status: 409, error: 'Conflict', message: 'this seat has been taken', seat: 7, requestId: String })
+  t.match(await server.inject(`${api}/abort`), { statusCode: 418, body: "I'm a Teapot" })
+  const boom = await server.inject(`${api}/boom`)
+  t.equal(boom.statusCode, 500)
+  t.equal(boom.headers['content-type'], 'text/plain; charset=utf-8')
+  t.equal(boom.body, 'An exception was raised. Check the application logs for details.')
+  const line = log.find(({ message }) => message === `Exception on ${api}/boom [GET]`)
+  t.equal(line?.['requestId'], boom.headers['x-request-id'])
+  t.match(line, { err: { stack: /the secret is 42[\s\S]*replies\.test\.ts/ } })
+  for (const what of ['null', 'text', 'object']) t.equal((await server.inject(`${api}/odd/${what}`)).statusCode, 500)
+  t.equal((await server.inject(`${api}/status`)).statusCode, 500, 'the status of an error of another library means nothing here')
+})
+
+t.test('an error wears what the caller accepts', async (t) => {
+  const define = (): void =>
+    httpEndpoint('/e', () => {
+      throw new HttpError(400, '<script>alert("x")</script>')
+    })
+  const { server } = await buildApp(t, define)
+  const ask = (accept?: string, path = '/e') => server.inject({ url: api + path, headers: accept === undefined ? {} : { accept } })
+  const page = await ask('text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8')
+  t.equal(page.headers['content-type'], 'text/html; charset=utf-8')
+  t.match(page.body, '400 Bad Request')
+  t.match(page.body, '&lt;script&gt;')
+  t.notMatch(page.body, '<script>')
+  t.equal((await ask('application/json')).headers['content-type'], 'application/json')
+  t.equal((await ask('application/json, text/plain, */*')).headers['content-type'], 'application/json')
+  for (const accept of [undefined, '*/*', 'text/plain', 'image/png', 'nonsense;;q=']) {
+    t.equal((await ask(accept)).headers['content-type'], 'text/plain; charset=utf-8', String(accept))
+  }
+  t.match((await ask('text/html', '/nothing')).body, '404 Not Found')
+  const { server: json } = await buildApp(t, define, { errors: 'json' })
+  t.match((await json.inject({ url: `${api}/e`, headers: { accept: 'text/html' } })).json(), { status: 400 })
+  t.match((await json.inject({ method: 'PUT', url: `${api}/e` })).json(), { status: 405, message: 'Method not supported' })
+  t.match((await json.inject('/nothing')).json(), { status: 404, message: 'Not Found' })
+  t.match((await json.inject('/%zz')).json(), { status: 400 })
+})
+
+t.test('a handler that takes too long answers 503, and the log names it', async (t) => {
+  const { url, log } = await startApp(t, () => {
+    httpEndpoint('/slow', { timeout: 50 }, () => new Promise(() => undefined))
+    httpEndpoint('/in-time', { timeout: 2000 }, () => delay(10, 'done'))
+  })
+  const answer = await fetch(`${url}${api}/slow`)
+  t.equal(answer.status, 503)
+  t.match(log.find(({ endpoint, message }) => endpoint === `${api}/slow` && String(message).includes('did not answer')), {
+    message: /replies\.test\.ts:\d+ did not answer within 50 ms/,
+  })
+  t.equal(await (await fetch(`${url}${api}/in-time`)).text(), 'done')
+})

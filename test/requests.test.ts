@@ -1,0 +1,298 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { request as httpRequest } from 'node:http'
+import { connect } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+import t from 'tap'
+import { getApiOrigin, get_api_origin, getAppOrigin, get_app_origin, HttpError, httpEndpoint, pick, request, users } from 'rowhouse'
+import { basic, buildApp, startApp } from './support/app.js'
+
+const api = '/_/api'
+
+/** Sends bytes over a socket of its own and resolves to all that comes back until it falls silent. */
+async function exchange(port: number, ...parts: (string | Buffer)[]): Promise<string> {
+  const socket = connect(port, '127.0.0.1')
+  const chunks: Buffer[] = []
+  socket.on('data', (chunk: Buffer) => chunks.push(chunk)).on('error', () => undefined)
+  for (const part of parts) socket.write(part)
+  const closed = once(socket, 'close').then(() => 'closed')
+  for (let before = -1; before !== chunks.length || chunks.length === 0; ) {
+    before = chunks.length
+    if ((await Promise.race([closed, delay(150)])) === 'closed') break
+  }
+  socket.destroy()
+  return Buffer.concat(chunks).toString('latin1')
+}
+
+t.test('the request tells what was asked for', async (t) => {
+  const { server } = await buildApp(t, () =>
+    httpEndpoint('/users/:id', { methods: ['GET', 'PUT'] }, () => ({
+      path: request.path,
+      method: request.method,
+      url: request.url,
+      query: request.queryParams,
+      form: request.formParams,
+      origin: request.origin,
+      remoteAddress: request.remoteAddress,
+      contentType: request.contentType,
+      mimetype: request.mimetype,
+      username: request.username,
+      user: request.user,
+      hasBody: request.body !== null,
+    })),
+  )
+  t.same((await server.inject(`${api}/users/4%202?x=1`)).json(), {
+    path: '/users/4 2',
+    method: 'GET',
+    url: `http://localhost:80${api}/users/4%202?x=1`,
+    query: { x: '1' },
+    form: {},
+    origin: null,
+    remoteAddress: '127.0.0.1',
+    contentType: '',
+    mimetype: '',
+    username: null,
+    user: null,
+    hasBody: false,
+  })
+  const put = await server.inject({
+    method: 'PUT',
+    url: `${api}/users/42`,
+    headers: { origin: 'https://other.example', 'content-type': 'Application/X-WWW-Form-URLencoded; charset=UTF-8', 'x-forwarded-for': '203.0.113.9' },
+    payload: 'a=1&b=2',
+  })
+  t.match(put.json(), {
+    method: 'PUT',
+    form: { a: '1', b: '2' },
+    origin: 'https://other.example',
+    mimetype: 'application/x-www-form-urlencoded',
+    contentType: 'Application/X-WWW-Form-URLencoded; charset=UTF-8',
+    remoteAddress: '127.0.0.1',
+  })
+})
+
+t.test('X-Forwarded-For is believed from a trusted proxy only', async (t) => {
+  const define = (): void => httpEndpoint('/ip', () => `You requested user 42 from IP ${request.remoteAddress}`)
+  const headers = { 'x-forwarded-for': '203.0.113.9' }
+  const { server } = await buildApp(t, define, { trustedProxies: ['127.0.0.0/8'] })
+  t.equal((await server.inject({ url: `${api}/ip`, headers })).body, 'You requested user 42 from IP 203.0.113.9')
+  const { server: direct } = await buildApp(t, define, { trustedProxies: ['10.0.0.1'] })
+  t.equal((await direct.inject({ url: `${api}/ip`, headers })).body, 'You requested user 42 from IP 127.0.0.1')
+})
+
+t.test('headers are read by name in any letter case', async (t) => {
+  const { server } = await buildApp(t, () =>
+    httpEndpoint('/h', (_args, { headers }) => [
+      headers['x-api-key'],
+      headers['X-Api-Key'],
+      headers.get('X-API-KEY'),
+      headers.get('missing'),
+      headers.get('get'),
+      headers.has('x-api-key'),
+      Object.keys(headers).includes('x-api-key'),
+    ]),
+  )
+  t.same((await server.inject({ url: `${api}/h`, headers: { 'x-api-key': 'k', get: 'g' } })).json(), ['k', 'k', 'k', null, 'g', true, true])
+})
+
+t.test('the body is byte-exact whatever its type and method, and null when there is none', async (t) => {
+  const { url } = await startApp(t, () =>
+    httpEndpoint('/b', { methods: ['POST', 'DELETE', 'GET', 'PATCH'] }, async (_args, { body }) =>
+      body === null ? 'none' : [body.contentType, body.name, body.length, createHash('sha256').update(body.bytes).digest('hex'), (await body.arrayBuffer()).byteLength],
+    ),
+  )
+  const bytes = randomBytes(300_000)
+  const digest = createHash('sha256').update(bytes).digest('hex')
+  for (const method of ['POST', 'DELETE', 'PATCH']) {
+    const answer = await fetch(`${url}${api}/b`, {
+      method,
+      body: bytes,
+      headers: { 'content-type': 'image/png', 'content-disposition': 'attachment; filename="dir/f.png"' },
+    })
+    t.same(await answer.json(), ['image/png', 'f.png', bytes.length, digest, bytes.length])
+  }
+  for (const type of ['not a type', 'application/json', 'multipart/form-data', 'text/plain; charset=latin1']) {
+    const answer = await fetch(`${url}${api}/b`, { method: 'POST', body: bytes, headers: { 'content-type': type } })
+    t.same(await answer.json(), [type, null, bytes.length, digest, bytes.length], `${type} makes no difference`)
+  }
+  t.equal(await (await fetch(`${url}${api}/b`)).text(), 'none')
+  t.equal(await (await fetch(`${url}${api}/b`, { method: 'POST', body: '' })).text(), 'none')
+})
+
+t.test('a JSON body is decoded for JSON types only, and refused with its mistake when it is malformed', async (t) => {
+  const { server } = await buildApp(t, () => httpEndpoint('/j', () => [request.bodyJson]))
+  const post = (payload: string | Buffer, type?: string) =>
+    server.inject({ method: 'POST', url: `${api}/j`, payload, headers: type === undefined ? {} : { 'content-type': type } })
+  for (const type of ['application/json', 'application/json; charset=utf-8', 'Application/JSON', 'application/vnd.x+json']) {
+    t.same((await post('{"a":[1,"é"]}', type)).json(), [{ a: [1, 'é'] }], type)
+  }
+  for (const type of ['text/plain', 'text/json', 'application/jsonp', undefined]) t.same((await post('{"a":1}', type)).json(), [null], String(type))
+  const deep = (depth: number): string => '['.repeat(depth) + ']'.repeat(depth)
+  t.equal((await post(deep(100), 'application/json')).statusCode, 200)
+  const refused: [string | Buffer, RegExp][] = [
+    ['{"a":1,}', /position 7/],
+    ['{"a" 1}', /colon expected at position 5/],
+    ['[1 2]', /position 3/],
+    ['// x\n1', /position 0/],
+    ['{"a":01}', /position/],
+    ['nul', /position 0/],
+    ['"\u0001"', /position/],
+    ['   ', /it is empty/],
+    [Buffer.from([0x22, 0xff, 0x22]), /not UTF-8/],
+    [deep(101), /nested more than 100 levels deep, at position 100/],
+    ['['.repeat(1_000_000), /nested more than 100/],
+    ['{"a":'.repeat(100_000), /nested more than 100/],
+  ]
+  for (const [payload, message] of refused) {
+    const answer = await post(payload, 'application/json')
+    t.equal(answer.statusCode, 400, String(payload).slice(0, 20))
+    t.match(answer.body, message)
+  }
+  t.same((await post('"[[[[[[\\"[[["', 'application/json')).json(), ['[[[[[["[[['], 'brackets in a string are no nesting')
+  t.same((await post('{"__proto__":{"x":1}}', 'application/json')).body, '[{"__proto__":{"x":1}}]')
+})
+
+t.test('a body of exactly the limit passes, one byte more is refused with 413, and the connection survives', async (t) => {
+  const { url, port } = await startApp(t, () => {
+    httpEndpoint('/b', (_args, { body }) => body?.length ?? 0)
+    httpEndpoint('/small', { bodyLimit: 10 }, (_args, { body }) => body?.length ?? 0)
+  }, { bodyLimit: 1000 })
+  const post = (path: string, length: number) => fetch(`${url}${api}${path}`, { method: 'POST', body: Buffer.alloc(length) })
+  t.equal(await (await post('/b', 1000)).text(), '1000')
+  const refused = await post('/b', 1001)
+  t.equal(refused.status, 413)
+  t.match(await refused.text(), /longer than the 1000 bytes/)
+  t.equal((await post('/small', 10)).status, 200)
+  t.equal((await post('/small', 11)).status, 413)
+  t.equal((await post('/b', 5_000_000)).status, 413)
+  const chunk = `3e8\r\n${'x'.repeat(1000)}\r\n`
+  const chunked = await exchange(port, `POST ${api}/b HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n`, chunk, '1\r\nx\r\n0\r\n\r\n')
+  t.match(chunked, /^HTTP\/1.1 413/, 'counted as it arrives when its length is not told')
+  const both = await exchange(
+    port,
+    `POST ${api}/b HTTP/1.1\r\nhost: x\r\ncontent-length: 1001\r\n\r\n${'x'.repeat(1001)}`,
+    `GET ${api}/b HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`,
+  )
+  t.match(both, /^HTTP\/1.1 413[\s\S]*HTTP\/1.1 200/, 'the next request on the connection is answered')
+})
+
+t.test('the default limit of a body is 20 MiB', async (t) => {
+  const { server } = await buildApp(t, () => httpEndpoint('/b', (_args, { body }) => body?.length ?? 0))
+  const limit = 20 * 1024 * 1024
+  t.equal((await server.inject({ method: 'POST', url: `${api}/b`, payload: Buffer.alloc(limit) })).body, String(limit))
+  t.equal((await server.inject({ method: 'POST', url: `${api}/b`, payload: Buffer.alloc(limit + 1) })).statusCode, 413)
+})
+
+t.test('a compressed body is refused with 415, a form of more than 1000 fields with 400', async (t) => {
+  const { server } = await buildApp(t, () => httpEndpoint('/b', (args) => Object.keys(args).length))
+  const post = (payload: string, headers: Record<string, string>) => server.inject({ method: 'POST', url: `${api}/b`, payload, headers })
+  t.equal((await post('xxxx', { 'content-encoding': 'gzip' })).statusCode, 415)
+  const form = { 'content-type': 'application/x-www-form-urlencoded' }
+  t.equal((await post(Array.from({ length: 1000 }, (_, n) => `f${n}=1`).join('&'), form)).body, '1000')
+  t.equal((await post(Array.from({ length: 1001 }, (_, n) => `f${n}=1`).join('&'), form)).statusCode, 400)
+})
+
+t.test('malformed requests are refused by the server and leave it alive', async (t) => {
+  const { url, port } = await startApp(t, () => httpEndpoint('/b', () => 'ok'))
+  const cases = [
+    `GET ${api}/b HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n`,
+    `POST ${api}/b HTTP/1.0\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n`,
+    `GET ${api}/b\0 HTTP/1.1\r\nhost: a\r\n\r\n`,
+    `GET ${api}/b HTTP/1.1\r\nhost: a\r\ncontent-length: x\r\n\r\n`,
+    'nonsense\r\n\r\n',
+  ]
+  for (const raw of cases) t.match(await exchange(port, raw), /^HTTP\/1\.1 400/, JSON.stringify(raw.slice(0, 40)))
+  t.match(await exchange(port, `GET http://elsewhere${api}/b HTTP/1.1\r\nhost: elsewhere\r\nconnection: close\r\n\r\n`), /200 OK[\s\S]*ok$/, 'the absolute form is understood')
+  t.equal(await (await fetch(`${url}${api}/b`)).text(), 'ok')
+})
+
+t.test('request is the request of the running call, 200 of them at once, and unavailable outside', async (t) => {
+  const { server } = await buildApp(t, () =>
+    httpEndpoint('/r/:n', async ({ n }, own) => {
+      await delay(Math.random() * 20)
+      const first = request.path
+      await Promise.all([delay(Math.random() * 20), delay(1)])
+      return [n, first, request.path, own.path, request.bodyJson, users.getUser()]
+    }),
+  )
+  const answers = await Promise.all(
+    Array.from({ length: 200 }, (_, n) => server.inject({ method: 'POST', url: `${api}/r/${n}`, payload: { n } })),
+  )
+  answers.forEach((answer, n) => t.same(answer.json(), [String(n), `/r/${n}`, `/r/${n}`, `/r/${n}`, { n }, null]))
+  t.throws(() => request.path, { message: 'request is only available while an endpoint runs' })
+  t.throws(() => users.getUser(), /only available while an endpoint runs/)
+})
+
+t.test('credentials are taken apart, and nothing of a malformed header is echoed', async (t) => {
+  const { server } = await buildApp(t, () => {
+    httpEndpoint('/open', () => [request.username, request.password, request.authorization])
+    httpEndpoint('/judged', { requireCredentials: true }, () => {
+      if (request.username !== 'admin' || request.password !== 'se:cret') throw new HttpError(403, 'not you')
+      return 'in'
+    })
+  })
+  const open = async (authorization: string) => (await server.inject({ url: `${api}/open`, headers: { authorization } })).json<unknown>()
+  t.same(await open(basic('me', 'a:b').authorization), ['me', 'a:b', { scheme: 'basic', username: 'me', password: 'a:b' }])
+  t.same(await open('Bearer x.y'), [null, null, { scheme: 'bearer', token: 'x.y' }])
+  t.same(await open('Basic !!!'), [null, null, null])
+  t.equal((await server.inject(`${api}/judged`)).statusCode, 401)
+  t.equal((await server.inject({ url: `${api}/judged`, headers: basic('admin', 'se:cret') })).body, 'in')
+  t.equal((await server.inject({ url: `${api}/judged`, headers: basic('admin', 'other') })).statusCode, 403)
+  const malformed = await server.inject({ url: `${api}/judged`, headers: { authorization: 'Basic c2VjcmV0LXRva2Vu=' } })
+  t.equal(malformed.statusCode, 401)
+  t.notMatch(malformed.body + JSON.stringify(malformed.headers), /c2VjcmV0/)
+})
+
+t.test('credentials are checked before the body is read', async (t) => {
+  const { port } = await startApp(t, () => httpEndpoint('/p', { authenticateUsers: true }, () => 1))
+  const answer = await exchange(port, `POST ${api}/p HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n{"a":`)
+  t.match(answer, /^HTTP\/1\.1 401/, 'a stranger with a malformed body is told 401, not 400')
+})
+
+t.test('pick takes members of a JSON object and refuses anything else with 400', async (t) => {
+  const { server } = await buildApp(t, () => httpEndpoint('/p', () => pick<{ a: unknown; b: unknown }>(request.bodyJson, ['a', 'b'])))
+  const post = (payload: object) => server.inject({ method: 'POST', url: `${api}/p`, payload })
+  t.same((await post({ a: 1, c: 2 })).json(), { a: 1 })
+  t.equal((await post([1])).statusCode, 400)
+  t.match((await server.inject({ method: 'POST', url: `${api}/p` })).body, /expected a JSON object as the body, with content-type: application\/json, got none/)
+  t.same((await post(JSON.parse('{"__proto__":{"a":1}}') as object)).json(), {}, 'what is inherited is not picked')
+})
+
+t.test('signal aborts when the client goes away, and the handler runs to its end', async (t) => {
+  const seen: string[] = []
+  const { port } = await startApp(t, () =>
+    httpEndpoint('/slow', async () => {
+      const { signal } = request
+      seen.push(`started ${signal.aborted}`)
+      await once(signal, 'abort')
+      seen.push(`aborted ${request.path}`)
+    }),
+  )
+  const client = httpRequest({ port, path: `${api}/slow` }).on('error', () => undefined).end()
+  while (seen.length < 1) await delay(5)
+  client.destroy()
+  while (seen.length < 2) await delay(5)
+  t.same(seen, ['started false', 'aborted /slow'])
+})
+
+t.test('origins are built from what is configured or listened on, never from a forged Host', async (t) => {
+  const define = (): void => httpEndpoint('/o', () => [getAppOrigin(), getApiOrigin(), getAppOrigin('published'), getApiOrigin('published')])
+  const { url, port } = await startApp(t, define)
+  const ask = async (headers: Record<string, string>, target = port): Promise<unknown> =>
+    new Promise((resolve, reject) => {
+      httpRequest({ port: target, path: `${api}/o`, headers }, (answer) => {
+        const chunks: Buffer[] = []
+        answer.on('data', (chunk: Buffer) => chunks.push(chunk)).on('end', () => resolve(JSON.parse(Buffer.concat(chunks).toString())))
+      }).on('error', reject).end()
+    })
+  t.same(await ask({}), [`http://localhost:${port}`, `http://localhost:${port}${api}`, null, null], 'the address at which the caller is connected')
+  t.same(await ask({ host: `127.0.0.1:${port}` }), [url, `${url}${api}`, null, null])
+  t.equal((await fetch(`${url}${api}/o`)).status, 200, 'what getApiOrigin() gives can be fetched')
+  t.notMatch(JSON.stringify(await ask({ host: 'evil.example' })), /evil/)
+  const { port: published } = await startApp(t, define, { origin: 'https://todo.example', alternateOrigins: ['http://api.mydomain.test'] })
+  const configured = ['https://todo.example', `https://todo.example${api}`]
+  t.same(await ask({ host: 'evil.example' }, published), [...configured, ...configured])
+  t.same(await ask({ host: 'api.mydomain.test' }, published), ['http://api.mydomain.test', `http://api.mydomain.test${api}`, ...configured], 'a configured domain reaches the same app')
+  t.equal(get_app_origin, getAppOrigin)
+  t.equal(get_api_origin, getApiOrigin)
+})

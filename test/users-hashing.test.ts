@@ -1,0 +1,222 @@
+import { Session } from 'node:inspector/promises'
+import t from 'tap'
+import { HashingOverloaded, WeakPassword } from '../dist/server/users/errors.js'
+import { HashingQueue, type Origin } from '../dist/server/users/hashing-queue.js'
+import { networkOf } from '../dist/server/users/network.js'
+import { PasswordHashing } from '../dist/server/users/password-hashing.js'
+import { checkNewPassword } from '../dist/server/users/passwords.js'
+import { VerifiedCredentials } from '../dist/server/users/verified-credentials.js'
+
+const somewhere: Origin = { network: '192.0.2.1', account: 'a@x.io' }
+const admitted = async () => {}
+
+/** A queue for one at a time, held busy until `open` is called, and a record of who was served and who was refused. */
+function busyQueue(places: number) {
+  const queue = new HashingQueue(1, places)
+  const served: string[] = []
+  const refused: string[] = []
+  let open = () => {}
+  const gate = new Promise<void>((resolve) => (open = resolve))
+  const jobs = [queue.run({ network: 'first', account: 'first' }, () => gate)]
+  const ask = (name: string, network: string, account = 'a') => {
+    const job = queue.run({ network, account }, async () => {
+      served.push(name)
+    })
+    jobs.push(job.catch((error: unknown) => {
+      if (!(error instanceof HashingOverloaded) || error.retryAfterSeconds < 1) throw error
+      refused.push(name)
+    }))
+  }
+  const finish = async () => {
+    open()
+    await Promise.all(jobs)
+    return { served, refused }
+  }
+  return { ask, finish }
+}
+
+t.test('when all waiting places are taken by one network, its newest gives way to another network, and a further one of its own is refused', async (t) => {
+  const { ask, finish } = busyQueue(4)
+  for (const name of ['f1', 'f2', 'f3', 'f4', 'f5']) ask(name, 'flood')
+  ask('owner', 'home')
+  const { served, refused } = await finish()
+  t.strictSame(refused, ['f5', 'f4'])
+  t.strictSame(served, ['f1', 'owner', 'f2', 'f3'], 'and the owner does not wait behind the flood')
+})
+
+t.test('networks with equally many places refuse the newcomer, so that nobody is pushed out by an equal', async (t) => {
+  const { ask, finish } = busyQueue(2)
+  ask('a', 'one')
+  ask('b', 'two')
+  ask('c', 'three')
+  const { served, refused } = await finish()
+  t.strictSame(refused, ['c'])
+  t.strictSame(served, ['a', 'b'])
+})
+
+t.test('within one network, places and turns are shared between accounts', async (t) => {
+  const { ask, finish } = busyQueue(4)
+  for (const name of ['f1', 'f2', 'f3', 'f4']) ask(name, 'office', 'flooded')
+  ask('colleague', 'office', 'other')
+  ask('f5', 'office', 'flooded')
+  const { served, refused } = await finish()
+  t.strictSame(refused.sort(), ['f4', 'f5'])
+  t.strictSame(served, ['f1', 'colleague', 'f2', 'f3'])
+})
+
+t.test('a place given up by the only one of its network or account leaves nothing behind that would lose a turn', async (t) => {
+  const { ask, finish } = busyQueue(3)
+  ask('m1', 'many', 'a')
+  ask('m2', 'many', 'b')
+  ask('m3', 'many', 'c')
+  ask('x', 'x')
+  ask('y', 'y')
+  const { served, refused } = await finish()
+  t.equal(served.length, 3)
+  t.equal(refused.length, 2)
+  t.ok(served.includes('x'))
+})
+
+t.test('work that fails frees its place for the next', async (t) => {
+  const queue = new HashingQueue(1, 1)
+  await t.rejects(queue.run(somewhere, () => Promise.reject(new Error('refused'))), { message: 'refused' })
+  t.equal(await queue.run(somewhere, async () => 'next'), 'next')
+})
+
+t.test('a stored hash is argon2id with at least 19 MiB and two passes, and matches its password only', async (t) => {
+  const hashing = new PasswordHashing()
+  const stored = await hashing.hash('correct horse', somewhere)
+  t.match(stored, /^\$argon2id\$v=19\$m=19456,t=2,p=1\$/)
+  t.notMatch(stored, /correct/)
+  t.not(stored, await hashing.hash('correct horse', somewhere), 'each hash has a salt of its own')
+  t.equal(await hashing.matches(stored, 'correct horse', somewhere, admitted), true)
+  t.equal(await hashing.matches(stored, 'correct horsf', somewhere, admitted), false)
+})
+
+t.test('the cost can be raised, but not lowered', async (t) => {
+  t.throws(() => new PasswordHashing({ memoryKiB: 19_455 }), { name: 'RangeError', message: /memoryKiB of at least 19456, got 19455/ })
+  t.throws(() => new PasswordHashing({ iterations: 1 }), RangeError)
+  t.throws(() => new PasswordHashing({ iterations: Number.NaN }), RangeError)
+  const raised = new PasswordHashing({ iterations: 3 })
+  const stored = await raised.hash('correct horse', somewhere)
+  t.match(stored, /t=3/)
+  t.equal(raised.isOutdated(stored), false)
+  t.equal(new PasswordHashing().isOutdated(stored), false, 'a dearer hash is kept when the configuration goes back')
+  t.equal(new PasswordHashing({ iterations: 4 }).isOutdated(stored), true)
+})
+
+t.test('no stored hash, or one that is none, matches nothing and throws nothing', async (t) => {
+  const hashing = new PasswordHashing()
+  for (const stored of [null, '', 'x', '$2b$10$abcdefghijklmnopqrstuv', '$argon2id$v=19$m=19456,t=2,p=1$$']) {
+    t.equal(await hashing.matches(stored, 'correct horse', somewhere, admitted), false)
+  }
+})
+
+t.test('a new password is checked against each rule, and the refusal says which, never the password', async (t) => {
+  const refuses = async (password: string, rule: string) => {
+    const error: unknown = await checkNewPassword(password, 'me@example.com').then(() => null, (reason: unknown) => reason)
+    t.ok(error instanceof WeakPassword && error.rule === rule, `${rule} for a password of ${password.length} units`)
+    t.notMatch(String(error), password || 'nothing')
+  }
+  await refuses('', 'too-short')
+  await refuses('1234567', 'too-short')
+  await refuses('😀😀😀😀', 'too-short')
+  await refuses('e\u0301'.repeat(7), 'too-short')
+  await refuses('x'.repeat(257), 'too-long')
+  await refuses('pass\0word-and-more', 'unusable-character')
+  await refuses('two lines\nof it', 'unusable-character')
+  await refuses('half a \ud83d character', 'unusable-character')
+  await refuses('password1', 'too-common')
+  await refuses('QwErTyUiOp', 'too-common')
+  await refuses('Me@Example.COM', 'is-the-email')
+
+  t.equal(await checkNewPassword('😀'.repeat(8), 'a@x.io'), '😀'.repeat(8), 'characters are code points')
+  t.equal(await checkNewPassword('😀'.repeat(256), 'a@x.io'), '😀'.repeat(256))
+  t.equal(await checkNewPassword('e\u0301tude number 3', 'a@x.io'), '\u00e9tude number 3', 'the composed form is what is compared')
+  t.equal(await checkNewPassword('  spaces: kept  ', 'a@x.io'), '  spaces: kept  ')
+})
+
+t.test('an IPv4 address is a network, and so is the /64 of an IPv6 address, however it is written', async (t) => {
+  t.equal(networkOf('192.0.2.7'), '192.0.2.7')
+  t.equal(networkOf('::ffff:192.0.2.7'), '192.0.2.7')
+  t.equal(networkOf('::ffff:c000:207'), '192.0.2.7')
+  const network = networkOf('2001:db8:1:2::1')
+  t.equal(networkOf('2001:db8:1:2:ffff:ffff:ffff:ffff'), network)
+  t.equal(networkOf('2001:0DB8:0001:0002::192.0.2.7'), network)
+  t.not(networkOf('2001:db8:1:3::1'), network)
+  t.equal(networkOf('fe80::1%eth0'), networkOf('fe80::2%eth1'))
+  t.equal(networkOf('::1'), '0:0:0:0::/64')
+  t.equal(networkOf(''), '')
+})
+
+const credentials = { userId: '[1,1]', password: 'correct horse', storedHash: '$argon2id$…', epoch: 0 }
+
+t.test('remembered credentials are found again until five minutes have passed, and not after', async (t) => {
+  let now = 1000
+  const remembered = new VerifiedCredentials(() => now)
+  const fingerprint = remembered.fingerprint(credentials)
+  t.equal(remembered.has(fingerprint), false)
+  remembered.remember(fingerprint)
+  now += 5 * 60 * 1000 - 1
+  t.equal(remembered.has(fingerprint), true)
+  now += 1
+  t.equal(remembered.has(fingerprint), false)
+})
+
+t.test('a change of user, password, stored hash or epoch, or of where one ends and the next begins, is another fingerprint', async (t) => {
+  const remembered = new VerifiedCredentials()
+  const others = [
+    credentials,
+    { ...credentials, userId: '[1,11]' },
+    { ...credentials, epoch: 1 },
+    { ...credentials, password: 'correct hors', storedHash: 'e$argon2id$…' },
+    { ...credentials, password: 'correct horse$', storedHash: 'argon2id$…' },
+  ].map((one) => remembered.fingerprint(one))
+  t.equal(new Set(others).size, others.length)
+  t.equal(remembered.fingerprint({ ...credentials }), others[0])
+  t.not(new VerifiedCredentials().fingerprint(credentials), others[0], 'each process has a key of its own')
+})
+
+t.test('at most 10,000 credentials are remembered, and the oldest gives way', async (t) => {
+  const remembered = new VerifiedCredentials()
+  const fingerprints = Array.from({ length: 10_001 }, (_, row) => remembered.fingerprint({ ...credentials, userId: `[1,${row}]` }))
+  for (const fingerprint of fingerprints) remembered.remember(fingerprint)
+  t.equal(fingerprints.filter((fingerprint) => remembered.has(fingerprint)).length, 10_000)
+  t.equal(remembered.has(fingerprints[0] ?? ''), false)
+})
+
+t.test('the memory holds keyed hashes only: no password and no stored hash', async (t) => {
+  const holder = { remembered: new VerifiedCredentials() }
+  holder.remembered.remember(holder.remembered.fingerprint(credentials))
+  const contents = await privateContents(holder)
+  t.match(contents, /[A-Za-z0-9+/]{43}=/)
+  t.notMatch(contents, /correct horse/)
+  t.notMatch(contents, /argon2id/)
+  t.notMatch(contents, Buffer.from('correct horse').toString('base64').slice(0, 12))
+})
+
+/** What the private fields of an object's first member hold, as a debugger sees them. */
+async function privateContents(holder: Record<string, object>): Promise<string> {
+  const session = new Session()
+  session.connect()
+  t.teardown(() => session.disconnect())
+  const scope = globalThis as { inspectedHolder?: object }
+  scope.inspectedHolder = holder
+  const { result } = await session.post('Runtime.evaluate', { expression: 'inspectedHolder[Object.keys(inspectedHolder)[0]]' })
+  delete scope.inspectedHolder
+  const seen: string[] = []
+  const look = async (objectId: string | undefined, depth: number): Promise<void> => {
+    if (objectId === undefined || depth === 0) return
+    const found = await session.post('Runtime.getProperties', { objectId, ownProperties: true })
+    // The type declarations leave out what the protocol documents as experimental.
+    const { privateProperties = [] } = found as { privateProperties?: { name: string; value?: { objectId?: string; value?: unknown } }[] }
+    const internal = (found.internalProperties ?? []).filter(({ name }) => name === '[[Entries]]')
+    const inner = depth === 4 ? [] : found.result.filter(({ enumerable }) => enumerable)
+    for (const { value } of [...privateProperties, ...internal, ...inner]) {
+      if (typeof value?.value === 'string') seen.push(value.value)
+      await look(value?.objectId, depth - 1)
+    }
+  }
+  await look(result.objectId, 4)
+  return seen.join('\n')
+}

@@ -1,0 +1,320 @@
+import { createHook } from 'node:async_hooks'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { openDatabase, type Database } from '../dist/db/database.js'
+import { defineTables } from '../dist/db/define-tables.js'
+import { platformMigrations } from '../dist/migrations/index.js'
+import { HashingOverloaded, TooManyFailures } from '../dist/server/users/errors.js'
+import { Users, type UsersOptions } from '../dist/server/users/users.js'
+
+const here = '192.0.2.1'
+const elsewhere = '198.51.100.7'
+const password = 'correct horse battery'
+const minute = 60_000
+
+/** Every argon2 hash that this process starts, as Node.js sees it. */
+let hashes = 0
+createHook({
+  init(_id, type) {
+    if (type === 'argon2:HashWorker') hashes++
+  },
+}).enable()
+
+async function hashesOf<Result>(work: () => Promise<Result>): Promise<number> {
+  const before = hashes
+  await work()
+  return hashes - before
+}
+
+interface Opened {
+  readonly users: Users
+  readonly database: Database
+  readonly table: Database['users']
+}
+
+const log = { info: () => {}, warn: () => {}, error: () => {} }
+
+/** A users service on the database in a folder. Several at once are several processes, as far as users are concerned. */
+async function open(t: Test, directory: string, options: Omit<UsersOptions, 'database'> = {}): Promise<Opened> {
+  const database = await openDatabase({ directory, tables: defineTables({}), migrations: platformMigrations, exclusive: false, undeclared: 'ignore', log })
+  t.teardown(() => database.close())
+  return { users: new Users({ database, ...options }), database, table: database.users }
+}
+
+type Outcome = 'in' | 'refused' | 'waits' | 'overloaded'
+
+/** What became of an attempt. */
+async function outcome(attempt: Promise<object | null>): Promise<Outcome> {
+  try {
+    return (await attempt) === null ? 'refused' : 'in'
+  } catch (error) {
+    if (error instanceof TooManyFailures && error.retryAfterSeconds >= 1) return 'waits'
+    if (error instanceof HashingOverloaded && error.retryAfterSeconds >= 1) return 'overloaded'
+    throw error
+  }
+}
+
+function tally(outcomes: readonly Outcome[]): Record<Outcome, number> {
+  const count = (wanted: Outcome) => outcomes.filter((one) => one === wanted).length
+  return { in: count('in'), refused: count('refused'), waits: count('waits'), overloaded: count('overloaded') }
+}
+
+/** Fails so often that the network has to wait for this account. */
+async function failTenTimes(users: Users, email: string, network = here): Promise<void> {
+  for (let n = 0; n < 10; n++) await users.verify(email, `wrong password ${n}`, network)
+}
+
+t.test('a user gets in with the password and nothing else, and the password is nowhere in the data folder', async (t) => {
+  const directory = t.testdir()
+  const { users, database } = await open(t, directory)
+  const added = await users.add('me@example.com', password)
+  const user = await users.verify('me@example.com', password, here)
+  t.equal(user?.getId(), added.getId())
+  t.equal(user?.email, 'me@example.com')
+  for (const wrong of ['', `${password} `, ` ${password}`, password.toUpperCase(), password.slice(0, -1), `${password}\0`, `${password}\0more`]) {
+    t.equal(await users.verify('me@example.com', wrong, elsewhere), null)
+  }
+  t.equal(await users.verify('me@example.com ', password, here) === null, false, 'spaces around an address are not part of it')
+  t.notMatch(JSON.stringify(user), /argon2|passwordHash|emailKey|sessionEpoch/)
+  await database.close()
+  for (const file of readdirSync(directory)) t.notMatch(readFileSync(join(directory, file)).toString('latin1'), password)
+})
+
+t.test('a password may have colons and any script, counts to 256 characters, and is the same composed or not', async (t) => {
+  const { users } = await open(t, t.testdir())
+  const passwords = ['a:b::c:d:', 'пароль длинный', '😀'.repeat(256), `${'x'.repeat(255)}y`, 'e\u0301tude number 3', ' spaces around ']
+  for (const [n, one] of passwords.entries()) {
+    await users.add(`u${n}@x.io`, one)
+    t.ok(await users.verify(`u${n}@x.io`, one, here), one.slice(0, 20))
+  }
+  t.ok(await users.verify('u4@x.io', '\u00e9tude number 3', elsewhere), 'the composed form of the same text')
+  t.equal(await users.verify('u3@x.io', `${'x'.repeat(255)}z`, here), null, 'the last character counts')
+  t.equal(await users.verify('u3@x.io', `${'x'.repeat(255)}yy`, here), null, 'what follows the 256th is not cut off')
+  t.equal(await hashesOf(() => users.verify('u3@x.io', 'x'.repeat(257), here)), 0, 'an impossible password costs no hash')
+})
+
+t.test('refusals of the service name one cause each and change nothing', async (t) => {
+  const { users, table } = await open(t, t.testdir())
+  await users.add('me@example.com', password)
+  const refuses = (code: string, work: Promise<unknown>) => t.rejects(work, { name: /^(UserError|WeakPassword)$/, code })
+  await refuses('email-taken', users.add('ME@example.com', password))
+  for (const address of ['', 'me', '@example.com', 'me@', 'm e@example.com', 'me@example.com\n.x', 'me\0@example.com', 'me@ｅxample.com', `${'x'.repeat(250)}@x.io`]) {
+    await refuses('not-an-email', users.add(address, password))
+  }
+  await refuses('weak-password', users.add('you@example.com', 'password123'))
+  await refuses('weak-password', users.setPassword('me@example.com', 'short'))
+  await refuses('no-such-user', users.setPassword('you@example.com', password))
+  await refuses('no-such-user', users.setEnabled('you@example.com', false))
+  await refuses('no-such-user', users.remove('not an address'))
+  t.equal(await table.search().count(), 1)
+  t.ok(await users.verify('me@example.com', password, here))
+})
+
+t.test('of ten additions of the same address at once, one adds a user', async (t) => {
+  const { users, table } = await open(t, t.testdir())
+  const results = await Promise.allSettled(Array.from({ length: 10 }, () => users.add('me@example.com', password)))
+  t.equal(results.filter(({ status }) => status === 'fulfilled').length, 1)
+  for (const result of results) if (result.status === 'rejected') t.match(result.reason, { code: 'email-taken' })
+  t.equal(await table.search().count(), 1)
+})
+
+t.test('letter case and composition make no other account, and look-alikes never reach one', async (t) => {
+  const { users } = await open(t, t.testdir())
+  await users.add('Kim.Strasse@Example.com', password)
+  await users.add('zoe\u0308@example.com', password)
+  for (const same of ['kim.strasse@example.com', 'KIM.STRASSE@EXAMPLE.COM', 'zo\u00eb@example.com']) t.ok(await users.verify(same, password, here), same)
+  const others = ['K\u0131m.strasse@example.com', '\u212aim.strasse@example.com', 'kim.stra\u00dfe@example.com', '\uff4bim.strasse@example.com', 'zoe@example.com']
+  for (const other of others) t.equal(await users.verify(other, password, here), null, other)
+})
+
+t.test('an unknown address, a disabled user and one without a password cost the same hashes and waits as a wrong password', async (t) => {
+  const { users, table } = await open(t, t.testdir())
+  await users.add('known@x.io', password)
+  await users.add('disabled@x.io', password)
+  await users.setEnabled('disabled@x.io', false)
+  await table.addRow({ email: 'invited@x.io' })
+  const attempts = async (email: string, right: string): Promise<unknown[]> => {
+    const seen: unknown[] = []
+    for (let n = 0; n < 12; n++) {
+      const before = hashes
+      const result = await outcome(users.verify(email, n === 5 ? right : `wrong password ${n}`, here))
+      seen.push([result, hashes - before])
+    }
+    return seen
+  }
+  const expected = [...Array.from({ length: 10 }, () => ['refused', 1]), ['waits', 0], ['waits', 0]]
+  t.strictSame(await attempts('known@x.io', 'also wrong'), expected)
+  t.strictSame(await attempts('unknown@x.io', password), expected)
+  t.strictSame(await attempts('disabled@x.io', password), expected)
+  t.strictSame(await attempts('invited@x.io', password), expected)
+})
+
+t.test('of 200 attempts at once on one account from one network, ten at most are hashed, and the owner gets in from elsewhere meanwhile', async (t) => {
+  const { users } = await open(t, t.testdir())
+  await users.add('me@example.com', password)
+  for (const email of ['me@example.com', 'nobody@example.com']) {
+    const before = hashes
+    const flood = Promise.all(Array.from({ length: 200 }, (_, n) => outcome(users.verify(email, `wrong password ${n}`, here))))
+    const owner = outcome(users.verify('me@example.com', `${password}`, email === 'me@example.com' ? elsewhere : '203.0.113.9'))
+    const counts = tally(await flood)
+    t.equal(await owner, 'in')
+    t.equal(counts.in, 0)
+    t.equal(counts.refused, 10)
+    t.equal(counts.refused + counts.waits + counts.overloaded, 200)
+    t.equal(hashes - before, email === 'me@example.com' ? 11 : 10, 'of which one was the owner’s, who is remembered afterwards')
+  }
+  t.equal(await outcome(users.verify('me@example.com', password, here)), 'in', 'whoever has been verified goes on working in the waiting network too')
+  t.equal(await outcome(users.verify('me@example.com', 'another password', here)), 'waits')
+})
+
+t.test('a flood over many accounts is refused once 32 wait, and keeps nobody in another network out', async (t) => {
+  const { users } = await open(t, t.testdir())
+  await users.add('me@example.com', password)
+  const flood = Promise.all(Array.from({ length: 200 }, (_, n) => outcome(users.verify(`u${n}@example.com`, 'wrong password', `2001:db8:1:2::${n}`))))
+  const owner = outcome(users.verify('me@example.com', password, elsewhere))
+  const counts = tally(await flood)
+  t.equal(await owner, 'in')
+  t.ok(counts.overloaded >= 200 - 32 - 8, `${counts.overloaded} refused at once`)
+  t.equal(counts.waits, 0)
+})
+
+t.test('identical right attempts at once share one hash, count as no failure, and each caller gets a row of his own', async (t) => {
+  const { users } = await open(t, t.testdir())
+  await users.add('me@example.com', password)
+  const before = hashes
+  const rows = await Promise.all(Array.from({ length: 64 }, () => users.verify('me@example.com', password, here)))
+  t.equal(hashes - before, 1)
+  t.equal(new Set(rows).size, 64)
+  t.notOk(rows.includes(null))
+})
+
+t.test('a changed password, a disabled and a deleted user are refused on the very next request, in another process too', async (t) => {
+  const directory = t.testdir()
+  const { users } = await open(t, directory)
+  const other = await open(t, directory)
+  for (const [changer, email] of [[users, 'a@x.io'], [other.users, 'b@x.io']] as const) {
+    await users.add(email, password)
+    t.ok(await users.verify(email, password, here))
+    await changer.setPassword(email, 'another password')
+    t.equal(await users.verify(email, password, here), null, 'the old password')
+    t.ok(await users.verify(email, 'another password', here), 'the new password')
+    await changer.setEnabled(email, false)
+    t.equal(await users.verify(email, 'another password', here), null, 'disabled')
+    await changer.setEnabled(email, true)
+    t.equal(await hashesOf(() => users.verify(email, 'another password', here)), 1, 'enabled again: nothing from before counts')
+    t.ok(await users.verify(email, 'another password', here))
+    await changer.remove(email)
+    t.equal(await users.verify(email, 'another password', here), null, 'deleted')
+    await changer.add(email, 'a third password')
+    t.equal(await users.verify(email, 'another password', here), null, 'another user with the same address')
+  }
+})
+
+t.test('a verified caller costs no hash and no write until the credentials change', async (t) => {
+  const { users, table } = await open(t, t.testdir())
+  await users.add('me@example.com', password)
+  t.equal((await table.get({ email: 'me@example.com' }))?.lastLogin, null)
+  const first = await users.verify('me@example.com', password, here)
+  t.ok(first?.lastLogin instanceof Date)
+  t.equal(await hashesOf(() => Promise.all(Array.from({ length: 100 }, () => users.verify('me@example.com', password, elsewhere)))), 0)
+  t.strictSame((await table.get({ email: 'me@example.com' }))?.lastLogin, first?.lastLogin)
+  t.equal(await hashesOf(() => users.verify('me@example.com', 'wrong password', here)), 1, 'a failure is never remembered')
+  t.equal(await hashesOf(() => users.verify('me@example.com', 'wrong password', here)), 1)
+})
+
+t.test('the wait doubles with each further failure up to 15 minutes, ends by itself, and is forgotten 15 minutes later', async (t) => {
+  let now = Date.parse('2030-01-01')
+  const { users } = await open(t, t.testdir(), { now: () => now })
+  await users.add('me@example.com', password)
+  await failTenTimes(users, 'me@example.com')
+  for (const seconds of [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900]) {
+    await t.rejects(users.verify('me@example.com', password, here), { name: 'TooManyFailures', retryAfterSeconds: seconds })
+    now += seconds * 1000 - 1
+    await t.rejects(users.verify('me@example.com', password, here), { name: 'TooManyFailures', retryAfterSeconds: 1 })
+    now += 1
+    t.equal(await users.verify('me@example.com', 'wrong password', here), null, `an attempt after ${seconds} s`)
+  }
+  now += 30 * minute - 1
+  t.equal(await outcome(users.verify('me@example.com', 'wrong password', here)), 'refused')
+  t.equal(await outcome(users.verify('me@example.com', 'wrong password', here)), 'waits', 'remembered until then')
+  now += 30 * minute
+  await failTenTimes(users, 'me@example.com')
+  await t.rejects(users.verify('me@example.com', password, here), { name: 'TooManyFailures', retryAfterSeconds: 1 }, 'counted from the beginning')
+})
+
+t.test('a restart keeps the count', async (t) => {
+  const directory = t.testdir()
+  const first = await open(t, directory)
+  await first.users.add('me@example.com', password)
+  for (let n = 0; n < 9; n++) await first.users.verify('me@example.com', `wrong password ${n}`, here)
+  await first.database.close()
+  const second = await open(t, directory)
+  t.equal(await outcome(second.users.verify('me@example.com', 'wrong password', here)), 'refused')
+  t.equal(await outcome(second.users.verify('me@example.com', password, here)), 'waits')
+  t.equal(await outcome(second.users.verify('me@example.com', password, elsewhere)), 'in')
+})
+
+t.test('the right password forgets the failures of its network, and of no other', async (t) => {
+  const { users } = await open(t, t.testdir())
+  await users.add('me@example.com', password)
+  for (let round = 0; round < 3; round++) {
+    for (let n = 0; n < 9; n++) await users.verify('me@example.com', `wrong password ${n}`, here)
+    await users.setPassword('me@example.com', `${password} ${round}`)
+    t.ok(await users.verify('me@example.com', `${password} ${round}`, here))
+  }
+  await failTenTimes(users, 'me@example.com', elsewhere)
+  t.ok(await users.verify('me@example.com', `${password} 2`, here))
+  t.equal(await outcome(users.verify('me@example.com', 'wrong password', elsewhere)), 'waits')
+})
+
+t.test('a clock that was set back locks nobody out', async (t) => {
+  let now = Date.parse('2030-01-01')
+  const { users } = await open(t, t.testdir(), { now: () => now })
+  await users.add('me@example.com', password)
+  await failTenTimes(users, 'me@example.com')
+  now -= 24 * 60 * minute
+  t.equal(await outcome(users.verify('me@example.com', password, here)), 'in')
+})
+
+t.test('forgotten counts are cleared away a few at a time, so that a flood leaves no growing table behind', async (t) => {
+  let now = Date.parse('2030-01-01')
+  const { users, database } = await open(t, t.testdir(), { now: () => now })
+  const counted = async () => Number((await database.read({ text: 'SELECT count(*) FROM rowhouse_login_failures' }, []))[0]?.[0])
+  for (let n = 0; n < 20; n++) await users.verify(`u${n}@x.io`, 'wrong password', here)
+  t.equal(await counted(), 20)
+  const [row] = await database.read({ text: 'SELECT account FROM rowhouse_login_failures' }, [])
+  t.notMatch(row?.[0], /@/, 'addresses are not kept')
+  now += 31 * minute
+  await users.verify('v0@x.io', 'wrong password', here)
+  t.equal(await counted(), 17)
+  for (let n = 1; n < 5; n++) await users.verify(`v${n}@x.io`, 'wrong password', here)
+  t.equal(await counted(), 5)
+})
+
+t.test('a hash made at a lower cost is renewed at the next login, and not once the password has been changed', async (t) => {
+  const directory = t.testdir()
+  const { users, table } = await open(t, directory)
+  await users.add('me@example.com', password)
+  const dearer = await open(t, directory, { hashing: { iterations: 3 } })
+  t.equal(await hashesOf(() => dearer.users.verify('me@example.com', password, here)), 2)
+  t.match((await table.get({ email: 'me@example.com' }))?.passwordHash, /t=3/)
+  t.equal(await hashesOf(() => dearer.users.verify('me@example.com', password, here)), 0, 'and the caller is remembered')
+  t.ok(await users.verify('me@example.com', password, here))
+  t.match((await table.get({ email: 'me@example.com' }))?.passwordHash, /t=3/, 'a process that asks for less does not take it back')
+
+  await users.setPassword('me@example.com', 'old password')
+  const login = dearer.users.verify('me@example.com', 'old password', here)
+  await users.setPassword('me@example.com', 'new password')
+  await login
+  t.ok(await users.verify('me@example.com', 'new password', elsewhere), 'a login under way does not put the old password back')
+  t.equal(await users.verify('me@example.com', 'old password', elsewhere), null)
+})
+
+t.test('all users are listed in the order in which they were added', async (t) => {
+  const { users } = await open(t, t.testdir())
+  for (const email of ['c@x.io', 'a@x.io', 'b@x.io']) await users.add(email, password)
+  const emails: string[] = []
+  for await (const user of users.list()) emails.push(user.email)
+  t.strictSame(emails, ['c@x.io', 'a@x.io', 'b@x.io'])
+})
