@@ -24,7 +24,7 @@ const same = (load: Load): Pick<Claim, 'ours' | 'rival'> => ({ ours: load, rival
 
 const claims: readonly Claim[] = [
   { name: 'JSON endpoint with context and parameters / bare Fastify', target: 0.85, against: 'hand-written', ...same({ path: '/_/api/profiles/42?page=3', connections: 64 }) },
-  { name: 'get a row by id / prepared statement by hand', target: 0.8, against: 'hand-written', ...same({ path: '/_/api/tasks/%5B1%2C700%5D', connections: 64 }) },
+  { name: 'get a row by id / prepared statement by hand', target: 0.8, against: 'hand-written', ...same({ path: '/_/api/tasks/%5B2%2C700%5D', connections: 64 }) },
   { name: 'list 20 rows / prepared statement by hand', target: 0.8, against: 'hand-written', ...same({ path: '/_/api/tasks', connections: 64 }) },
   { name: 'create a row, durable / NORMAL, one transaction each, by hand', target: 1.8, against: 'hand-written', ...same({ path: '/_/api/tasks', form: 'title=Water+the+plants', connections: 64 }) },
   { name: 'list with Basic credentials / the same list open', target: 0.85, against: 'rowhouse', ours: { path: '/_/api/mine', headers: basic, connections: 64 }, rival: { path: '/_/api/open', connections: 64 } },

@@ -13,25 +13,39 @@ export function placeBehind(order: readonly SearchOrderStep[], row: SqlRow): Pla
   return order.map(({ ordered }) => row[ordered === null ? 0 : ordered.position] ?? null)
 }
 
-/**
- * Writes a place as text that the program which gets it passes back unread. It belongs to one order of one table.
- * The values of the columns ordered by are in it, readable to whoever tries.
- */
-export function encodeCursor(layout: TableLayout, order: readonly SearchOrderStep[], place: Place): string {
-  return Buffer.from(JSON.stringify([fingerprint(layout, order), ...place])).toString('base64url')
-}
+/** The cursors of one order of one table: places as text that the program which gets them passes back unread. */
+export class Cursors {
+  readonly #table: string
+  readonly #order: readonly SearchOrderStep[]
+  /** Tells these cursors from those of other tables and orders. */
+  readonly #mark: string
 
-/** Reads a cursor that may come from anybody. @throws TableError when it is none, or one of another table or order */
-export function decodeCursor(layout: TableLayout, order: readonly SearchOrderStep[], cursor: unknown): Place {
-  const refusal = new TableError('bad-cursor', `${layout.name}: "after" is not the cursor of a page of this table in this order`)
-  if (typeof cursor !== 'string') throw refusal
-  const place = parseList(cursor)
-  if (place === null || place.length !== order.length + 1 || place[0] !== fingerprint(layout, order)) throw refusal
-  return order.map((step, index) => {
-    const value = place[index + 1]
-    if (!isPlausible(step, value)) throw refusal
-    return value
-  })
+  constructor(layout: TableLayout, order: readonly SearchOrderStep[]) {
+    this.#table = layout.name
+    this.#order = order
+    const described = JSON.stringify([layout.number, ...order.map(({ column, descending }) => [column, descending])])
+    this.#mark = createHash('sha256').update(described).digest('base64url').slice(0, 8)
+  }
+
+  /** The values of the columns ordered by are in the cursor, readable to whoever tries. */
+  encode(place: Place): string {
+    return Buffer.from(JSON.stringify([this.#mark, ...place])).toString('base64url')
+  }
+
+  /** Reads a cursor that may come from anybody. @throws TableError when it is none of these */
+  decode(cursor: unknown): Place {
+    const place = typeof cursor === 'string' ? parseList(cursor) : null
+    if (place === null || place.length !== this.#order.length + 1 || place[0] !== this.#mark) throw this.#refusal()
+    return this.#order.map((step, index) => {
+      const value = place[index + 1]
+      if (!isPlausible(step, value)) throw this.#refusal()
+      return value
+    })
+  }
+
+  #refusal(): TableError {
+    return new TableError('bad-cursor', `${this.#table}: "after" is not the cursor of a page of this table in this order`)
+  }
 }
 
 function parseList(cursor: string): unknown[] | null {
@@ -51,11 +65,6 @@ function isPlausible({ ordered, nullable }: SearchOrderStep, value: unknown): va
   if (ordered === null) return Number.isSafeInteger(value)
   if (value === null) return nullable
   return ordered.codec.storage === 'text' ? typeof value === 'string' : typeof value === 'number'
-}
-
-function fingerprint(layout: TableLayout, order: readonly SearchOrderStep[]): string {
-  const described = JSON.stringify([layout.number, ...order.map(({ column, descending }) => [column, descending])])
-  return createHash('sha256').update(described).digest('base64url').slice(0, 8)
 }
 
 /** Conditions that find a part of the rows behind a place, and the order within that part. */

@@ -24,9 +24,10 @@ export type SchemaOf<D extends Declarations> = {
 export function defineTables<D extends Declarations>(declarations: D): Tables<SchemaOf<D>> {
   const mistakes = findMistakes(declarations)
   if (mistakes.length > 0) throw new SchemaError(['the declaration of the tables has mistakes:', ...mistakes].join('\n  - '))
-  const all = { ...declarations, users: declarations['users'] ?? usersTable() }
+  // First, so that its number is the same in every app.
+  const { users = usersTable(), ...others }: Declarations = declarations
   // The tables check at run time what their types promise at compile time; only here the one meets the other.
-  return layOut(all) as unknown as Tables<SchemaOf<D>>
+  return layOut({ users, ...others }) as unknown as Tables<SchemaOf<D>>
 }
 
 function layOut(declarations: Declarations): Readonly<Record<string, DataTable>> {

@@ -75,7 +75,16 @@ function unseen(migrations: readonly Migration[], recorded: readonly MigrationRe
     }
   }
   const seen = new Set(recorded.map((record) => record.number))
-  return migrations.filter((migration) => !seen.has(migration.number))
+  const pending = migrations.filter((migration) => !seen.has(migration.number))
+  const last = Math.max(0, ...seen)
+  for (const { number, name } of pending) {
+    if (number > last) continue
+    throw new DatabaseFailure(
+      `migration ${number} (${name}) comes before migration ${last}, which this database has already run; ` +
+        'start the version of Rowhouse that made the database',
+    )
+  }
+  return pending
 }
 
 /** Runs one step unless another process has done so since; the transaction makes the check and the step one. */

@@ -1,4 +1,4 @@
-import { decodeCursor, encodeCursor, partsBehind, placeBehind, type Place } from './cursor.js'
+import { Cursors, partsBehind, placeBehind, type Place } from './cursor.js'
 import { describeValue, isPlainObject } from './describe-value.js'
 import type { SqlRow, SqlValue } from './engine.js'
 import { TableError } from './errors.js'
@@ -70,12 +70,12 @@ export class Search implements AsyncIterable<DataRow> {
       // The cursor goes to clients and shows where in the order they are.
       if (ordered?.settings.hidden === true) throw new TableError('bad-query', `${this.#layout.name}: a page cannot be ordered by hidden column ${ordered.name}`)
     }
-    const place = after === null ? null : decodeCursor(this.#layout, this.#order, after)
-    const found = await this.#behind(place, size + 1)
+    const cursors = new Cursors(this.#layout, this.#order)
+    const found = await this.#behind(after === null ? null : cursors.decode(after), size + 1)
     const rows = found.slice(0, size)
     const last = rows.at(-1)
     const more = found.length > size && last !== undefined
-    return { rows: rows.map(this.#makeRow), cursor: more ? encodeCursor(this.#layout, this.#order, placeBehind(this.#order, last)) : null }
+    return { rows: rows.map(this.#makeRow), cursor: more ? cursors.encode(placeBehind(this.#order, last)) : null }
   }
 
   async update(changes: unknown): Promise<number> {

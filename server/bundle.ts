@@ -14,12 +14,16 @@ export interface BundleOptions {
   readonly exportsModules?: boolean
 }
 
+/** An idle esbuild holds some 15 MB, and an app is rarely bundled: its process ends this long after the last bundle, in milliseconds. */
+const idleTime = 1000
+
 let active = 0
+let idle: NodeJS.Timeout | undefined
 
 /** Starts esbuild's process ahead of the first bundle, while other things load. */
 export async function prepareBundler(): Promise<void> {
   const { initialize } = await import('esbuild')
-  if (active === 0) await initialize({}).catch(() => undefined)
+  if (active === 0) await initialize({})
 }
 
 /**
@@ -29,7 +33,7 @@ export async function prepareBundler(): Promise<void> {
  * @throws LoadError for the first mistake, with its place
  */
 export async function bundle({ directory, files, outputFile, exportsModules = false }: BundleOptions): Promise<string> {
-  const { build, stop } = await import('esbuild')
+  const { build } = await import('esbuild')
   const statements = files.map((file, index) => `${exportsModules ? `export * as module${index} from` : 'import'} ${JSON.stringify(file)}`)
   const options = {
     stdin: { contents: statements.join('\n'), resolveDir: directory, sourcefile: 'rowhouse-app', loader: 'js' },
@@ -55,9 +59,15 @@ export async function bundle({ directory, files, outputFile, exportsModules = fa
   } catch (error) {
     throw isBuildFailure(error) ? describeFailure(error.errors) : error
   } finally {
-    // An idle esbuild holds some 15 MB, and an app is bundled once.
-    if (--active === 0) await stop()
+    active--
+    clearTimeout(idle)
+    idle = setTimeout(() => void endWhenIdle(), idleTime).unref()
   }
+}
+
+async function endWhenIdle(): Promise<void> {
+  const { stop } = await import('esbuild')
+  if (active === 0) await stop()
 }
 
 /** CommonJS files of the app call `require`, which an ES module lacks. */

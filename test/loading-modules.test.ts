@@ -154,6 +154,7 @@ t.test('what keeps a module from loading is told in one line with the place in t
     [`import { httpEndpoint } from 'rowhouse'\n\nhttpEndpoint('/a', { method: ['GET'] }, () => 1)`, /^modules\/a\.ts:3: .*unknown option "method".*methods/],
     [`import { httpEndpoint } from 'rowhouse'\nhttpEndpoint('/a', { params: { title: 42 } }, () => 1)`, /^modules\/a\.ts:2: .*params.*title/],
     [`import { httpEndpoint } from 'rowhouse'\nhttpEndpoint('/a/:id', () => 1)\nhttpEndpoint('/a/:name', () => 2)`, /^modules\/a\.ts:3: .*modules\/a\.ts:2/],
+    [`import { defineTables, table, text } from 'rowhouse'\n\ndefineTables({ tasks: table({ update: text() }) })`, /^modules\/a\.ts:3:1: (?!SchemaError).*tasks.*update/],
     [`import { defineTables } from 'rowhouse'\ndefineTables({})\n\ndefineTables({})`, /^modules\/a\.ts:4: defineTables\(\) was called a second time, after modules\/a\.ts:2/],
   ]
   for (const [source, expected] of cases) t.match(await failure(t, { modules: { 'a.ts': source } }), expected)

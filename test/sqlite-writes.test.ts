@@ -38,8 +38,17 @@ t.test('a refused write says which table and column, and never a value', async (
   await t.rejects(engine.write(insertPair, ['s3cret', 's3cret']), { code: 'not-unique', message: 'table pairs already has a row with this a and b' })
   await t.rejects(engine.write(insertNote, [null]), { code: 'missing-value', message: 'notes.title needs a value, and none was given' })
   await t.rejects(engine.write(insertChild, ['s3cret child', 99]), { code: 'broken-link' })
-  await engine.write(insertChild, ['child', 1])
+  t.same(await engine.write(insertChild, ['child', 1]), [[2]])
   await t.rejects(engine.write({ text: "DELETE FROM notes WHERE title = 's3cret'" }, []), { code: 'broken-link' })
+  await engine.write({ text: 'CREATE UNIQUE INDEX folded ON pairs (lower(a)) WHERE b IS NULL' }, [])
+  await engine.write(insertPair, ['s3cret', null])
+  await t.rejects(engine.write(insertPair, ['S3CRET', null]), {
+    code: 'not-unique',
+    message: 'another row already has the value that the unique index folded allows once',
+  })
+  await engine.write({ text: 'CREATE TABLE kept (note INTEGER REFERENCES notes (id) ON DELETE RESTRICT) STRICT' }, [])
+  await engine.write({ text: 'INSERT INTO kept VALUES (2)' }, [])
+  await t.rejects(engine.write({ text: 'DELETE FROM notes WHERE id = 2' }, []), { code: 'broken-link' })
   const wrong = await engine.write(insertChild, ['other', 's3cret']).catch((error: unknown) => error)
   t.match(wrong, { code: 'wrong-type', message: /notes\.parent/ })
   t.notMatch(String(wrong), /s3cret/)

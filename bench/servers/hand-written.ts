@@ -26,16 +26,16 @@ database.transaction(() => {
   for (let index = 0; index < rows.stored; index++) insert.run(`Task number ${index}`, index % 100 === 0 ? 1 : null)
 })()
 
-const view = ({ id, title, done }: Task) => ({ title, done: done === 1, id: `[1,${id}]` })
+const view = ({ id, title, done }: Task) => ({ title, done: done === 1, id: `[2,${id}]` })
 
 const server = fastify()
 server.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, body, done) => done(null, parse(String(body))))
 server.get<{ Params: { id: string }; Querystring: { page?: string } }>('/_/api/profiles/:id', async ({ params, query }) => profile(params.id, Number(query.page ?? 1)))
 server.get<{ Params: { id: string } }>('/_/api/tasks/:id', async ({ params }) => {
-  const task = one.get(Number(/^\[1,(\d+)\]$/.exec(params.id)?.[1]))
+  const task = one.get(Number(/^\[2,(\d+)\]$/.exec(params.id)?.[1]))
   return task === undefined ? null : view(task)
 })
 server.get('/_/api/tasks', async () => list.all(rows.listed).map(view))
-server.post<{ Body: { title: string } }>('/_/api/tasks', async ({ body }) => ({ id: `[1,${insert.run(body.title, null).lastInsertRowid}]` }))
+server.post<{ Body: { title: string } }>('/_/api/tasks', async ({ body }) => ({ id: `[2,${insert.run(body.title, null).lastInsertRowid}]` }))
 const url = await server.listen({ port: 0, host: '127.0.0.1' })
 report(Number(new URL(url).port))

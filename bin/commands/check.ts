@@ -10,7 +10,7 @@ export function checkCommand(): Command {
       const { configuration, declarations, endpoints } = await inspectApp(directory)
       say(`configuration: the settings of ${configuration.name} are in order`)
       say(`routes: ${endpoints.length}, none in another's way`)
-      say(declarations.tables === null ? 'tables: none but users' : 'tables: in order')
+      say(`tables: ${Object.keys(declarations.tables).join(', ')}`)
       const { checkTypes } = await import('../check-types.js')
       const mistakes = await checkTypes(directory)
       if (mistakes === null) say('types: not checked, because TypeScript is not installed; run npm install --save-dev typescript@6')

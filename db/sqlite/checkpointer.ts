@@ -7,7 +7,7 @@ import type { EngineLog } from './engine-log.js'
 import type { FailureLatch } from './failure-latch.js'
 import type { Writer } from './writer.js'
 
-/** How many pages (of 4 KiB) the log grows before they are moved into the database file: 32 MiB. */
+/** How many pages (of 4 KiB) the log grows before a server moves them into the database file: 32 MiB. */
 const checkpointPages = 8192
 
 /** How many pages may be left for the phase in which writes wait: 4 MiB. */
@@ -16,8 +16,11 @@ const restPages = 1024
 /** How often the passive phase is repeated, at most, to get there. */
 const passiveRounds = 5
 
-/** From this size on, in pages, the log is cut down to nothing, to give its space back: 256 MiB. */
-const truncatePages = 65536
+/**
+ * The length, in pages, at which writes wait even if more than the rest is left, because they come faster than the disk moves them: 128 MiB.
+ * A log that got there is cut down afterwards, to give its space back.
+ */
+const limitPages = 32768
 
 interface CheckpointerParts {
   readonly file: string
@@ -25,6 +28,8 @@ interface CheckpointerParts {
   readonly writer: Writer
   readonly latch: FailureLatch
   readonly log: EngineLog
+  /** Whether a server may be running on the same file, which then keeps the log short by itself. */
+  readonly besideServer: boolean
 }
 
 /** How long a full disk is left alone before the next attempt to free the log, in milliseconds. */
@@ -42,18 +47,29 @@ export class Checkpointer {
   #worker: Worker | undefined
   #answer: { resolve(reply: CheckpointReply): void; reject(error: Error): void } | undefined
   #running: Promise<void> | undefined
-  #dueAt = checkpointPages
+  /** The writer's turn, once it has been asked for. */
+  #pause: Promise<() => void> | undefined
+  readonly #growth: number
+  #dueAt: number
   #reclaimedAt = -Infinity
   #warned = false
   #closed = false
 
   constructor(parts: CheckpointerParts) {
     this.#parts = parts
+    this.#growth = parts.besideServer ? limitPages : checkpointPages
+    this.#dueAt = this.#growth
   }
 
   /** Looks at the log's length, which takes a microsecond, and starts a checkpoint when it is due. */
   consider(): void {
-    if (this.#running === undefined && !this.#closed && this.#log().pages >= this.#dueAt) this.#start()
+    if (this.#closed) return
+    const { pages, unmoved } = this.#log()
+    if (this.#running === undefined) {
+      if (pages >= this.#dueAt) this.#start()
+    } else if (unmoved >= limitPages) {
+      this.#takeTurn()
+    }
   }
 
   /** Starts a checkpoint because the disk is full: a log that begins anew has room for the deletions that make more. */
@@ -63,12 +79,17 @@ export class Checkpointer {
     this.#start()
   }
 
+  /** Starts no further checkpoint. One that is running is waited for by whoever waits for the writer. */
+  stop(): void {
+    this.#closed = true
+    this.#worker?.ref()
+  }
+
   /** Waits for a running checkpoint and ends the worker. */
   async close(): Promise<void> {
-    this.#closed = true
+    this.stop()
     await this.#running
     if (this.#worker === undefined) return
-    this.#worker.ref()
     const exit = once(this.#worker, 'exit')
     this.#worker.postMessage('close')
     await exit
@@ -83,19 +104,42 @@ export class Checkpointer {
   }
 
   async #checkpoint(): Promise<void> {
-    const { pages } = this.#log()
-    for (let round = 0; round < passiveRounds; round++) {
-      await this.#ask({ mode: 'passive' })
-      if (this.#log().unmoved <= restPages) break
-    }
-    const resume = await this.#parts.writer.pause()
     try {
-      const complete = await this.#ask({ mode: pages >= truncatePages ? 'truncate' : 'restart' })
-      this.#dueAt = complete ? checkpointPages : pages + checkpointPages
-      if (!complete) this.#warn('the write-ahead log cannot be shortened while another process reads the database, and grows until that ends')
-      else this.#warned = false
+      for (let round = 0; round < passiveRounds; round++) {
+        await this.#ask({ mode: 'passive' })
+        if (this.#pause !== undefined || this.#log().unmoved <= restPages) break
+      }
+      await this.#takeTurn()
+      await this.#restart()
     } finally {
-      resume()
+      const pause = this.#pause
+      this.#pause = undefined
+      if (!this.#closed) this.#worker?.unref()
+      const resume = await pause
+      resume?.()
+    }
+  }
+
+  #takeTurn(): Promise<unknown> {
+    if (this.#pause === undefined) {
+      this.#pause = this.#parts.writer.pause()
+      // Whoever awaits it later is told of a refusal; until then it is nobody's unhandled rejection.
+      this.#pause.catch(() => undefined)
+      // Writes wait for the worker from here on, and with them, maybe, the end of the process.
+      this.#worker?.ref()
+    }
+    return this.#pause
+  }
+
+  /** Moves the rest while nobody writes, after which the log can begin anew. */
+  async #restart(): Promise<void> {
+    const { pages } = this.#log()
+    if (await this.#ask({ mode: pages >= limitPages ? 'truncate' : 'restart' })) {
+      this.#dueAt = this.#growth
+      this.#warned = false
+    } else {
+      this.#dueAt = pages + this.#growth
+      this.#warn('the write-ahead log cannot be shortened while another process reads the database, and grows until that ends')
     }
   }
 
@@ -122,13 +166,14 @@ export class Checkpointer {
 
   #startWorker(): Worker {
     const worker = new Worker(new URL('./checkpoint-worker.js', import.meta.url), { name: 'rowhouse-checkpoint', workerData: this.#parts.file, execArgv: [] })
-    worker.unref()
     worker.on('message', (reply: CheckpointReply) => this.#answer?.resolve(reply))
     worker.on('error', (error) => this.#answer?.reject(error))
     worker.on('exit', () => {
       this.#worker = undefined
       this.#answer?.reject(new Error('the checkpoint worker ended by itself'))
     })
+    // After the listeners, which would hold the process again.
+    worker.unref()
     return worker
   }
 
@@ -136,7 +181,7 @@ export class Checkpointer {
   #report(error: unknown): void {
     const translated = this.#parts.latch.translate(error)
     if (this.#parts.latch.failure !== undefined || this.#closed) return
-    this.#dueAt = this.#log().pages + checkpointPages
+    this.#dueAt = this.#log().pages + this.#growth
     this.#warn(`the write-ahead log could not be shortened: ${translated.message}`)
   }
 

@@ -24,14 +24,15 @@ export async function prepareDataDirectory(directory: string): Promise<string | 
 
 /** Checks, without opening any of them, that the files of the database are files that can be read and written. */
 export async function assertDatabaseFiles(file: string): Promise<void> {
+  const log = `${file}-wal`
+  // The log before the file: another process that makes the database at this moment makes the file first.
+  const logSize = await fileSize(log)
   const size = await fileSize(file)
-  for (const suffix of ['', '-wal', '-shm']) {
-    if ((await fileSize(file + suffix)) !== undefined) await assertAccess(file + suffix, constants.R_OK | constants.W_OK, 'the database file')
-  }
+  for (const path of [file, log, `${file}-shm`]) await assertAccess(path, constants.R_OK | constants.W_OK, 'the database file')
   // SQLite takes an empty file for a new database and deletes the log beside it, and with it the rows in the log.
-  if ((size ?? 0) === 0 && ((await fileSize(`${file}-wal`)) ?? 0) > 0) {
+  if ((size ?? 0) === 0 && (logSize ?? 0) > 0) {
     throw new DatabaseFailure(
-      `the database file ${file} is ${size === undefined ? 'missing' : 'empty'}, but its log ${file}-wal is there; ` +
+      `the database file ${file} is ${size === undefined ? 'missing' : 'empty'}, but its log ${log} is there; ` +
         'restore the file, or move the log away to start with an empty database',
     )
   }
@@ -66,10 +67,12 @@ async function makeDirectory(directory: string): Promise<void> {
   }
 }
 
+/** What is not there will be made. */
 async function assertAccess(path: string, mode: number, what: string): Promise<void> {
   try {
     await access(path, mode)
   } catch (error) {
+    if (errorCode(error) === 'ENOENT') return
     throw new DatabaseFailure(`${what} ${path} cannot be read and written by this user (${errorCode(error)}); change its owner or permissions`, {
       cause: error,
     })

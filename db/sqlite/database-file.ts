@@ -15,26 +15,39 @@ const checkedSize = 16 * 1024 * 1024
 
 /** Opens the database file for the writer: recognises it as Rowhouse's or makes it so, and throws a `DatabaseFailure` if it is neither or damaged. */
 export async function openDatabaseFile(file: string): Promise<SqliteConnection> {
-  let connection: SqliteConnection | undefined
-  try {
-    connection = new SqliteConnection(file)
+  const size = (await fileSize(file)) ?? 0
+  return openConnection(file, (connection) => {
     assertVersion(connection)
-    await recognise(connection, file)
-    await assertUndamaged(connection, file)
+    recognise(connection, file)
+    if (size <= checkedSize) assertUndamaged(connection, file)
     configure(connection)
-    return connection
-  } catch (error) {
-    connection?.close()
-    throw openFailure(file, error)
-  }
+  })
 }
 
 /** Opens a further connection, which only reads, to a file that {@link openDatabaseFile} has opened. */
-export function openReader(file: string): SqliteConnection {
-  const connection = new SqliteConnection(file)
-  configure(connection)
-  connection.execute('PRAGMA query_only = ON')
-  return connection
+export function openReader(file: string): Promise<SqliteConnection> {
+  return openConnection(file, (connection) => {
+    configure(connection)
+    connection.execute('PRAGMA query_only = ON')
+  })
+}
+
+/** Another process may have the file locked for a moment, while it makes it or closes it; then all of it is done again. */
+async function openConnection(file: string, setUp: (connection: SqliteConnection) => void): Promise<SqliteConnection> {
+  try {
+    return await whileBusy(() => {
+      const connection = new SqliteConnection(file)
+      try {
+        setUp(connection)
+        return connection
+      } catch (error) {
+        connection.close()
+        throw error
+      }
+    })
+  } catch (error) {
+    throw openFailure(file, error)
+  }
 }
 
 function configure(connection: SqliteConnection): void {
@@ -58,23 +71,20 @@ function assertVersion(connection: SqliteConnection): void {
 }
 
 /** A new file becomes ours; a file of another program is left as it is. */
-async function recognise(connection: SqliteConnection, file: string): Promise<void> {
+function recognise(connection: SqliteConnection, file: string): void {
   // One statement, and so one state of the file, which another process may be making its own at this moment.
-  const [[id, tables] = []] = await whileBusy(() =>
-    connection.execute('SELECT application_id, (SELECT count(*) FROM sqlite_schema) FROM pragma_application_id'),
-  )
+  const [[id, tables] = []] = connection.execute('SELECT application_id, (SELECT count(*) FROM sqlite_schema) FROM pragma_application_id')
   if (id !== applicationId && (id !== 0 || tables !== 0)) {
     throw new DatabaseFailure(`${file} is a database of another program; choose another data folder, or move the file away`)
   }
-  const mode = await whileBusy(() => connection.scalar('PRAGMA journal_mode = WAL'))
-  if (mode !== 'wal') throw new DatabaseFailure(`the file system of ${file} has no shared memory, which SQLite's log needs; choose a folder on a local disk`)
-  if (id !== applicationId) await whileBusy(() => connection.execute(`PRAGMA application_id = ${applicationId}`))
+  if (connection.scalar('PRAGMA journal_mode = WAL') !== 'wal') {
+    throw new DatabaseFailure(`the file system of ${file} has no shared memory, which SQLite's log needs; choose a folder on a local disk`)
+  }
+  if (id !== applicationId) connection.execute(`PRAGMA application_id = ${applicationId}`)
 }
 
-async function assertUndamaged(connection: SqliteConnection, file: string): Promise<void> {
-  if (((await fileSize(file)) ?? 0) > checkedSize) return
-  const result = await whileBusy(() => connection.scalar('PRAGMA quick_check(1)'))
-  if (result !== 'ok') throw damaged(file, undefined)
+function assertUndamaged(connection: SqliteConnection, file: string): void {
+  if (connection.scalar('PRAGMA quick_check(1)') !== 'ok') throw damaged(file, undefined)
 }
 
 function openFailure(file: string, error: unknown): unknown {

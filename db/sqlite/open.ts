@@ -54,11 +54,13 @@ async function assemble(file: string, options: SqliteOptions, lock: ServerLock |
   })
   await assertDatabaseFiles(file)
   const connection = await openDatabaseFile(file)
-  const reader = openReader(file)
+  const reader = await openReader(file)
   const sync = new WalSync({ descriptor: await openLog(file), latch, onSynced: () => checkpointer.consider() })
   const writer = new Writer({ connection, sync, latch, onWrite: options.onWrite ?? (() => undefined) })
-  const checkpointer = new Checkpointer({ file, reader, writer, latch, log: options.log })
+  const checkpointer = new Checkpointer({ file, reader, writer, latch, log: options.log, besideServer: !options.exclusive })
   const close = async (): Promise<void> => {
+    checkpointer.stop()
+    await writer.close()
     await sync.close()
     await checkpointer.close()
     // The last connection to close moves the log into the database file, which must not happen to a log that a sync has failed on:

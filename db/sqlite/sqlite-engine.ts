@@ -12,7 +12,7 @@ interface EngineParts {
   readonly reader: SqliteConnection
   readonly writer: Writer
   readonly latch: FailureLatch
-  /** Closes everything, after the last write has run. */
+  /** Runs what is queued and closes everything. */
   readonly close: () => Promise<void>
 }
 
@@ -59,7 +59,7 @@ export class SqliteEngine implements Engine {
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#parts.writer.close().then(this.#parts.close)
+    this.#closing ??= this.#parts.close()
     return this.#closing
   }
 

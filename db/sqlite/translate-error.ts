@@ -29,16 +29,13 @@ function tableError(code: string, error: Error): TableError | undefined {
   switch (code) {
     case 'SQLITE_CONSTRAINT_UNIQUE':
     case 'SQLITE_CONSTRAINT_PRIMARYKEY':
-    case 'SQLITE_CONSTRAINT_ROWID': {
-      const { table, columns } = namedColumns(error.message)
-      return new TableError('not-unique', `table ${table} already has a row with this ${columns.join(' and ')}`, { cause: error })
-    }
-    case 'SQLITE_CONSTRAINT_NOTNULL': {
-      const { table, columns } = namedColumns(error.message)
-      return new TableError('missing-value', `${table}.${columns.join(', ')} needs a value, and none was given`, { cause: error })
-    }
-    case 'SQLITE_CONSTRAINT_FOREIGNKEY':
+    case 'SQLITE_CONSTRAINT_ROWID':
+      return new TableError('not-unique', notUnique(error.message), { cause: error })
+    case 'SQLITE_CONSTRAINT_NOTNULL':
+      return new TableError('missing-value', `${named(error.message)} needs a value, and none was given`, { cause: error })
+    // The trigger is SQLite's own, which carries out ON DELETE RESTRICT.
     case 'SQLITE_CONSTRAINT_TRIGGER':
+    case 'SQLITE_CONSTRAINT_FOREIGNKEY':
       return new TableError('broken-link', 'a link would point to a row that is not there: it was deleted, or the row to delete is still linked to', {
         cause: error,
       })
@@ -75,10 +72,16 @@ function databaseFailure(code: string, error: Error): DatabaseFailure | undefine
   return sentence === undefined ? undefined : new DatabaseFailure(`${sentence} (${code})`, { cause: error })
 }
 
-/** Reads `… failed: tasks.title, tasks.owner` from a message of SQLite. */
-function namedColumns(message: string): { table: string; columns: string[] } {
-  const names = message.slice(message.indexOf(': ') + 2).split(', ')
-  const split = names.map((name) => name.split('.'))
-  const table = split[0]?.[0] ?? 'unknown'
-  return { table, columns: split.map((parts) => parts[1] ?? parts[0] ?? '') }
+/** Names the columns in a message such as `UNIQUE constraint failed: tasks.title, tasks.owner`, or the index of one such as `…: index 'by_title'`. */
+function notUnique(message: string): string {
+  const names = named(message)
+  const index = /^index '(.*)'$/.exec(names)
+  if (index !== null) return `another row already has the value that the unique index ${index[1]} allows once`
+  const columns = names.split(', ').map((name) => name.split('.'))
+  return `table ${columns[0]?.[0]} already has a row with this ${columns.map(([, column]) => column).join(' and ')}`
+}
+
+/** What comes after the colon in SQLite's messages about constraints. */
+function named(message: string): string {
+  return message.slice(message.indexOf(': ') + 2)
 }

@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http'
 import Negotiator from 'negotiator'
 import type { Reply } from '../reply/reply.js'
-import type { HttpError } from './http-error.js'
+import type { ErrorDescription } from './describe-error.js'
 
 /** What an error reply needs to know of the request it answers. */
 export interface ErrorCircumstances {
@@ -17,7 +17,7 @@ const mediaTypes = ['text/plain', 'application/json', 'text/html']
 /**
  * Puts an error into the dress that the client accepts: a small page for a browser, JSON for a program, plain text otherwise. All three say the same.
  */
-export function toErrorReply(error: HttpError, { requestId, accept, alwaysJson }: ErrorCircumstances): Reply {
+export function toErrorReply(error: ErrorDescription, { requestId, accept, alwaysJson }: ErrorCircumstances): Reply {
   const mediaType = alwaysJson ? 'application/json' : (new Negotiator({ headers: { accept } }).mediaType(mediaTypes) ?? 'text/plain')
   const reply = (contentType: string, body: string): Reply => ({
     status: error.status,
@@ -32,11 +32,11 @@ export function toErrorReply(error: HttpError, { requestId, accept, alwaysJson }
   return reply('text/plain; charset=utf-8', error.message)
 }
 
-function normalize(headers: HttpError['headers']): Record<string, string | string[]> {
+function normalize(headers: ErrorDescription['headers']): Record<string, string | string[]> {
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), typeof value === 'string' ? value : [...value]]))
 }
 
-function toPage({ status, message }: HttpError, name: string, requestId: string): string {
+function toPage({ status, message }: ErrorDescription, name: string, requestId: string): string {
   const title = `${status} ${escape(name)}`
   return `<!doctype html>
 <html lang="en">

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Database } from '../../db/database.js'
 import { TableError } from '../../db/errors.js'
+import { BoundedMap } from './bounded-map.js'
 import { TooManyFailures } from './errors.js'
 import type { Origin } from './hashing-queue.js'
 import { loginFailureStatements, type LoginFailureStatements } from './login-failure-statements.js'
@@ -21,7 +22,7 @@ export class LoginFailures {
   readonly #statements: LoginFailureStatements
   readonly #now: () => number
   /** Account and network → when the last uncounted attempt was let through. */
-  readonly #uncounted = new Map<string, number>()
+  readonly #uncounted = new BoundedMap<number>(uncountedCapacity)
 
   /** @param now milliseconds since 1970, the same for all processes of an app */
   constructor(database: Database, now: () => number = Date.now) {
@@ -67,12 +68,7 @@ export class LoginFailures {
   #letThroughUncounted(key: string, now: number): [[true]] {
     const since = now - (this.#uncounted.get(key) ?? 0)
     if (since >= 0 && since < uncountedInterval) throw waiting(uncountedInterval - since)
-    this.#uncounted.delete(key)
     this.#uncounted.set(key, now)
-    for (const oldest of this.#uncounted.keys()) {
-      if (this.#uncounted.size <= uncountedCapacity) break
-      this.#uncounted.delete(oldest)
-    }
     return [[true]]
   }
 }

@@ -1,4 +1,5 @@
 import { createHmac, createSecretKey, randomBytes } from 'node:crypto'
+import { BoundedMap } from './bounded-map.js'
 
 /** How long a verified password is remembered. */
 const lifetime = 5 * 60 * 1000
@@ -23,8 +24,8 @@ export interface Credentials {
  */
 export class VerifiedCredentials {
   readonly #key = createSecretKey(randomBytes(32))
-  /** Fingerprint → when it ends. All live equally long, so the oldest comes first. */
-  readonly #ends = new Map<string, number>()
+  /** Fingerprint → when it ends. */
+  readonly #ends = new BoundedMap<number>(capacity)
   readonly #now: () => number
 
   /** @param now milliseconds of a clock that never goes back */
@@ -47,12 +48,6 @@ export class VerifiedCredentials {
 
   /** To be called for credentials that have been found right, never for wrong ones. */
   remember(fingerprint: string): void {
-    const now = this.#now()
-    for (const [oldest, end] of this.#ends) {
-      if (end > now && this.#ends.size < capacity) break
-      this.#ends.delete(oldest)
-    }
-    this.#ends.delete(fingerprint)
-    this.#ends.set(fingerprint, now + lifetime)
+    this.#ends.set(fingerprint, this.#now() + lifetime)
   }
 }
