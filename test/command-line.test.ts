@@ -181,8 +181,8 @@ t.test('a data folder that cannot be written, or that another server uses, and a
   if (process.getuid?.() !== 0) {
     const locked = t.testdir({ modules: hello })
     chmodSync(locked, 0o500)
-    t.teardown(() => chmodSync(locked, 0o700))
     t.match(await failure(t, ['start', locked]), /cannot be written.*EACCES/)
+    chmodSync(locked, 0o700)
   }
   const damaged = t.testdir({ modules: hello, '.rowhouse': {} })
   writeFileSync(join(damaged, '.rowhouse', 'rowhouse.db'), 'this is no database, though it is long enough to be looked at: '.repeat(100))

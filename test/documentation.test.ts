@@ -162,6 +162,15 @@ t.test('every error code of the tables and its status are in the docs', async (t
   for (const [, code = '', status = ''] of codes) t.match(docs, new RegExp(`\\| \`${code}\` \\| ${status} \\|`), code)
 })
 
+t.test('every test that docs/conformance.md names exists', async (t) => {
+  const named = [...(await read('docs/conformance.md')).matchAll(/`([a-z-]+)` › (.*?)(?=<br>| \|$)/gm)]
+  t.ok(named.length > 90)
+  for (const [, file = '', name = ''] of named) {
+    const code = (await read(`test/${file}.test.ts`)).replaceAll("\\'", "'")
+    t.ok(code.includes(`'${name}'`) || code.includes(`"${name}"`) || code.includes(`\`${name}\``), `${file} › ${name}`)
+  }
+})
+
 t.test('the project speaks of itself alone', async (t) => {
   const { stdout } = await run('git', ['ls-files'], { cwd: root }).catch(() => ({ stdout: '' }))
   const files = stdout.split('\n').filter((file) => file !== '' && !/package-lock\.json$|documentation\.test\.ts$/.test(file))

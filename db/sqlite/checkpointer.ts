@@ -64,10 +64,10 @@ export class Checkpointer {
   /** Looks at the log's length, which takes a microsecond, and starts a checkpoint when it is due. */
   consider(): void {
     if (this.#closed) return
-    const { pages, unmoved } = this.#log()
+    const { pages } = this.#log()
     if (this.#running === undefined) {
       if (pages >= this.#dueAt) this.#start()
-    } else if (unmoved >= limitPages) {
+    } else if (pages >= limitPages) {
       this.#takeTurn()
     }
   }

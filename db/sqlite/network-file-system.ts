@@ -27,7 +27,11 @@ const networkTypes = new Map<number, string>([
 const fuseType = 0x65735546
 
 /** Programs that show remote storage as a folder through FUSE. Others (overlays, encryption, shares of a virtual machine) are on this machine. */
-const remoteFuse = /^fuse\.(sshfs|s3fs|s3ql|gcsfuse|goofys|geesefs|rclone|mount-s3|mountpoint-s3|blobfuse2?|davfs2?|curlftpfs|smbnetfs|glusterfs|ceph|ceph-fuse|juicefs|seaweedfs|weed|moosefs|mfs)\b/i
+const remoteFuse = new Set(
+  'sshfs s3fs s3ql gcsfuse goofys geesefs rclone mount-s3 mountpoint-s3 blobfuse blobfuse2 davfs davfs2 curlftpfs smbnetfs glusterfs ceph ceph-fuse juicefs seaweedfs weed mfs'
+    .split(' ')
+    .map((program) => `fuse.${program}`),
+)
 
 /** Looks up the file system that holds a folder. Only Linux tells its type; elsewhere every folder counts as local. */
 export async function fileSystemKind(directory: string): Promise<FileSystemKind> {
@@ -37,7 +41,7 @@ export async function fileSystemKind(directory: string): Promise<FileSystemKind>
   if (network !== undefined) return { kind: 'network', name: network }
   if (type !== fuseType) return { kind: 'local', name: `0x${type.toString(16)}` }
   const name = (await mountedType(await realpath(directory))) ?? 'fuse'
-  return { kind: remoteFuse.test(name) ? 'network' : 'fuse', name }
+  return { kind: remoteFuse.has(name.toLowerCase()) ? 'network' : 'fuse', name }
 }
 
 /** The type of the innermost mount that holds the path, from /proc/self/mountinfo (proc(5)); `undefined` where that cannot be read. */

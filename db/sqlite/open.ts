@@ -3,6 +3,7 @@ import { dirname, join, resolve } from 'node:path'
 import type { CommitListener, Engine } from '../engine.js'
 import type { DatabaseFailure } from '../errors.js'
 import { Checkpointer } from './checkpointer.js'
+import type { SqliteConnection } from './connection.js'
 import { assertDatabaseFiles, prepareDataDirectory } from './data-directory.js'
 import { openDatabaseFile, openReader } from './database-file.js'
 import type { EngineLog } from './engine-log.js'
@@ -54,9 +55,13 @@ async function assemble(file: string, options: SqliteOptions, lock: ServerLock |
   })
   await assertDatabaseFiles(file)
   const connection = await openDatabaseFile(file)
-  const reader = await openReader(file)
-  const sync = new WalSync({ descriptor: await openLog(file), latch, onSynced: () => checkpointer.consider() })
-  const writer = new Writer({ connection, sync, latch, onWrite: options.onWrite ?? (() => undefined) })
+  const { reader, descriptor } = await openBeside(file).catch((error: unknown) => {
+    connection.close()
+    throw error
+  })
+  const sync = new WalSync({ descriptor, latch })
+  const onWrite = options.onWrite ?? ((): void => undefined)
+  const writer = new Writer({ connection, sync, latch, onWrite, onCommitted: () => checkpointer.consider() })
   const checkpointer = new Checkpointer({ file, reader, writer, latch, log: options.log, besideServer: !options.exclusive })
   const close = async (): Promise<void> => {
     checkpointer.stop()
@@ -73,11 +78,12 @@ async function assemble(file: string, options: SqliteOptions, lock: ServerLock |
   return new SqliteEngine({ connection, reader, writer, latch, close })
 }
 
-/** Opens the log a second time, for the engine's own syncs, and makes its entry in the folder durable. */
-async function openLog(file: string): Promise<number> {
+/** Opens the reader, and the log a second time for the engine's own syncs, and makes the log's entry in the folder durable. */
+async function openBeside(file: string): Promise<{ reader: SqliteConnection; descriptor: number }> {
+  const reader = await openReader(file)
   // SQLite puts the log beside the file that a link points to.
   const target = realpathSync(file)
   const descriptor = openSync(`${target}-wal`, 'r+')
   await syncDirectory(dirname(target))
-  return descriptor
+  return { reader, descriptor }
 }

@@ -1,5 +1,5 @@
 import { AsyncResource } from 'node:async_hooks'
-import { close, fdatasync } from 'node:fs'
+import { close, fdatasync, fstatSync } from 'node:fs'
 import type { Commit } from '../engine.js'
 import { DatabaseFailure } from '../errors.js'
 import type { FailureLatch } from './failure-latch.js'
@@ -24,8 +24,6 @@ interface WalSyncParts {
   /** A descriptor of the `-wal` file, which is closed at the end. SQLite holds no locks on that file, so closing a second descriptor is safe. */
   readonly descriptor: number
   readonly latch: FailureLatch
-  /** Told after each successful sync. */
-  readonly onSynced: () => void
 }
 
 /**
@@ -37,7 +35,6 @@ interface WalSyncParts {
 export class WalSync {
   readonly #descriptor: number
   readonly #latch: FailureLatch
-  readonly #onSynced: () => void
   /** Keeps the chain of syncs out of the asynchronous context, and so the memory, of the request that happened to start it. */
   readonly #scope = new AsyncResource('RowhouseWalSync')
   #waiting: PendingCommit[] = []
@@ -47,7 +44,6 @@ export class WalSync {
   constructor(parts: WalSyncParts) {
     this.#descriptor = parts.descriptor
     this.#latch = parts.latch
-    this.#onSynced = parts.onSynced
   }
 
   /** Settles the commit's `durable` after a sync that begins now or later. To be called after the COMMIT. */
@@ -75,20 +71,24 @@ export class WalSync {
 
   #finish(covered: readonly PendingCommit[], error: Error | null): void {
     this.#running = false
-    if (error !== null) this.#fail(covered, error)
+    const failure = this.#failureOf(error)
+    if (failure !== undefined) this.#fail(covered, failure)
     if (this.#waiting.length > 0) this.#start()
-    if (error === null) {
-      for (const commit of covered) commit.resolve()
-      this.#onSynced()
-    }
+    if (failure === undefined) for (const commit of covered) commit.resolve()
     if (!this.#running) this.#whenIdle?.()
   }
 
-  #fail(covered: readonly PendingCommit[], error: Error): void {
-    const failure = new DatabaseFailure(
-      `the disk refused to store what was written (${'code' in error ? String(error.code) : error.message}); nothing more is accepted, check the disk and restart`,
-      { cause: error },
-    )
+  #failureOf(error: Error | null): DatabaseFailure | undefined {
+    if (error !== null) {
+      const code = 'code' in error ? String(error.code) : error.message
+      return new DatabaseFailure(`the disk refused to store what was written (${code}); nothing more is accepted, check the disk and restart`, { cause: error })
+    }
+    // A file without a name is gone with the process, however well it is synced.
+    if (fstatSync(this.#descriptor).nlink > 0) return undefined
+    return new DatabaseFailure('the log beside the database file was deleted while it was in use; nothing more is accepted, restore a backup and restart')
+  }
+
+  #fail(covered: readonly PendingCommit[], failure: DatabaseFailure): void {
     this.#latch.report(failure)
     for (const commit of [...covered, ...this.#waiting]) commit.reject(failure)
     this.#waiting = []

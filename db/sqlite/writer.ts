@@ -17,6 +17,8 @@ interface WriterParts {
   readonly sync: WalSync
   readonly latch: FailureLatch
   readonly onWrite: CommitListener
+  /** Told after each COMMIT that changed something. */
+  readonly onCommitted: () => void
 }
 
 /** Somebody who wants the writer alone, until `release` is called. */
@@ -36,6 +38,7 @@ export class Writer {
   readonly #sync: WalSync
   readonly #latch: FailureLatch
   readonly #onWrite: CommitListener
+  readonly #onCommitted: () => void
   readonly #queue: (WriteBatch | TurnRequest)[] = []
   /** The batch at the end of the queue that still takes writes. */
   #openBatch: WriteBatch | undefined
@@ -51,6 +54,7 @@ export class Writer {
     this.#sync = parts.sync
     this.#latch = parts.latch
     this.#onWrite = parts.onWrite
+    this.#onCommitted = parts.onCommitted
   }
 
   /** Whether a transaction owns the writer's connection, so that nobody else may read on it. */
@@ -115,7 +119,7 @@ export class Writer {
         latch: this.#latch,
         onCommitted: () => {
           const commit = pendingCommit()
-          this.#sync.cover(commit)
+          this.#cover(commit)
           return commit
         },
         onEnd: () => this.#release(),
@@ -217,11 +221,16 @@ export class Writer {
 
   #runBatch(batch: WriteBatch): void {
     const committed = batch.run(this.#connection, this.#latch)
-    if (committed) this.#sync.cover(batch.commit)
+    if (committed) this.#cover(batch.commit)
     else if (this.#latch.failure !== undefined) batch.commit.reject(this.#latch.failure)
     // Nothing of the batch is in the database, so nothing of it has to reach the disk.
     else batch.commit.resolve()
     batch.settle()
+  }
+
+  #cover(commit: PendingCommit): void {
+    this.#sync.cover(commit)
+    this.#onCommitted()
   }
 
   /** Another process holds the write lock: tries again after a pause in which the event loop is free. */

@@ -9,7 +9,7 @@ export const traceMissing: string | false = existsSync(strace)
 
 /** The command that runs a program under strace; `inject` makes system calls fail or wait (strace(1), "Tampering"). */
 export function traced(output: string, inject: readonly string[], command: readonly string[]): [string, string[]] {
-  const trace = ['-f', '-qq', '-y', '-xx', '-s', '8192', '-e', 'trace=pwrite64,write,fsync,fdatasync', '-o', output]
+  const trace = ['-f', '-qq', '-y', '-xx', '-s', '8192', '-e', 'trace=pwrite64,write,writev,fsync,fdatasync', '-o', output]
   return [strace, [...trace, ...inject, ...command]]
 }
 
@@ -29,7 +29,8 @@ interface SystemCall {
   result: number
 }
 
-const call = /^(\d+) +(\w+)\((\d+)<((?:\\x[0-9a-f]{2})*)>(?:, "((?:\\x[0-9a-f]{2})*)"[^)<]*)?(?:\) += (-?\d+)| <unfinished)/
+const call = /^(\d+) +(\w+)\((\d+)<((?:\\x[0-9a-f]{2})*)>([^<]*?)(?:\) += (-?\d+)| <unfinished)/
+const quoted = /"((?:\\x[0-9a-f]{2})*)"/g
 const resumed = /^(\d+) +<\.\.\. (\w+) resumed>.*\) += (-?\d+)/
 
 /** Reads what strace has recorded. */
@@ -39,8 +40,10 @@ export function readTrace(file: string): SystemCall[] {
   for (const [index, line] of readFileSync(file, 'latin1').split('\n').entries()) {
     const start = call.exec(line)
     if (start !== null) {
-      const [, thread = '', name = '', descriptor, path = '', data = '', result] = start
-      const made = { name, descriptor: Number(descriptor), path: bytes(path).toString(), data: bytes(data), began: index, ended: index, result: Number(result ?? 0) }
+      const [, thread = '', name = '', descriptor, path = '', rest = '', result] = start
+      // A vector of buffers is quoted one by one.
+      const data = Buffer.concat([...rest.matchAll(quoted)].map((match) => bytes(match[1] ?? '')))
+      const made = { name, descriptor: Number(descriptor), path: bytes(path).toString(), data, began: index, ended: index, result: Number(result ?? 0) }
       calls.push(made)
       if (result === undefined) unfinished.set(`${thread} ${name}`, Object.assign(made, { ended: Infinity }))
       continue
@@ -53,7 +56,7 @@ export function readTrace(file: string): SystemCall[] {
 }
 
 /**
- * The acknowledgements, lines `ack <marker>` on standard output, that left before the row with the marker was on the disk: before the end of
+ * The acknowledgements, lines `ack <marker>` on standard output or a socket, that left before the row with the marker was on the disk: before the end of
  * a successful sync of the log which began after the commit's last page had been written to the log, or before the folder's entry was synced.
  */
 export function unsafeAcknowledgements(calls: readonly SystemCall[], log: string): string[] {
@@ -68,10 +71,10 @@ export function unsafeAcknowledgements(calls: readonly SystemCall[], log: string
   }).map(([marker]) => marker)
 }
 
-/** The markers that were acknowledged, each with the line at which the write to standard output began. */
+/** The markers that were acknowledged, each with the line at which the write to standard output or a socket began. */
 export function acknowledgements(calls: readonly SystemCall[]): [string, number][] {
   return calls
-    .filter((made) => made.name === 'write' && made.descriptor === 1)
+    .filter((made) => /^writev?$/.test(made.name) && (made.descriptor === 1 || made.path.startsWith('socket:')))
     .flatMap((made) => [...made.data.toString().matchAll(/^ack (\S+)$/gm)].map((match): [string, number] => [match[1] ?? '', made.began]))
 }
 
