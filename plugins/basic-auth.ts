@@ -4,7 +4,7 @@ import fastifyPlugin from 'fastify-plugin'
 import type { UserRow } from '../db/users-table.js'
 
 /** HTTP Basic credentials. The password is as it was sent, down to the letter. */
-export interface BasicAuthorization {
+interface BasicAuthorization {
   readonly scheme: 'basic'
   readonly username: string
   readonly password: string
@@ -12,7 +12,7 @@ export interface BasicAuthorization {
 }
 
 /** Credentials of any other scheme: what follows its name, untouched. */
-export interface OtherAuthorization {
+interface OtherAuthorization {
   /** In lower case. */
   readonly scheme: string
   readonly token: string

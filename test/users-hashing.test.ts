@@ -1,7 +1,10 @@
+import { createHmac } from 'node:crypto'
+import type { Runtime } from 'node:inspector'
 import { Session } from 'node:inspector/promises'
 import t from 'tap'
 import { HashingOverloaded, WeakPassword } from '../dist/server/users/errors.js'
 import { HashingQueue, type Origin } from '../dist/server/users/hashing-queue.js'
+import { KeyedHash } from '../dist/server/users/keyed-hash.js'
 import { networkOf } from '../dist/server/users/network.js'
 import { PasswordHashing } from '../dist/server/users/password-hashing.js'
 import { checkNewPassword } from '../dist/server/users/passwords.js'
@@ -186,37 +189,48 @@ t.test('at most 10,000 credentials are remembered, and the oldest gives way', as
 })
 
 t.test('the memory holds keyed hashes only: no password and no stored hash', async (t) => {
-  const holder = { remembered: new VerifiedCredentials() }
-  holder.remembered.remember(holder.remembered.fingerprint(credentials))
-  const contents = await privateContents(holder)
-  t.match(contents, /[A-Za-z0-9+/]{43}=/)
-  t.notMatch(contents, /correct horse/)
+  const remembered = new VerifiedCredentials()
+  remembered.remember(remembered.fingerprint(credentials))
+  const contents = await privateContents(remembered)
+  t.match(contents, remembered.fingerprint(credentials), 'what is kept has been found')
+  t.notMatch(contents, /correct|horse/)
   t.notMatch(contents, /argon2id/)
-  t.notMatch(contents, Buffer.from('correct horse').toString('base64').slice(0, 12))
 })
 
-/** What the private fields of an object's first member hold, as a debugger sees them. */
-async function privateContents(holder: Record<string, object>): Promise<string> {
-  const session = new Session()
-  session.connect()
-  t.teardown(() => session.disconnect())
-  const scope = globalThis as { inspectedHolder?: object }
-  scope.inspectedHolder = holder
-  const { result } = await session.post('Runtime.evaluate', { expression: 'inspectedHolder[Object.keys(inspectedHolder)[0]]' })
-  delete scope.inspectedHolder
-  const seen: string[] = []
-  const look = async (objectId: string | undefined, depth: number): Promise<void> => {
-    if (objectId === undefined || depth === 0) return
-    const found = await session.post('Runtime.getProperties', { objectId, ownProperties: true })
-    // The type declarations leave out what the protocol documents as experimental.
-    const { privateProperties = [] } = found as { privateProperties?: { name: string; value?: { objectId?: string; value?: unknown } }[] }
-    const internal = (found.internalProperties ?? []).filter(({ name }) => name === '[[Entries]]')
-    const inner = depth === 4 ? [] : found.result.filter(({ enumerable }) => enumerable)
-    for (const { value } of [...privateProperties, ...internal, ...inner]) {
-      if (typeof value?.value === 'string') seen.push(value.value)
-      await look(value?.objectId, depth - 1)
+t.test('a keyed hash is HMAC-SHA256 as Node.js computes it, for texts of any length and script', async (t) => {
+  for (const key of [Buffer.alloc(0), Buffer.from('key'), Buffer.alloc(64, 0xaa), Buffer.alloc(131, 0xbb)]) {
+    const keyed = new KeyedHash(key)
+    for (const text of ['', 'what do ya want for nothing?', 'x'.repeat(63), '\u00e9'.repeat(700), '😀'.repeat(5000), 'short again']) {
+      t.equal(keyed.of(text), createHmac('sha256', key).update(text).digest('base64'))
     }
   }
-  await look(result.objectId, 4)
+})
+
+/** All texts and bytes in the private fields of an object and of what they hold, as a debugger sees them. */
+async function privateContents(object: object): Promise<string> {
+  const session = new Session()
+  session.connect()
+  const scope = globalThis as { inspectedObject?: object }
+  scope.inspectedObject = object
+  const { result } = await session.post('Runtime.evaluate', { expression: 'inspectedObject' })
+  delete scope.inspectedObject
+  const seen: string[] = []
+  const look = async (found: Runtime.RemoteObject | undefined): Promise<void> => {
+    if (typeof found?.value === 'string') seen.push(found.value)
+    if (found?.objectId === undefined || found.type === 'function') return
+    const { objectId } = found
+    if (found.subtype === 'typedarray') {
+      const bytes = await session.post('Runtime.callFunctionOn', { objectId, functionDeclaration: 'function () { return this.toString("latin1") }', returnByValue: true })
+      return look(bytes.result)
+    }
+    const properties = await session.post('Runtime.getProperties', { objectId, ownProperties: true })
+    // The type declarations leave out what the protocol documents as experimental.
+    const { privateProperties = [] } = properties as { privateProperties?: { value?: Runtime.RemoteObject }[] }
+    const entries = (properties.internalProperties ?? []).filter(({ name }) => name === '[[Entries]]')
+    const members = found.subtype === undefined && privateProperties.length > 0 ? [] : properties.result.filter(({ enumerable }) => enumerable)
+    for (const { value } of [...privateProperties, ...entries, ...members]) await look(value)
+  }
+  await look(result)
+  session.disconnect()
   return seen.join('\n')
 }

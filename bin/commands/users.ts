@@ -55,7 +55,7 @@ function withEmail(users: Command, name: string, description: string): Command {
 }
 
 function withData(command: Command): Command {
-  const data = readEnvironment()[variableName('data')] ?? '.rowhouse'
+  const data = readEnvironment()[variableName('data')] || '.rowhouse'
   return command.option('--data <dir>', 'the data folder of the app', data)
 }
 

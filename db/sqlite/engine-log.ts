@@ -1,6 +1,5 @@
 /** Where the engine's few messages to the operator go; a pino logger is one. */
 export interface EngineLog {
-  info(message: string): void
   warn(message: string): void
   error(message: string): void
 }

@@ -58,7 +58,8 @@ function objectToPlain(object: object, depth: number): unknown {
   }
   if (!isPlain(object)) return unsendable
   let copy: Record<string, unknown> | null = null
-  for (const key of Object.keys(object)) {
+  // A plain object inherits nothing enumerable, and for-in, unlike Object.keys, makes no list.
+  for (const key in object) {
     const member = object[key]
     const plain = toPlain(member, depth + 1)
     if (plain === unsendable) return unsendable

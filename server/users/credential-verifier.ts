@@ -86,13 +86,14 @@ export class CredentialVerifier {
     if (!matches || user === null || user.passwordHash === null || !user.enabled) return false
     await this.#failures.clear(origin)
     await this.#changeUnlessReplaced(user, user.passwordHash, { lastLogin: new Date() })
-    const storedHash = this.#hashing.isOutdated(user.passwordHash) ? await this.#renewHash(user, user.passwordHash, password, origin) : user.passwordHash
+    const storedHash = await this.#renewHash(user, user.passwordHash, password, origin)
     this.#verified.remember(this.#fingerprint(user, storedHash, password))
     return true
   }
 
-  /** Replaces a hash made at a lower cost and resolves to the one that then belongs to the password. */
+  /** Replaces a hash that was made at a lower cost, and resolves to the one that then belongs to the password. */
   async #renewHash(user: UserRow, storedHash: string, password: string, origin: Origin): Promise<string> {
+    if (!this.#hashing.isOutdated(storedHash)) return storedHash
     try {
       const passwordHash = await this.#hashing.hash(password, origin)
       return (await this.#changeUnlessReplaced(user, storedHash, { passwordHash })) ? passwordHash : storedHash

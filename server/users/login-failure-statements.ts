@@ -9,9 +9,8 @@ const freeFailures = 10
 /** A count is forgotten this long after the last failure or, when that is later, the end of the wait. Milliseconds. */
 const memory = 15 * minute
 const firstWait = second
-const longestWait = 15 * minute
-/** From this many failures on, the wait doubled once more would be longer than the longest. */
-const failuresOfLongestWait = freeFailures + Math.ceil(Math.log2(longestWait / firstWait))
+/** Milliseconds. */
+export const longestWait = 15 * minute
 /** More than one attempt adds, so that the table shrinks again after a flood, and few, so that no attempt pays for it. */
 const prunedAtOnce = 4
 
@@ -48,8 +47,9 @@ export function loginFailureStatements(dialect: Dialect): LoginFailureStatements
           last_failure = ${now},
           blocked_until = CASE
             WHEN ${isForgotten} OR f.failures + 1 < ${freeFailures} THEN 0
-            WHEN f.failures + 1 >= ${failuresOfLongestWait} THEN ${now} + ${longestWait}
-            ELSE ${now} + (${firstWait} << (f.failures + 1 - ${freeFailures}))
+            WHEN f.failures + 1 = ${freeFailures} THEN ${now} + ${firstWait}
+            WHEN 2 * (f.blocked_until - f.last_failure) > ${longestWait} THEN ${now} + ${longestWait}
+            ELSE ${now} + 2 * (f.blocked_until - f.last_failure)
           END
         WHERE NOT (${waits})
         RETURNING failures`,

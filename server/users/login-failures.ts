@@ -4,12 +4,12 @@ import { TableError } from '../../db/errors.js'
 import { BoundedMap } from './bounded-map.js'
 import { TooManyFailures } from './errors.js'
 import type { Origin } from './hashing-queue.js'
-import { loginFailureStatements, type LoginFailureStatements } from './login-failure-statements.js'
+import { loginFailureStatements, longestWait, type LoginFailureStatements } from './login-failure-statements.js'
 
 /** One attempt per account and network in this time, where the database has no room to count them. Milliseconds. */
 const uncountedInterval = 1000
-/** How many accounts and networks are told apart then. */
-const uncountedCapacity = 10_000
+/** How many accounts and networks are remembered in memory. */
+const capacity = 10_000
 
 /**
  * Counts failed attempts on one account from one network, in the database, so that all processes and the next start know them.
@@ -22,7 +22,9 @@ export class LoginFailures {
   readonly #statements: LoginFailureStatements
   readonly #now: () => number
   /** Account and network → when the last uncounted attempt was let through. */
-  readonly #uncounted = new BoundedMap<number>(uncountedCapacity)
+  readonly #uncounted = new BoundedMap<number>(capacity)
+  /** Account and network → until when it has to wait. Nothing ends a wait early, so what has been read once holds. */
+  readonly #waits = new BoundedMap<number>(capacity)
 
   /** @param now milliseconds since 1970, the same for all processes of an app */
   constructor(database: Database, now: () => number = Date.now) {
@@ -32,14 +34,20 @@ export class LoginFailures {
   }
 
   /**
-   * Passes when an attempt may be made now. Writes nothing, so that whoever hammers on while he has to wait costs one read.
+   * Passes when an attempt may be made now. Writes nothing and reads once for each wait, so that whoever hammers on costs little.
    *
    * @throws TooManyFailures
    */
   async check(origin: Origin): Promise<void> {
     const now = this.#now()
+    const name = `${origin.network} ${origin.account}`
+    const known = this.#waits.get(name) ?? 0
+    if (now < known && known <= now + longestWait) throw waiting(known - now)
     const [wait] = await this.#database.read(this.#statements.wait, [...keyOf(origin), now])
-    if (wait !== undefined) throw waiting(Number(wait[0]) - now)
+    if (wait === undefined) return
+    const end = Number(wait[0])
+    this.#waits.set(name, end)
+    throw waiting(end - now)
   }
 
   /**

@@ -16,6 +16,8 @@ const least: HashingCost = { memoryKiB: 19_456, iterations: 2 }
 /** One, so that a hash occupies one core and the bound on hashes at once is a bound on cores. */
 const lanes = 1
 
+/** Node.js hashes, syncs and reads files in four threads; hashes leave two of them to the others, however many cores there are. */
+const mostAtOnce = 2
 /** Passwords that wait for their turn in one process; more are refused. */
 const waitingPlaces = 32
 
@@ -39,12 +41,12 @@ function unmatchableHash({ memoryKiB, iterations }: HashingCost): string {
 }
 
 /**
- * Hashes passwords with argon2id, at most one per two processor cores at a time, so that the process goes on serving everybody else.
+ * Hashes passwords with argon2id, at most one per two processor cores and two in all at a time, so that the process goes on serving everybody else.
  */
 export class PasswordHashing {
   readonly #cost: HashingCost
   readonly #unmatchable: string
-  readonly #queue = new HashingQueue(Math.max(1, Math.floor(availableParallelism() / 2)), waitingPlaces)
+  readonly #queue = new HashingQueue(Math.max(1, Math.min(mostAtOnce, Math.floor(availableParallelism() / 2))), waitingPlaces)
 
   /** @throws RangeError when a cost is below the least */
   constructor(cost: Partial<HashingCost> = {}) {

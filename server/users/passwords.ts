@@ -1,8 +1,8 @@
 import { WeakPassword } from './errors.js'
 
 /** Code points, as NIST SP 800-63B counts them ("each Unicode code point SHALL be counted as a single character"). */
-export const leastPasswordLength = 8
-export const greatestPasswordLength = 256
+const leastPasswordLength = 8
+const greatestPasswordLength = 256
 
 /** A password in the form in which it is hashed and compared: as typed, composed (NFC), nothing cut. */
 export function normalizePassword(password: string): string {

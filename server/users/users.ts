@@ -53,7 +53,10 @@ export class Users {
    */
   async add(email: string, password: string): Promise<UserRow> {
     const account = isAddress(email) ? emailKey(email) : null
-    if (account === null) throw new UserError('not-an-email', 'expected an e-mail address such as name@example.com, without spaces, control characters and look-alikes of ASCII letters')
+    if (account === null) {
+      const expected = 'expected an e-mail address such as name@example.com, without spaces, control characters and look-alikes of ASCII letters'
+      throw new UserError('not-an-email', expected)
+    }
     if (await this.#table.search({ emailKey: account }).exists()) throw emailTaken()
     const passwordHash = await this.#hash(password, account)
     try {

@@ -1,5 +1,5 @@
-import { createHmac, createSecretKey, randomBytes } from 'node:crypto'
 import { BoundedMap } from './bounded-map.js'
+import { KeyedHash } from './keyed-hash.js'
 
 /** How long a verified password is remembered. */
 const lifetime = 5 * 60 * 1000
@@ -19,11 +19,11 @@ export interface Credentials {
 /**
  * Remembers which credentials have been found right, so that the next request with the same ones costs no argon2 hash.
  *
- * Neither passwords nor hashes are kept, only an HMAC-SHA256 under a key that lives in this object alone. The stored hash and the epoch go into it as they are
- * at the time of the request: whoever looks up has just read the user, so a changed password is not found, in any process.
+ * Neither passwords nor hashes are kept, only an HMAC-SHA256 under a key that lives in this object alone. The stored hash and the epoch
+ * go into it as they are at the time of the request: whoever looks up has just read the user, so a changed password is not found, in any process.
  */
 export class VerifiedCredentials {
-  readonly #key = createSecretKey(randomBytes(32))
+  readonly #hash = new KeyedHash()
   /** Fingerprint → when it ends. */
   readonly #ends = new BoundedMap<number>(capacity)
   readonly #now: () => number
@@ -35,9 +35,7 @@ export class VerifiedCredentials {
 
   /** What is kept instead of the credentials. Lengths in front of the texts make two different ones differ wherever one text ends and the next begins. */
   fingerprint({ userId, password, storedHash, epoch }: Credentials): string {
-    return createHmac('sha256', this.#key)
-      .update(`${userId.length} ${password.length} ${storedHash.length} ${epoch} ${userId}${password}${storedHash}`)
-      .digest('base64')
+    return this.#hash.of(`${userId.length} ${password.length} ${storedHash.length} ${epoch} ${userId}${password}${storedHash}`)
   }
 
   /** Whether these credentials have been found right in the last five minutes. */
