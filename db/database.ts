@@ -88,7 +88,7 @@ export class Database implements Connection {
   }
 
   /** Runs a statement that changes nothing; in the current transaction, if there is one. */
-  read(statement: Statement, values: readonly SqlValue[]): Promise<SqlRow[]> {
+  read(statement: Statement, values: readonly SqlValue[]): SqlRow[] | Promise<SqlRow[]> {
     return this.#transactions.connection().read(statement, values)
   }
 

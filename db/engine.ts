@@ -23,8 +23,8 @@ export interface Commit {
 
 /** The statements that can be run, inside a transaction or outside of one. */
 export interface Connection {
-  /** Runs a statement that changes nothing, and resolves to its rows. */
-  read(statement: Statement, values: readonly SqlValue[]): Promise<SqlRow[]>
+  /** Runs a statement that changes nothing, and gives its rows: at once where the engine has them at once, which spares every reader a promise. What fails is a rejected promise. */
+  read(statement: Statement, values: readonly SqlValue[]): SqlRow[] | Promise<SqlRow[]>
   /**
    * Runs a statement that writes, atomically, and resolves to the rows of its RETURNING clause once they are visible to every reader.
    * It does not wait for the disk; see {@link Commit.durable}.

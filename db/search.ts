@@ -32,7 +32,8 @@ export class Search implements AsyncIterable<DataRow> {
   }
 
   async all(): Promise<DataRow[]> {
-    const rows = await this.#select(this.#filter, this.#order, this.#limit)
+    const read = this.#select(this.#filter, this.#order, this.#limit)
+    const rows = read instanceof Promise ? await read : read
     return rows.map(this.#makeRow)
   }
 
@@ -48,8 +49,11 @@ export class Search implements AsyncIterable<DataRow> {
   }
 
   async map<Result>(fn: (row: DataRow, index: number) => Result): Promise<Awaited<Result>[]> {
-    const rows = await this.#select(this.#filter, this.#order, this.#limit)
-    return Promise.all(rows.map((row, index) => fn(this.#makeRow(row), index)))
+    const read = this.#select(this.#filter, this.#order, this.#limit)
+    const rows = read instanceof Promise ? await read : read
+    const results = rows.map((row, index) => fn(this.#makeRow(row), index))
+    // Promise.all would make a promise of every plain value too. Without a promise among them, the results are what awaiting them gives.
+    return results.some(isPromiseLike) ? Promise.all(results) : (results as Awaited<Result>[])
   }
 
   async count(): Promise<number> {
@@ -122,11 +126,11 @@ export class Search implements AsyncIterable<DataRow> {
     return rows
   }
 
-  #atMost(rows: number): Promise<SqlRow[]> {
+  #atMost(rows: number): SqlRow[] | Promise<SqlRow[]> {
     return this.#select(this.#filter, this.#order, Math.min(rows, this.#limit ?? rows))
   }
 
-  #select({ conditions, values }: Conditions, order: readonly OrderStep[], limit: number | undefined): Promise<SqlRow[]> {
+  #select({ conditions, values }: Conditions, order: readonly OrderStep[], limit: number | undefined): SqlRow[] | Promise<SqlRow[]> {
     const { statements, connection } = this.#layout.attachment
     const statement = statements.select({ conditions, order, limited: limit !== undefined })
     return connection().read(statement, limit === undefined ? values : [...values, limit])
@@ -173,4 +177,8 @@ function assertMembers(
   if (unknown !== undefined) {
     throw new TableError('bad-query', `${layout.name}: ${what} have no ${JSON.stringify(unknown.slice(0, 80))}; there are ${known.join(' and ')}`)
   }
+}
+
+function isPromiseLike(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
 }

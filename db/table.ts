@@ -35,7 +35,8 @@ export class DataTable {
     const { statements, connection, tableNumber } = this.#layout.attachment
     const number = parseRowId(id, tableNumber)
     if (number === null) return null
-    const [row] = await connection().read(statements.byId, [number])
+    const read = connection().read(statements.byId, [number])
+    const [row] = read instanceof Promise ? await read : read
     return row === undefined ? null : this.#makeRow(row)
   }
 

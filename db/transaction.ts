@@ -26,7 +26,7 @@ export class Transaction implements Connection {
   }
 
   read(statement: Statement, values: readonly SqlValue[]): Promise<SqlRow[]> {
-    return this.#run(() => this.#open.read(statement, values))
+    return this.#run(async () => this.#open.read(statement, values))
   }
 
   write(statement: Statement, values: readonly SqlValue[]): Promise<SqlRow[]> {

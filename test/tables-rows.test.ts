@@ -450,7 +450,7 @@ t.test('a table is used with a database open for it, and with one at a time', as
   await t.rejects(tables.tasks.addRow({ title: 'x' }), { code: 'bad-query', message: 'table tasks cannot be used: no database is open for it (not yet, or no longer)' })
   await t.rejects(tables.tasks.getById('[1,1]'), { code: 'bad-query' })
   const { database, directory } = await openTables(t, tables)
-  await t.rejects(openTables(t, tables, { directory: `${directory}/second` }), { name: 'SchemaError', message: /table tasks is already in use by another open database/ })
+  await t.rejects(openTables(t, tables, { directory: `${directory}/second` }), { name: 'SchemaError', message: /table users is already in use by another open database/ })
   const task = await tables.tasks.addRow({ title: 'x' })
   await database.close()
   await t.rejects(task.update({ title: 'y' }), { code: 'bad-query' })

@@ -301,5 +301,5 @@ t.test('declarations are immutable: each method gives a new one', async (t) => {
   const tables = defineTables({ bare })
   t.throws(() => Object.assign(tables, { bare: null }), TypeError)
   t.throws(() => Object.assign(tables.bare, { search: null }), TypeError)
-  t.strictSame(Object.keys(tables), ['bare', 'users'])
+  t.strictSame(Object.keys(tables), ['users', 'bare'])
 })

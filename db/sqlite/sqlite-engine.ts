@@ -31,14 +31,18 @@ export class SqliteEngine implements Engine {
     this.#parts = parts
   }
 
-  async read(statement: Statement, values: readonly SqlValue[]): Promise<SqlRow[]> {
-    if (this.#closing !== undefined) throw new TableError('transaction-ended', 'the database has been closed; nothing can be read any more')
+  read(statement: Statement, values: readonly SqlValue[]): SqlRow[] | Promise<SqlRow[]> {
+    if (this.#closing !== undefined) return Promise.reject(new TableError('transaction-ended', 'the database has been closed; nothing can be read any more'))
     try {
       return this.#readConnection.runReadOnly(statement, values)
     } catch (error) {
-      if (!isBusy(error)) throw this.#parts.latch.translate(error)
+      if (!isBusy(error)) return Promise.reject(this.#parts.latch.translate(error))
+      // Another process recovers the file after a crash.
+      return this.#readLater(statement, values)
     }
-    // Another process recovers the file after a crash.
+  }
+
+  async #readLater(statement: Statement, values: readonly SqlValue[]): Promise<SqlRow[]> {
     try {
       return await whileBusy(() => this.#readConnection.runReadOnly(statement, values))
     } catch (error) {
