@@ -14,10 +14,14 @@ export interface Statement {
 }
 
 /**
- * A group of writes that reach the disk together. Whoever wrote must not be told so before `durable` has resolved.
+ * A group of writes that reach the disk together, or one transaction. Whoever wrote must not be told so before `durable` has resolved.
  */
 export interface Commit {
-  /** Resolves when the commit would survive a power cut; rejects with a `DatabaseFailure` when the disk refused it. */
+  /**
+   * Resolves when this commit, and every one whose {@link CommitListener} was told earlier, would survive a power cut;
+   * rejects with a `DatabaseFailure` when the disk refused it. When nothing came of it, because its writes failed, or its transaction
+   * was rolled back or only read, it says the same of those before it.
+   */
   readonly durable: Promise<void>
 }
 
@@ -36,7 +40,7 @@ export interface Connection {
 
 /** The writer, owned from `begin` until `commit` or `rollback`: nobody else's statement runs in between. */
 export interface OpenTransaction extends Connection {
-  /** Ends the transaction and resolves once its rows are visible to every reader, with the commit whose `durable` the caller has to wait for. */
+  /** Ends the transaction and resolves once its rows are visible to every reader, with the commit that was told when it was asked for. */
   commit(): Promise<Commit>
   /** Ends the transaction without a trace; safe to call on one that the engine has already rolled back. */
   rollback(): Promise<void>
@@ -58,7 +62,8 @@ export interface Engine extends Connection {
 }
 
 /**
- * Told, synchronously and in the asynchronous context of whoever wrote, which commit a write belongs to,
- * so that the caller's answer can wait for exactly its own writes.
+ * Told of a commit when a write or a transaction is asked for: before that call returns, and in the asynchronous context of the caller,
+ * so that the caller's answer can wait for its own writes, also for those that nobody has awaited.
+ * Commits become durable in the order in which they were told, so waiting for the last one is enough.
  */
 export type CommitListener = (commit: Commit) => void

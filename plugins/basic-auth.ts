@@ -89,7 +89,7 @@ export class Unauthorized extends Error {
 }
 
 /** RFC 7617 section 2.1: with `charset`, clients know to send UTF-8. */
-function challengeFor(realm: string): string {
+export function challengeFor(realm: string): string {
   const printable = realm.replaceAll(/[^\x20-\x7e]/gu, '?').replaceAll(/["\\]/g, '\\$&')
   return `Basic realm="${printable}", charset="UTF-8"`
 }

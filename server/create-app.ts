@@ -15,6 +15,8 @@ import { Deadlines } from './endpoint/deadlines.js'
 import { findEndpoints } from './endpoint/find-endpoint.js'
 import { Matcher } from './endpoint/matcher.js'
 import { serve } from './endpoint/pipeline.js'
+import { refuseClient } from './errors/client-error.js'
+import { HttpError } from './errors/http-error.js'
 import { sendError } from './errors/send-error.js'
 import { loadModules } from './load-modules.js'
 import { openLog } from './log.js'
@@ -118,9 +120,11 @@ function createServer(app: App): FastifyInstance {
     exposeHeadRoutes: false,
     // Node.js looks every 30 s whether a client is over its time, unless told otherwise.
     http: { headersTimeout: configuration.headersTimeout, connectionsCheckingInterval: 1000 },
-    frameworkErrors: (error, request, reply) => {
-      void sendError(app, request, reply, error)
+    // Fastify decodes a path before it looks for a route, and this is all that it can find wrong with one.
+    frameworkErrors: (_error, request, reply) => {
+      void sendError(app, request, reply, new HttpError(400, 'the path has a "%" that does not start a UTF-8 percent-encoding; send a literal "%" as %25'))
     },
+    clientErrorHandler: (error, socket) => refuseClient(app, randomUUID(), error, socket),
   })
   // Without a body, as far as Fastify is concerned: the pipeline reads bodies itself, after the credentials, up to the limit of the endpoint.
   for (const method of METHODS) if (method !== 'CONNECT') server.addHttpMethod(method, { hasBody: false, overrideExisting: true })

@@ -1,5 +1,6 @@
+import { statSync } from 'node:fs'
 import { mkdir, readdir, realpath, rm, stat, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { bundle } from './bundle.js'
 import { findModules } from './find-modules.js'
@@ -56,7 +57,20 @@ async function prepareFolder(buildDirectory: string): Promise<void> {
 
 function refuse(folder: string): (error: NodeJS.ErrnoException) => never {
   return (error) => {
+    const file = fileInPlaceOf(folder)
+    if (file !== null) throw new LoadError(`${file} is a file where a folder for the app's data has to be; move it away, or choose another data folder with --data`, null, { cause: error })
     throw new LoadError(`the folder ${folder} cannot be written (${error.code}); give this user the right to write there, or choose another data folder with --data`, null, { cause: error })
+  }
+}
+
+/** What keeps a folder from being made because it, or one above it, is no folder. */
+function fileInPlaceOf(folder: string): string | null {
+  for (let path = folder; ; path = dirname(path)) {
+    try {
+      return statSync(path).isDirectory() ? null : path
+    } catch {
+      if (path === dirname(path)) return null
+    }
   }
 }
 

@@ -29,10 +29,14 @@ const mostLines = 200
 /** How long a line waits for others at most, in milliseconds. */
 const longestWait = 100
 
+/** How much waits at most for a reader that has stalled, in characters; what comes then is dropped, and counted. */
+const mostWaiting = 16 * 1024 * 1024
+
 /** Standard output, to which lines are written some at a time, because a system call for each would cost more than the line. */
 class GatheredOutput implements DestinationStream {
-  readonly #output = destination({ fd: 1, sync: false })
+  readonly #output = destination({ fd: 1, sync: false, maxLength: mostWaiting })
   #lines: string[] = []
+  #dropped = 0
 
   constructor() {
     setInterval(() => this.#flush(), longestWait).unref()
@@ -40,6 +44,7 @@ class GatheredOutput implements DestinationStream {
       this.#flush()
       this.#output.flushSync()
     })
+    this.#output.on('drop', (lines: string) => (this.#dropped += lines.split('\n').length - 1))
     // Whoever read our output may go away; that is no reason to stop serving.
     this.#output.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code !== 'EPIPE') throw error
@@ -55,6 +60,10 @@ class GatheredOutput implements DestinationStream {
     if (this.#lines.length === 0) return
     const lines = this.#lines
     this.#lines = []
+    if (this.#dropped > 0) {
+      lines.push(`${JSON.stringify({ level: 40, time: new Date().toISOString(), message: `${this.#dropped} log lines were dropped: nobody read them fast enough` })}\n`)
+      this.#dropped = 0
+    }
     this.#output.write(lines.join(''))
   }
 }

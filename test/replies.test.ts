@@ -1,8 +1,12 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { Readable } from 'node:stream'
 import { ReadableStream } from 'node:stream/web'
 import { setTimeout as delay } from 'node:timers/promises'
+import { gzipSync } from 'node:zlib'
 import t from 'tap'
-import { abort, HttpError, httpEndpoint, HttpResponse, jsonify, Media, redirect, request } from 'rowhouse'
+import { abort, defineTables, HttpError, httpEndpoint, HttpResponse, jsonify, Media, redirect, request, table, text, type StandardSchema } from 'rowhouse'
 import { buildApp, startApp } from './support/app.js'
 
 const api = '/_/api'
@@ -278,4 +282,155 @@ t.test('a handler that takes too long answers 503, and the log names it', async 
     message: /replies\.test\.ts:\d+ did not answer within 50 ms/,
   })
   t.equal(await (await fetch(`${url}${api}/in-time`)).text(), 'done')
+})
+
+t.test('a piece of a stream that is neither text nor bytes ends that answer, not the server, and is in the log', async (t) => {
+  const { url, log } = await startApp(t, () => {
+    httpEndpoint('/readable', () => Readable.from(['a', { b: 1 }]))
+    httpEndpoint('/generator', async function* () {
+      yield 'a'
+      yield 5
+    })
+    httpEndpoint('/web', () => ReadableStream.from(['a', { b: 1 }]))
+    httpEndpoint('/first', () => Readable.from([{ b: 1 }]))
+    httpEndpoint('/ok', () => 'ok')
+  })
+  for (const path of ['readable', 'generator', 'web']) await t.rejects(fetch(`${url}${api}/${path}`).then((answer) => answer.text()), path)
+  t.equal((await fetch(`${url}${api}/first`)).status, 500)
+  t.equal(await (await fetch(`${url}${api}/ok`)).text(), 'ok')
+  for (const message of ['cannot send a object as response[1]', 'cannot send a number as response[1]', 'cannot send a object as response[0]']) t.match(JSON.stringify(log), message)
+})
+
+t.test('a stream that fails is in the log, and before its first piece it is an error reply without the headers of success', async (t) => {
+  const { url, log } = await startApp(t, () => {
+    httpEndpoint('/late', async function* () {
+      yield 'begun'
+      await delay(20)
+      throw new Error('late failure')
+    })
+    httpEndpoint('/early', () => {
+      const failing = Readable.from((async function* () {
+        yield await Promise.reject(new Error('early failure'))
+      })())
+      return new HttpResponse(200, failing, { 'cache-control': 'public, max-age=31536000', etag: '"abc"', 'content-encoding': 'gzip' })
+    })
+  })
+  await t.rejects(fetch(`${url}${api}/late`).then((answer) => answer.text()))
+  const early = await fetch(`${url}${api}/early`)
+  t.equal(early.status, 500)
+  for (const name of ['cache-control', 'etag', 'content-encoding']) t.equal(early.headers.get(name), null, name)
+  t.match(log.find(({ message }) => String(message).startsWith(`Exception on ${api}/late [GET]`)), { err: { message: 'late failure' } })
+  t.match(log.find(({ message }) => String(message).startsWith(`Exception on ${api}/early [GET]`)), { err: { message: 'early failure' } })
+})
+
+t.test('a stream that is not sent is closed', async (t) => {
+  const streams: Readable[] = []
+  const made = (): Readable => {
+    const stream = new Readable({ read: () => undefined })
+    streams.push(stream)
+    return stream
+  }
+  const { url } = await startApp(t, () => {
+    httpEndpoint('/unchanged', () => new HttpResponse(304, made()))
+    httpEndpoint('/late', { timeout: 20 }, async () => {
+      await delay(250)
+      return new HttpResponse(200, made())
+    })
+  })
+  t.equal((await fetch(`${url}${api}/unchanged`)).status, 304)
+  t.equal((await fetch(`${url}${api}/late`)).status, 503)
+  while (streams.length < 2) await delay(5)
+  await delay(5)
+  t.same(streams.map(({ destroyed }) => destroyed), [true, true])
+})
+
+t.test('headers that frame a message are decided by the server', async (t) => {
+  const framing = { 'transfer-encoding': 'chunked', 'content-length': '3', connection: 'keep-alive', trailer: 'x' }
+  const upstream = createServer((_request, response) => {
+    response.writeHead(200, { 'content-type': 'text/plain', 'content-encoding': 'gzip', 'x-kept': '1' }).end(gzipSync('from upstream'))
+  }).listen(0, '127.0.0.1')
+  await once(upstream, 'listening')
+  t.teardown(() => upstream.close())
+  const { port } = upstream.address() as AddressInfo
+  const { url } = await startApp(t, () => {
+    httpEndpoint('/custom', () => new HttpResponse(200, 'hello', framing))
+    httpEndpoint('/web', () => new Response('abcdef', { headers: framing }))
+    httpEndpoint('/empty', () => new HttpResponse(204, '', framing))
+    httpEndpoint('/proxy', () => fetch(`http://127.0.0.1:${port}/`))
+  })
+  const custom = await fetch(`${url}${api}/custom`)
+  t.equal(await custom.text(), 'hello')
+  t.same([custom.headers.get('content-length'), custom.headers.get('transfer-encoding'), custom.headers.get('trailer')], ['5', null, null])
+  t.equal(await (await fetch(`${url}${api}/web`)).text(), 'abcdef')
+  const empty = await fetch(`${url}${api}/empty`)
+  t.same([empty.status, empty.headers.get('content-length'), empty.headers.get('transfer-encoding')], [204, null, null])
+  const proxied = await fetch(`${url}${api}/proxy`)
+  t.equal(await proxied.text(), 'from upstream', 'what fetch has decoded is not sent as encoded')
+  t.same([proxied.headers.get('content-encoding'), proxied.headers.get('x-kept')], [null, '1'])
+})
+
+t.test('an error that cannot be told is told in general words, and both errors are in the log', async (t) => {
+  const { server, log } = await buildApp(t, () => {
+    httpEndpoint('/details', async () => {
+      await delay(1)
+      throw new HttpError(400, 'x', { n: 1n })
+    })
+    httpEndpoint('/header', () => {
+      throw new HttpError(400, 'x', {}, { 'x-a': 'a\nb' })
+    })
+    httpEndpoint('/trap', async () => {
+      await delay(1)
+      throw new Proxy({}, { getPrototypeOf: () => { throw new Error('trap') }, get: () => { throw new Error('trap') } })
+    })
+  })
+  for (const path of ['details', 'header', 'trap']) {
+    const answer = await server.inject({ url: `${api}/${path}`, headers: { accept: 'application/json' } })
+    t.equal(answer.statusCode, 500, path)
+    t.equal(answer.json<{ message: string }>().message, 'An exception was raised. Check the application logs for details.')
+  }
+  t.match(JSON.stringify(log), /cannot send a BigInt as response\.n/)
+})
+
+t.test('an error after the time is over is in the log, and the time covers the check of the arguments', async (t) => {
+  const endless: StandardSchema = { '~standard': { version: 1, vendor: 'test', validate: () => new Promise(() => undefined) } }
+  const { url, log } = await startApp(t, () => {
+    httpEndpoint('/late', { timeout: 20 }, async () => {
+      await delay(250)
+      throw new Error('too late to be told')
+    })
+    httpEndpoint('/endless', { timeout: 20, params: { x: endless } }, () => 1)
+  })
+  t.equal((await fetch(`${url}${api}/late`)).status, 503)
+  t.equal((await fetch(`${url}${api}/endless?x=1`)).status, 503)
+  while (!JSON.stringify(log).includes('too late to be told')) await delay(10)
+  t.pass('it is in the log')
+})
+
+t.test('a 401 of the author asks for credentials too, and keeps a challenge of his own', async (t) => {
+  const { server } = await buildApp(t, () => {
+    httpEndpoint('/plain', () => abort(401))
+    httpEndpoint('/own', () => {
+      throw new HttpError(401, 'x', {}, { 'WWW-Authenticate': 'Bearer' })
+    })
+  }, { realm: 'here' })
+  t.match((await server.inject(`${api}/plain`)).headers['www-authenticate'], /^Basic realm="here"/)
+  t.equal((await server.inject(`${api}/own`)).headers['www-authenticate'], 'Bearer')
+})
+
+t.test('headers are set by their methods, and anything else throws at once', async (t) => {
+  const response = new HttpResponse()
+  t.throws(() => Object.assign(response.headers, { location: '/x' }), TypeError)
+  t.throws(() => Object.assign(response, { headers: {} }), TypeError)
+  t.equal(redirect('http://[::1]:3030/x y/ü"?a=%20b').headers.get('location'), 'http://[::1]:3030/x%20y/%C3%BC%22?a=%20b')
+  t.throws(() => redirect('/x', 200 as 302), RangeError)
+})
+
+t.test('what a table refuses is in the log too, for the author whose mistake it may be', async (t) => {
+  const { server, log } = await buildApp(t, () => {
+    const tables = defineTables({ notes: table({ title: text() }) })
+    httpEndpoint('/n', () => tables.notes.addRow({ titel: 'x' } as object))
+  })
+  const answer = await server.inject(`${api}/n`)
+  t.equal(answer.statusCode, 400)
+  t.match(log.find(({ message }) => message === `A table refused ${api}/n [GET]`), { level: 40, requestId: answer.headers['x-request-id'], err: { code: 'unknown-column' } })
 })

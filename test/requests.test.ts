@@ -81,7 +81,8 @@ t.test('X-Forwarded-For is believed from a trusted proxy only', async (t) => {
 })
 
 t.test('headers are read by name in any letter case', async (t) => {
-  const { server } = await buildApp(t, () =>
+  const { server } = await buildApp(t, () => {
+    httpEndpoint('/all', (_args, { headers }) => headers)
     httpEndpoint('/h', (_args, { headers }) => [
       headers['x-api-key'],
       headers['X-Api-Key'],
@@ -90,8 +91,9 @@ t.test('headers are read by name in any letter case', async (t) => {
       headers.get('get'),
       headers.has('x-api-key'),
       Object.keys(headers).includes('x-api-key'),
-    ]),
-  )
+    ])
+  })
+  t.match((await server.inject({ url: `${api}/all`, headers: { has: 'z', 'x-a': 'b' } })).json(), { 'x-a': 'b' }, 'they can be sent as they are')
   t.same((await server.inject({ url: `${api}/h`, headers: { 'x-api-key': 'k', get: 'g' } })).json(), ['k', 'k', 'k', null, 'g', true, true])
 })
 
@@ -199,10 +201,16 @@ t.test('malformed requests are refused by the server and leave it alive', async 
     `POST ${api}/b HTTP/1.0\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n`,
     `GET ${api}/b\0 HTTP/1.1\r\nhost: a\r\n\r\n`,
     `GET ${api}/b HTTP/1.1\r\nhost: a\r\ncontent-length: x\r\n\r\n`,
+    `GET ${api}/b HTTP/1.1\r\nhost: a/b@c"<x>\r\n\r\n`,
+    `GET ${api}/b#x?y=1 HTTP/1.1\r\nhost: a\r\n\r\n`,
     'nonsense\r\n\r\n',
   ]
   for (const raw of cases) t.match(await exchange(port, raw), /^HTTP\/1\.1 400/, JSON.stringify(raw.slice(0, 40)))
   t.match(await exchange(port, `GET http://elsewhere${api}/b HTTP/1.1\r\nhost: elsewhere\r\nconnection: close\r\n\r\n`), /200 OK[\s\S]*ok$/, 'the absolute form is understood')
+  const smuggled = await exchange(port, `POST ${api}/b HTTP/1.0\r\ntransfer-encoding: chunked\r\nconnection: keep-alive\r\n\r\n`, `0\r\n\r\nGET ${api}/b HTTP/1.1\r\nhost: a\r\n\r\n`)
+  t.equal(smuggled.match(/HTTP\/1\.1/g)?.length, 1, 'what follows a request that can be read in two ways is not answered')
+  t.match(await exchange(port, 'nonsense\r\n\r\n'), /x-request-id: [\s\S]*the request is not valid HTTP$/, 'in the form of every other error')
+  t.match(await exchange(port, `GET ${api}/b HTTP/1.1\r\nhost: a\r\nx: ${'x'.repeat(20_000)}\r\n\r\n`), /^HTTP\/1\.1 431/)
   t.equal(await (await fetch(`${url}${api}/b`)).text(), 'ok')
 })
 

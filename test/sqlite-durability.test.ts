@@ -173,6 +173,31 @@ t.test('a log deleted under the running engine acknowledges nothing more', async
   t.match(child.lines, ['ack', /^error the log beside the database file was deleted while it was in use; nothing more is accepted/])
 })
 
+for (const [what, change] of [['deleted', 'rmSync(file)'], ['replaced', "copyFileSync(file, file + '.copy'); renameSync(file + '.copy', file)"]]) {
+  t.test(`a database file ${what} under the running engine acknowledges nothing more a second later`, async (t) => {
+    const { program, directory } = childProgram(
+      t,
+      `
+      import { copyFileSync, renameSync, rmSync } from 'node:fs'
+      const file = directory + '/rowhouse.db'
+      const engine = await open({ onFailure: () => process.exit(1) })
+      await engine.write({ text: 'CREATE TABLE notes (id INTEGER PRIMARY KEY, title TEXT) STRICT' }, [])
+      await commit.durable
+      say('ack')
+      ${change}
+      await new Promise((resolve) => setTimeout(resolve, 1000))
+      await engine.write({ text: "INSERT INTO notes (title) VALUES ('lost')" }, [])
+      await commit.durable
+      say('ack')
+      `,
+    )
+    const child = startNode(t, program, [directory])
+    t.equal(await child.end(), 1)
+    t.match(child.lines, ['ack', /^error the database file was deleted or replaced while it was in use; nothing more is accepted/])
+    t.equal(child.lines.length, 2)
+  })
+}
+
 t.test('an operation that the disk fails on ends the engine, and is not acknowledged', { skip: traceMissing }, async (t) => {
   const { program, directory } = childProgram(
     t,

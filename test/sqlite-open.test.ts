@@ -43,6 +43,19 @@ t.test('a data folder that is not there is made, for its owner alone, and opened
   t.same(second.warnings, [])
 })
 
+t.test('its files are for their owner alone, and permissions that let others read an existing one are warned of, not changed', async (t) => {
+  const { engine, directory, warnings } = await openEngine(t)
+  const mode = (name: string): number => statSync(join(directory, name)).mode & 0o777
+  for (const name of ['rowhouse.db', 'rowhouse.db-wal', 'rowhouse.db-shm', 'server.lock']) t.equal(mode(name), 0o600, name)
+  t.same(warnings, [])
+  await engine.close()
+  chmodSync(join(directory, 'rowhouse.db'), 0o640)
+  const again = await openEngine(t, { directory })
+  t.match(again.warnings, [/^the permissions of .*rowhouse\.db \(640\) let other users of this machine read it; run chmod 600 on it/])
+  t.equal(again.warnings.length, 1)
+  t.equal(mode('rowhouse.db'), 0o640)
+})
+
 t.test('a second server on the same data is refused, and accepted once the first was killed', async (t) => {
   const { program, directory } = childProgram(t, `await open(); say('open'); setInterval(() => {}, 1000)`)
   const first = startNode(t, program, [directory])

@@ -33,7 +33,7 @@ t.test('a transaction rolled back leaves no trace, and takes no statement afterw
   await transaction.rollback()
   t.same(await titles(engine), [])
   await t.rejects(transaction.write(insertNote, ['late']), { code: 'transaction-ended' })
-  await t.rejects(transaction.read(insertNote, ['late']), { code: 'transaction-ended' })
+  await t.rejects(async () => transaction.read(insertNote, ['late']), { code: 'transaction-ended' })
   await t.rejects(transaction.commit(), { code: 'transaction-ended' })
   await engine.write(insertNote, ['next'])
   t.same(await titles(engine), ['next'], 'the writer is free again')

@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import t from 'tap'
 import type { Commit } from '../dist/db/engine.js'
 import { childProgram, startNode } from './support/sqlite-child.js'
@@ -129,22 +130,68 @@ t.test('whoever writes is told of its commit in its own asynchronous context', a
     context.run('two', () => engine.writeMany(insertNote, [['b']])),
     context.run('three', () => engine.writeMany(insertNote, long)),
     context.run('four', async () => {
-      const transaction = await engine.begin()
-      await transaction.write(insertNote, ['c'])
       const before = told.length
-      const committed = transaction.commit()
+      const begun = engine.begin()
       t.equal(told.length, before + 1, 'synchronously')
-      t.equal(told.at(-1)?.[1], await committed)
+      const [, commit] = told.at(-1) ?? []
+      const transaction = await begun
+      await transaction.write(insertNote, ['c'])
+      t.equal(await transaction.commit(), commit)
     }),
     context.run('five', async () => (await engine.begin()).commit()),
   ])
   t.same(
     told.map(([name]) => name),
-    ['one', 'two', 'three', 'four'],
-    'a transaction that only read has nothing to wait for',
+    ['one', 'two', 'three', 'four', 'five'],
   )
   t.equal(told[0]?.[1], told[1]?.[1])
   await Promise.all(told.map(([, commit]) => commit.durable))
+})
+
+t.test('commits become durable in the order in which they were told, also around transactions and what leaves nothing behind', async (t) => {
+  const told: Commit[] = []
+  const { engine } = await openEngine(t, { onWrite: (commit) => told.push(commit) })
+  await engine.write(createNotes, [])
+  const transact = async (title: string | null): Promise<void> => {
+    const transaction = await engine.begin()
+    await nextTurn()
+    if (title !== null) await transaction.write(insertNote, [title])
+    await transaction.commit()
+  }
+  const undone = async (): Promise<void> => {
+    const transaction = await engine.begin()
+    await transaction.write(insertNote, ['undone'])
+    await transaction.rollback()
+  }
+  for (let round = 0; round < 20; round++) {
+    told.length = 0
+    const durable: Commit[] = []
+    const refused = (): Promise<unknown> => t.rejects(engine.write(insertNote, [null]), { code: 'missing-value' })
+    const works = [
+      () => transact(`a ${round}`),
+      () => engine.write(insertNote, [`b ${round}`]),
+      () => transact(null),
+      refused,
+      undone,
+      () => engine.writeMany(insertNote, Array.from({ length: 300 }, (_, index) => [`many ${round} ${index}`])),
+      () => engine.write(insertNote, [`c ${round}`]),
+      refused,
+      () => transact(null),
+    ]
+    // In another order each time; from the tenth time on one after the other.
+    const running: Promise<unknown>[] = []
+    for (let index = 0; index < works.length; index++) {
+      const work = works[(index * 2 + round) % works.length]?.()
+      running.push(Promise.resolve(work))
+      if (round >= 10) await work
+    }
+    const asked = [...new Set(told)]
+    for (const commit of asked) void commit.durable.then(() => durable.push(commit))
+    await Promise.all(running)
+    await Promise.all(asked.map((commit) => commit.durable))
+    await nextTurn()
+    t.same(durable.map((commit) => asked.indexOf(commit)), asked.map((_, index) => index))
+  }
 })
 
 t.test('a write is readable as soon as it resolves, and reads refuse a statement that writes', async (t) => {
@@ -152,13 +199,13 @@ t.test('a write is readable as soon as it resolves, and reads refuse a statement
   await engine.write(createNotes, [])
   const [row] = await engine.write(insertNote, ['seen'])
   t.same(await engine.read({ text: 'SELECT title FROM notes WHERE id = ?1' }, row ?? []), [['seen']])
-  await t.rejects(engine.read(insertNote, ['x']), /read\(\) takes statements that change nothing/)
+  await t.rejects(async () => engine.read(insertNote, ['x']), /read\(\) takes statements that change nothing/)
   t.same(await titles(engine), ['seen'])
 })
 
 t.test('numbered placeholders may come in any order, twice, and beside literals with question marks', async (t) => {
   const { engine } = await openEngine(t)
-  const read = (text: string, values: (string | number)[]): Promise<unknown> => engine.read({ text }, values)
+  const read = async (text: string, values: (string | number)[]): Promise<unknown> => engine.read({ text }, values)
   t.same(await read('SELECT ?2, ?1, ?2', ['a', 'b']), [['b', 'a', 'b']])
   t.same(await read(`SELECT ?1, 'is ?1 it''s ?2', "?3" FROM (SELECT ?2 AS "?3")`, ['a', 'b']), [['a', "is ?1 it's ?2", 'b']])
   t.same(await read('SELECT ?1 LIMIT ?2', [2 ** 53 - 1, 1]), [[2 ** 53 - 1]])
@@ -181,7 +228,7 @@ t.test('bytes, long text and every kind of number come back as they went in', as
   )
 })
 
-t.test('a write waits for the lock of another process without stopping the event loop, and gives up after some seconds', async (t) => {
+t.test('a write waits for the lock of another process without stopping the event loop, and gives up in the end', async (t) => {
   const { program } = childProgram(
     t,
     `
@@ -193,7 +240,7 @@ t.test('a write waits for the lock of another process without stopping the event
     setTimeout(() => { database.exec('COMMIT'); say('free') }, Number(process.argv[3]))
     `,
   )
-  const { engine, directory } = await openEngine(t, { directory: `${t.testdirName}/data` })
+  const { engine, directory } = await openEngine(t, { directory: `${t.testdirName}/data`, busyLimit: 1500 })
   await engine.write(createNotes, [])
   let ticks = 0
   const timer = setInterval(() => ticks++, 5)
@@ -203,11 +250,11 @@ t.test('a write waits for the lock of another process without stopping the event
     engine.write(insertNote, ['a']),
     engine.write(insertNote, ['b']),
     engine.begin().then((transaction) => transaction.rollback()),
-    engine.read({ text: 'SELECT 1' }, []).then(() => t.notOk(short.lines.includes('free'), 'reads do not wait')),
+    Promise.resolve(engine.read({ text: 'SELECT 1' }, [])).then(() => t.notOk(short.lines.includes('free'), 'reads do not wait')),
   ])
   t.ok(short.lines.includes('free') || ticks > 20, `the event loop ran ${ticks} times`)
   t.same(await titles(engine), ['a', 'b'])
-  const long = startNode(t, program, [directory, '8000'])
+  const long = startNode(t, program, [directory, '20000'])
   await long.line(/locked/)
   await t.rejects(engine.write(insertNote, ['c']), { name: 'TableError', code: 'busy' })
   clearInterval(timer)
@@ -231,7 +278,7 @@ t.test('close finishes what is queued, and refuses what comes after', async (t) 
   await closed
   await engine.close()
   await Promise.all(commits.map((commit) => commit.durable))
-  await t.rejects(engine.read({ text: 'SELECT 1' }, []), { message: /has been closed/ })
+  await t.rejects(async () => engine.read({ text: 'SELECT 1' }, []), { message: /has been closed/ })
   const again = await openEngine(t, { directory })
   t.same(await titles(again.engine), ['inside', 'queued'])
 })

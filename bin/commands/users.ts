@@ -1,13 +1,16 @@
-import { existsSync } from 'node:fs'
-import { resolve } from 'node:path'
 import { Command } from 'commander'
+import { TableError } from '../../db/errors.js'
 import type { UserRow } from '../../db/users-table.js'
-import { readEnvironment, variableName } from '../../server/environment.js'
-import type { Users } from '../../server/users/users.js'
+import { addAssignment } from '../column-values.js'
 import { readNewPassword } from '../password-input.js'
+import { withUsers } from '../users-service.js'
 
 interface DataOptions {
-  readonly data: string
+  readonly data?: string
+}
+
+interface AddOptions extends DataOptions {
+  readonly set: ReadonlyMap<string, string>
 }
 
 const passwordHelp = '\nThe password is read from standard input: the first line of a pipe, or typed twice at a terminal.'
@@ -16,34 +19,33 @@ const passwordHelp = '\nThe password is read from standard input: the first line
 export function usersCommand(): Command {
   const users = new Command('users').description('add, list, change and delete the users of an app')
 
-  withEmail(users, 'add', 'add a user').addHelpText('after', passwordHelp).action(async (email: string, { data }: DataOptions) => {
-    const password = await readNewPassword()
-    await withUsers(data, (service) => service.add(email, password), { create: true })
-    say(`added ${email}`)
-  })
+  withEmail(users, 'add', 'add a user')
+    .option('--set <name=value>', 'a value for a column that the app has added to users; can be given several times', addAssignment, new Map<string, string>())
+    .addHelpText('after', passwordHelp)
+    .action(async (email: string, options: AddOptions) => say(`added ${await addUser(email, options)}`))
 
   withData(users.command('list').description('list all users')).option('--json', 'as JSON').action(async ({ data, json }: DataOptions & { json?: true }) => {
-    await withUsers(data, (service) => (json ? listAsJson(service.list()) : listAsText(service.list())))
+    await withUsers({ data }, (service) => (json ? listAsJson(service.list()) : listAsText(service.list())))
   })
 
   withEmail(users, 'disable', 'end all access of a user at once').action(async (email: string, { data }: DataOptions) => {
-    await withUsers(data, (service) => service.setEnabled(email, false))
+    await withUsers({ data }, (service) => service.setEnabled(email, false))
     say(`disabled ${email}`)
   })
 
   withEmail(users, 'enable', 'let a disabled user in again').action(async (email: string, { data }: DataOptions) => {
-    await withUsers(data, (service) => service.setEnabled(email, true))
+    await withUsers({ data }, (service) => service.setEnabled(email, true))
     say(`enabled ${email}`)
   })
 
   withEmail(users, 'password', 'set the password of a user').addHelpText('after', passwordHelp).action(async (email: string, { data }: DataOptions) => {
     const password = await readNewPassword()
-    await withUsers(data, (service) => service.setPassword(email, password))
+    await withUsers({ data }, (service) => service.setPassword(email, password))
     say(`changed the password of ${email}`)
   })
 
   withEmail(users, 'delete', 'delete a user; rows that link to the user behave as their tables declare').action(async (email: string, { data }: DataOptions) => {
-    await withUsers(data, (service) => service.remove(email))
+    await withUsers({ data }, (service) => service.remove(email))
     say(`deleted ${email}`)
   })
 
@@ -55,41 +57,26 @@ function withEmail(users: Command, name: string, description: string): Command {
 }
 
 function withData(command: Command): Command {
-  const data = readEnvironment()[variableName('data')] || '.rowhouse'
-  return command.option('--data <dir>', 'the data folder of the app', data)
+  return command.option('--data <dir>', 'the data folder, instead of that of the app in the current folder')
 }
 
-/** There is nothing to work on where the command was told to look. */
-class NoDataFolder extends Error {
-  override readonly name = 'NoDataFolder'
+/** Adds to the refusal of the database what can be done about it on a command line. */
+class MissingValue extends Error {
+  override readonly name = 'MissingValue'
 }
 
-async function withUsers(data: string, work: (users: Users) => Promise<unknown>, { create = false } = {}): Promise<void> {
-  const directory = resolve(data)
-  if (!create && !existsSync(directory)) {
-    throw new NoDataFolder(`there is no data folder ${directory}; name the one of the app with --data, or add a first user with "rowhouse users add"`)
-  }
-  // Loaded here, so that a help text does not wait for it.
-  const [{ openDatabase }, { defineTables }, { platformMigrations }, { Users }] = await Promise.all([
-    import('../../db/database.js'),
-    import('../../db/define-tables.js'),
-    import('../../migrations/index.js'),
-    import('../../server/users/users.js'),
-  ])
-  // The app's own tables and columns are not known here, and left alone.
-  const tables = defineTables({})
-  const database = await openDatabase({ directory, tables, migrations: platformMigrations, exclusive: false, undeclared: 'ignore', log })
-  try {
-    await work(new Users({ database }))
-  } finally {
-    await database.close()
-  }
-}
-
-const log = {
-  info: () => undefined,
-  warn: (message: string) => process.stderr.write(`${message}\n`),
-  error: (message: string) => process.stderr.write(`${message}\n`),
+async function addUser(email: string, { data, set }: AddOptions): Promise<string> {
+  const password = await readNewPassword()
+  let added = email
+  await withUsers({ data, set, create: true }, async (service, values) => {
+    try {
+      added = (await service.add(email, password, values)).email
+    } catch (error) {
+      if (!(error instanceof TableError) || error.code !== 'missing-value') throw error
+      throw new MissingValue(`${error.message}; give it one with --set name=value`, { cause: error })
+    }
+  })
+  return added
 }
 
 async function listAsText(users: AsyncIterable<UserRow>): Promise<void> {

@@ -9,7 +9,7 @@ const busyTimeout = 100
 
 if (parentPort === null || typeof workerData !== 'string') throw new TypeError('checkpoint-worker is started by the checkpointer, with the path of the database')
 const port = parentPort
-const connection = new SqliteConnection(workerData, { busyTimeout })
+const connection = new SqliteConnection(workerData, { busyTimeout, mustExist: true })
 connection.execute('PRAGMA synchronous = NORMAL')
 connection.execute('PRAGMA wal_autocheckpoint = 0')
 

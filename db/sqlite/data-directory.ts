@@ -1,5 +1,5 @@
-import { constants } from 'node:fs'
-import { access, mkdir, stat } from 'node:fs/promises'
+import { constants, type Stats } from 'node:fs'
+import { access, mkdir, open, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { DatabaseFailure } from '../errors.js'
 import { fileSystemKind } from './network-file-system.js'
@@ -38,8 +38,35 @@ export async function assertDatabaseFiles(file: string): Promise<void> {
   }
 }
 
+/**
+ * Makes an empty file for its owner alone, unless there is one: SQLite would let everybody read it. The log gets the permissions of its database.
+ * A file that is there is not opened, because closing it again would drop the locks that this process may have on it.
+ */
+export async function createPrivateFile(file: string): Promise<void> {
+  try {
+    await (await open(file, 'wx', 0o600)).close()
+  } catch (error) {
+    const code = errorCode(error)
+    if (code === 'EEXIST') return
+    throw new DatabaseFailure(`the file ${file} cannot be made (${code}); check the disk, the data folder and its permissions`, { cause: error })
+  }
+}
+
+/** A warning for the operator when the permissions of the database file let others read it; it is not for us to change them. */
+export async function readableByOthers(file: string): Promise<string | undefined> {
+  // Windows has access lists instead, and Node makes up a mode.
+  if (process.platform === 'win32') return undefined
+  const mode = ((await statFile(file))?.mode ?? 0) & 0o777
+  if ((mode & 0o044) === 0) return undefined
+  return `the permissions of ${file} (${mode.toString(8)}) let other users of this machine read it; run chmod 600 on it and on the files beside it that begin with its name`
+}
+
 /** The size in bytes, or `undefined` when there is no such file. */
 export async function fileSize(file: string): Promise<number | undefined> {
+  return (await statFile(file))?.size
+}
+
+async function statFile(file: string): Promise<Stats | undefined> {
   const found = await stat(file).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined
     throw new DatabaseFailure(`the file ${file} cannot be examined (${error.code}); check the data folder and its permissions`, { cause: error })
@@ -47,7 +74,7 @@ export async function fileSize(file: string): Promise<number | undefined> {
   if (found !== undefined && !found.isFile()) {
     throw new DatabaseFailure(`the database file ${file} is not a file but a ${found.isDirectory() ? 'folder' : 'device'}; move it away`)
   }
-  return found?.size
+  return found
 }
 
 async function makeDirectory(directory: string): Promise<void> {

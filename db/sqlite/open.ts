@@ -4,14 +4,16 @@ import type { CommitListener, Engine } from '../engine.js'
 import type { DatabaseFailure } from '../errors.js'
 import { Checkpointer } from './checkpointer.js'
 import type { SqliteConnection } from './connection.js'
-import { assertDatabaseFiles, prepareDataDirectory } from './data-directory.js'
+import { assertDatabaseFiles, createPrivateFile, prepareDataDirectory, readableByOthers } from './data-directory.js'
 import { openDatabaseFile, openReader } from './database-file.js'
 import type { EngineLog } from './engine-log.js'
 import { FailureLatch } from './failure-latch.js'
+import { FileIdentity } from './file-identity.js'
 import { ServerLock } from './server-lock.js'
 import { SqliteEngine } from './sqlite-engine.js'
 import { syncDirectory } from './sync-directory.js'
 import { WalSync } from './wal-sync.js'
+import { busyLimit } from './while-busy.js'
 import { Writer } from './writer.js'
 
 /** How to open the SQLite database of a data folder. */
@@ -21,6 +23,8 @@ export interface SqliteOptions {
   /** True for the server, which keeps a second one away; false for a command that works beside it. */
   readonly exclusive: boolean
   readonly log: EngineLog
+  /** How long a write waits for another process that has the database locked, in milliseconds; default 15,000. */
+  readonly busyLimit?: number
   /** Told of each write's commit; see {@link CommitListener}. */
   readonly onWrite?: CommitListener
   /** Told once when the database can no longer be trusted. The process then has to say so and end, by `process.exit`. */
@@ -54,14 +58,24 @@ async function assemble(file: string, options: SqliteOptions, lock: ServerLock |
     onDiskFull: () => checkpointer.reclaim(),
   })
   await assertDatabaseFiles(file)
+  await createPrivateFile(file)
+  const warning = await readableByOthers(file)
+  if (warning !== undefined) options.log.warn(warning)
   const connection = await openDatabaseFile(file)
-  const { reader, descriptor } = await openBeside(file).catch((error: unknown) => {
+  const { reader, descriptor, identity } = await openBeside(file).catch((error: unknown) => {
     connection.close()
     throw error
   })
-  const sync = new WalSync({ descriptor, latch })
+  const sync = new WalSync({ descriptor, file: identity, latch })
   const onWrite = options.onWrite ?? ((): void => undefined)
-  const writer = new Writer({ connection, sync, latch, onWrite, onCommitted: () => checkpointer.consider() })
+  const writer = new Writer({
+    connection,
+    sync,
+    latch,
+    onWrite,
+    busyLimit: options.busyLimit ?? busyLimit,
+    onCommitted: () => checkpointer.consider(),
+  })
   const checkpointer = new Checkpointer({ file, reader, writer, latch, log: options.log, besideServer: !options.exclusive })
   const close = async (): Promise<void> => {
     checkpointer.stop()
@@ -79,11 +93,11 @@ async function assemble(file: string, options: SqliteOptions, lock: ServerLock |
 }
 
 /** Opens the reader, and the log a second time for the engine's own syncs, and makes the log's entry in the folder durable. */
-async function openBeside(file: string): Promise<{ reader: SqliteConnection; descriptor: number }> {
+async function openBeside(file: string): Promise<{ reader: SqliteConnection; descriptor: number; identity: FileIdentity }> {
   const reader = await openReader(file)
   // SQLite puts the log beside the file that a link points to.
   const target = realpathSync(file)
   const descriptor = openSync(`${target}-wal`, 'r+')
   await syncDirectory(dirname(target))
-  return { reader, descriptor }
+  return { reader, descriptor, identity: await FileIdentity.of(file) }
 }

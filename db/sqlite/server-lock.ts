@@ -3,6 +3,7 @@ import { access } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DatabaseFailure } from '../errors.js'
 import { SqliteConnection } from './connection.js'
+import { createPrivateFile } from './data-directory.js'
 import { driverCode, isBusy } from './translate-error.js'
 
 /**
@@ -23,6 +24,7 @@ export class ServerLock {
     await access(file, constants.R_OK | constants.W_OK).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'ENOENT') throw unusable(file, error.code, error)
     })
+    await createPrivateFile(file)
     let connection: SqliteConnection | undefined
     try {
       connection = new SqliteConnection(file)

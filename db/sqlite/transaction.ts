@@ -10,10 +10,10 @@ import type { PendingCommit } from './wal-sync.js'
 interface TransactionParts {
   readonly connection: SqliteConnection
   readonly latch: FailureLatch
-  /** Called after a COMMIT that changed something; returns the commit whose sync will cover it. */
-  readonly onCommitted: () => PendingCommit
-  /** Called once at the end: the writer is free again. */
-  readonly onEnd: () => void
+  /** The commit that was told when the transaction was asked for. */
+  readonly commit: PendingCommit
+  /** Called once at the end, with whether something was committed that has to reach the disk: the writer is free again. */
+  readonly onEnd: (committed: boolean) => void
 }
 
 /** A transaction on the writer's connection, already begun. */
@@ -55,11 +55,8 @@ export class SqliteTransaction implements OpenTransaction {
       throw error
     }
     this.#state = 'ended'
-    try {
-      return this.#wrote ? this.#parts.onCommitted() : { durable: Promise.resolve() }
-    } finally {
-      this.#parts.onEnd()
-    }
+    this.#parts.onEnd(this.#wrote)
+    return this.#parts.commit
   }
 
   async rollback(): Promise<void> {
@@ -87,7 +84,7 @@ export class SqliteTransaction implements OpenTransaction {
     } catch (error) {
       throw this.#parts.latch.translate(error)
     } finally {
-      this.#parts.onEnd()
+      this.#parts.onEnd(false)
     }
   }
 

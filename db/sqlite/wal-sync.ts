@@ -3,6 +3,11 @@ import { close, fdatasync, fstatSync } from 'node:fs'
 import type { Commit } from '../engine.js'
 import { DatabaseFailure } from '../errors.js'
 import type { FailureLatch } from './failure-latch.js'
+import type { FileIdentity } from './file-identity.js'
+
+const replacedFile =
+  'the database file was deleted or replaced while it was in use; nothing more is accepted, ' +
+  'move away the log beside it, which belongs to the file that is gone, restore a backup and restart'
 
 /** A commit that waits for the sync which covers it. */
 export class PendingCommit implements Commit {
@@ -23,6 +28,8 @@ export class PendingCommit implements Commit {
 interface WalSyncParts {
   /** A descriptor of the `-wal` file, which is closed at the end. SQLite holds no locks on that file, so closing a second descriptor is safe. */
   readonly descriptor: number
+  /** The database file that the log belongs to. */
+  readonly file: FileIdentity
   readonly latch: FailureLatch
 }
 
@@ -34,15 +41,18 @@ interface WalSyncParts {
  */
 export class WalSync {
   readonly #descriptor: number
+  readonly #file: FileIdentity
   readonly #latch: FailureLatch
   /** Keeps the chain of syncs out of the asynchronous context, and so the memory, of the request that happened to start it. */
   readonly #scope = new AsyncResource('RowhouseWalSync')
   #waiting: PendingCommit[] = []
+  #covered: PendingCommit[] = []
   #running = false
   #whenIdle: (() => void) | undefined
 
   constructor(parts: WalSyncParts) {
     this.#descriptor = parts.descriptor
+    this.#file = parts.file
     this.#latch = parts.latch
   }
 
@@ -56,6 +66,17 @@ export class WalSync {
     if (!this.#running) this.#start()
   }
 
+  /**
+   * Settles the `durable` of a commit that left nothing in the database after those of all commits before it:
+   * whoever waits for it may have written earlier too.
+   */
+  follow(commit: PendingCommit): void {
+    if (this.#latch.failure !== undefined) commit.reject(this.#latch.failure)
+    else if (this.#waiting.length > 0) this.#waiting.push(commit)
+    else if (this.#running) this.#covered.push(commit)
+    else commit.resolve()
+  }
+
   /** Resolves when nothing waits any more, and closes the descriptor. */
   async close(): Promise<void> {
     if (this.#running) await new Promise<void>((resolve) => (this.#whenIdle = resolve))
@@ -63,29 +84,32 @@ export class WalSync {
   }
 
   #start(): void {
-    const covered = this.#waiting
+    this.#covered = this.#waiting
     this.#waiting = []
     this.#running = true
-    this.#scope.runInAsyncScope(fdatasync, undefined, this.#descriptor, (error: Error | null) => this.#finish(covered, error))
+    this.#scope.runInAsyncScope(fdatasync, undefined, this.#descriptor, (error: Error | null) => this.#examine(error))
   }
 
-  #finish(covered: readonly PendingCommit[], error: Error | null): void {
-    this.#running = false
-    const failure = this.#failureOf(error)
-    if (failure !== undefined) this.#fail(covered, failure)
-    if (this.#waiting.length > 0) this.#start()
-    if (failure === undefined) for (const commit of covered) commit.resolve()
-    if (!this.#running) this.#whenIdle?.()
-  }
-
-  #failureOf(error: Error | null): DatabaseFailure | undefined {
+  /** A sync proves nothing about files that have lost their names: they are gone with the process, however well they are synced. */
+  #examine(error: Error | null): void {
     if (error !== null) {
       const code = 'code' in error ? String(error.code) : error.message
-      return new DatabaseFailure(`the disk refused to store what was written (${code}); nothing more is accepted, check the disk and restart`, { cause: error })
+      this.#finish(`the disk refused to store what was written (${code}); nothing more is accepted, check the disk and restart`, error)
+    } else if (fstatSync(this.#descriptor).nlink === 0) {
+      this.#finish('the log beside the database file was deleted while it was in use; nothing more is accepted, restore a backup and restart')
+    } else {
+      this.#file.whenExamined((replaced) => this.#finish(replaced ? replacedFile : undefined))
     }
-    // A file without a name is gone with the process, however well it is synced.
-    if (fstatSync(this.#descriptor).nlink > 0) return undefined
-    return new DatabaseFailure('the log beside the database file was deleted while it was in use; nothing more is accepted, restore a backup and restart')
+  }
+
+  #finish(problem?: string, cause?: Error): void {
+    const covered = this.#covered
+    this.#covered = []
+    this.#running = false
+    if (problem !== undefined) this.#fail(covered, new DatabaseFailure(problem, { cause }))
+    if (this.#waiting.length > 0) this.#start()
+    if (problem === undefined) for (const commit of covered) commit.resolve()
+    if (!this.#running) this.#whenIdle?.()
   }
 
   #fail(covered: readonly PendingCommit[], failure: DatabaseFailure): void {

@@ -1,8 +1,13 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { isBusy } from './translate-error.js'
 
-/** How long something is tried again while another process holds a lock, in milliseconds, and how long each pause is. */
-export const busyLimit = 5000
+/**
+ * How long something is tried again while another process holds a lock, in milliseconds.
+ * Longer than a transaction of that process may do nothing, 10 s, so that whoever waits outlives one that has been forgotten.
+ */
+export const busyLimit = 15_000
+
+/** How long each pause between two tries is, in milliseconds. */
 export const busyPause = 3
 
 /** Runs something that may find a lock held by another process, again and again until it is free; the event loop goes on in the pauses. */

@@ -6,7 +6,7 @@ import { sliceLists } from './many-writes.js'
 import { SqliteTransaction } from './transaction.js'
 import { isBusy } from './translate-error.js'
 import { PendingCommit, type WalSync } from './wal-sync.js'
-import { busyLimit, busyPause } from './while-busy.js'
+import { busyPause } from './while-busy.js'
 import { QueuedWrite, WriteBatch } from './write-batch.js'
 
 /** How long the writer goes on in one turn of the event loop before it lets others run, in milliseconds. */
@@ -17,6 +17,8 @@ interface WriterParts {
   readonly sync: WalSync
   readonly latch: FailureLatch
   readonly onWrite: CommitListener
+  /** How long a lock of another process is waited for, in milliseconds. */
+  readonly busyLimit: number
   /** Told after each COMMIT that changed something. */
   readonly onCommitted: () => void
 }
@@ -24,6 +26,8 @@ interface WriterParts {
 /** Somebody who wants the writer alone, until `release` is called. */
 interface TurnRequest {
   readonly queuedAt: number
+  /** What has been told of, if the turn is for a transaction. */
+  readonly commit: PendingCommit | undefined
   /** Takes the turn; throws SQLITE_BUSY to be asked again later. */
   start(): void
   reject(error: Error): void
@@ -38,6 +42,7 @@ export class Writer {
   readonly #sync: WalSync
   readonly #latch: FailureLatch
   readonly #onWrite: CommitListener
+  readonly #busyLimit: number
   readonly #onCommitted: () => void
   readonly #queue: (WriteBatch | TurnRequest)[] = []
   /** The batch at the end of the queue that still takes writes. */
@@ -54,6 +59,7 @@ export class Writer {
     this.#sync = parts.sync
     this.#latch = parts.latch
     this.#onWrite = parts.onWrite
+    this.#busyLimit = parts.busyLimit
     this.#onCommitted = parts.onCommitted
   }
 
@@ -73,11 +79,20 @@ export class Writer {
 
   /** Opens a transaction when its turn comes. It owns the writer until it ends. */
   begin(): Promise<OpenTransaction> {
-    return this.#begin(() => {
-      const commit = new PendingCommit()
-      this.#onWrite(commit)
-      return commit
-    })
+    const commit = new PendingCommit()
+    return this.#takeTurn(() => {
+      this.#connection.execute('BEGIN IMMEDIATE')
+      return new SqliteTransaction({
+        connection: this.#connection,
+        latch: this.#latch,
+        commit,
+        onEnd: (committed) => {
+          if (committed) this.#cover(commit)
+          else this.#sync.follow(commit)
+          this.#release()
+        },
+      })
+    }, commit)
   }
 
   /** Waits for the writer's turn without opening a transaction, and resolves to the function that gives it back. */
@@ -93,38 +108,14 @@ export class Writer {
 
   /** A long list is a transaction of its own, because it leaves the event loop free in between. */
   async #writeAlone(statement: Statement, lists: readonly (readonly SqlValue[])[]): Promise<SqlRow[]> {
-    const commit = new PendingCommit()
-    this.#onWrite(commit)
+    const transaction = await this.begin()
     try {
-      const transaction = await this.#begin(() => commit)
-      try {
-        const rows = await transaction.writeMany(statement, lists)
-        await transaction.commit()
-        return rows
-      } finally {
-        await transaction.rollback()
-      }
-    } catch (error) {
-      if (this.#latch.failure !== undefined) commit.reject(this.#latch.failure)
-      else commit.resolve()
-      throw error
+      const rows = await transaction.writeMany(statement, lists)
+      await transaction.commit()
+      return rows
+    } finally {
+      await transaction.rollback()
     }
-  }
-
-  #begin(pendingCommit: () => PendingCommit): Promise<OpenTransaction> {
-    return this.#takeTurn(() => {
-      this.#connection.execute('BEGIN IMMEDIATE')
-      return new SqliteTransaction({
-        connection: this.#connection,
-        latch: this.#latch,
-        onCommitted: () => {
-          const commit = pendingCommit()
-          this.#cover(commit)
-          return commit
-        },
-        onEnd: () => this.#release(),
-      })
-    })
   }
 
   #refusal(): Error | undefined {
@@ -149,7 +140,7 @@ export class Writer {
     this.#onWrite(batch.commit)
   }
 
-  #takeTurn<T>(start: () => T): Promise<T> {
+  #takeTurn<T>(start: () => T, commit?: PendingCommit): Promise<T> {
     return new Promise((resolve, reject) => {
       const refusal = this.#refusal()
       if (refusal !== undefined) {
@@ -157,8 +148,9 @@ export class Writer {
         return
       }
       this.#openBatch = undefined
-      this.#queue.push({ queuedAt: performance.now(), start: () => resolve(start()), reject })
+      this.#queue.push({ queuedAt: performance.now(), commit, start: () => resolve(start()), reject })
       this.#schedule()
+      if (commit !== undefined) this.#onWrite(commit)
     })
   }
 
@@ -195,7 +187,7 @@ export class Writer {
         if (!this.#run(head)) return
       } else {
         head.reject(this.#latch.failure)
-        if (head instanceof WriteBatch) head.commit.reject(this.#latch.failure)
+        head.commit?.reject(this.#latch.failure)
       }
       this.#queue.shift()
     }
@@ -214,7 +206,7 @@ export class Writer {
     } catch (error) {
       if (isBusy(error) && this.#mayRetry(head)) return false
       head.reject(this.#latch.translate(error))
-      if (head instanceof WriteBatch) head.commit.resolve()
+      if (head.commit !== undefined) this.#sync.follow(head.commit)
     }
     return true
   }
@@ -222,9 +214,7 @@ export class Writer {
   #runBatch(batch: WriteBatch): void {
     const committed = batch.run(this.#connection, this.#latch)
     if (committed) this.#cover(batch.commit)
-    else if (this.#latch.failure !== undefined) batch.commit.reject(this.#latch.failure)
-    // Nothing of the batch is in the database, so nothing of it has to reach the disk.
-    else batch.commit.resolve()
+    else this.#sync.follow(batch.commit)
     batch.settle()
   }
 
@@ -237,7 +227,7 @@ export class Writer {
   #mayRetry(head: WriteBatch | TurnRequest): boolean {
     const now = performance.now()
     this.#busySince ??= now
-    if (now - Math.max(this.#busySince, head.queuedAt) > busyLimit) return false
+    if (now - Math.max(this.#busySince, head.queuedAt) > this.#busyLimit) return false
     this.#scheduled = true
     setTimeout(this.#runTurn, busyPause)
     return true

@@ -11,6 +11,10 @@ export class Resource {
     for (const method of endpoint.methods) {
       const present = this.#endpoints.get(method)
       if (present !== undefined) {
+        if (present.door === 'platform' || endpoint.door === 'platform') {
+          const own = present.door === 'platform' ? endpoint : present
+          throw new DeclarationError(`${method} ${own.path.text} is served by Rowhouse itself; choose another path`, own.source)
+        }
         throw new DeclarationError(
           `${method} ${endpoint.path.text} is declared twice: here and at ${present.source.file}:${present.source.line} (${present.path.text}); drop one, or give them different methods`,
           endpoint.source,

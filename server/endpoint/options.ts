@@ -66,6 +66,8 @@ const aliases: ReadonlyMap<string, string> = new Map([
 
 const commonMethods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS']
 
+const accessOptions = ['authenticateUsers', 'requireCredentials']
+
 type Check = (value: unknown) => string | null
 
 const isBoolean: Check = (value) => (typeof value === 'boolean' ? null : 'true or false')
@@ -101,7 +103,9 @@ export function readSettings(path: string, settings: unknown, defaults: Endpoint
       mistakes.push(`unknown option "${name}"; ${suggestName(name, Object.keys(checks))}`)
       continue
     }
-    const expected = value === undefined ? null : check(value)
+    if (Object.hasOwn(given, option)) mistakes.push(`option "${option}" twice, under two names`)
+    // A mistyped constant must not open what its author meant to close.
+    const expected = value === undefined && !accessOptions.includes(option) ? null : check(value)
     if (expected !== null) mistakes.push(`option "${name}" takes ${expected}, got ${describe(value)}`)
     else if (value !== undefined) given[option] = value
   }
@@ -152,7 +156,9 @@ function checkParameter(parameter: unknown): string | null {
 }
 
 function isSchema(value: unknown): value is StandardSchema {
-  return (typeof value === 'object' || typeof value === 'function') && value !== null && '~standard' in value
+  if ((typeof value !== 'object' && typeof value !== 'function') || value === null || !('~standard' in value)) return false
+  const standard = value['~standard']
+  return typeof standard === 'object' && standard !== null && 'validate' in standard && typeof standard.validate === 'function'
 }
 
 function describe(value: unknown): string {

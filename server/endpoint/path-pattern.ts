@@ -44,8 +44,12 @@ function readStaticText(path: string, segment: string): string {
     throw new DeclarationError(`the path ${path} has ${JSON.stringify(segment)}, which no request can match as it stands; use letters, digits, -._~!$&'()+,;=:@ and ":name" for parameters`)
   }
   try {
-    return decodeURIComponent(segment)
-  } catch {
+    const text = decodeURIComponent(segment)
+    // Clients resolve dots before they send a path, and a NUL is refused before a path is looked for.
+    if (text === '.' || text === '..' || text.includes('\0')) throw new DeclarationError(`the path ${path} has the part ${JSON.stringify(segment)}, which no client can send`)
+    return text
+  } catch (error) {
+    if (error instanceof DeclarationError) throw error
     throw new DeclarationError(`the path ${path} has ${JSON.stringify(segment)}, whose percent-encoding is not UTF-8`)
   }
 }

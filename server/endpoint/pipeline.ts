@@ -2,9 +2,11 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { App } from '../app.js'
 import { runCall, type Call } from '../context.js'
 import { HttpError } from '../errors/http-error.js'
-import { sendError } from '../errors/send-error.js'
+import { logFailure, sendError } from '../errors/send-error.js'
+import { discard } from '../reply/discard.js'
 import { toReply, type Reply } from '../reply/reply.js'
 import { sendReply } from '../reply/send-reply.js'
+import { watchStream } from '../reply/watch-stream.js'
 import { readBody } from '../request/body.js'
 import { RowhouseRequest } from '../request/request.js'
 import { readArguments } from './arguments.js'
@@ -20,7 +22,7 @@ interface Exchange {
   readonly found: FoundEndpoint
   /** null until the body is there. */
   call: Call | null
-  /** Set while a handler is being waited for. */
+  /** Set once something had to be waited for. */
   deadline: Deadline | null
   /** Whether the reply, good or bad, has been decided; what comes after that is dropped. */
   decided: boolean
@@ -41,6 +43,7 @@ export function serve(app: App, raw: FastifyRequest, response: FastifyReply): vo
  */
 function step<Value>(exchange: Exchange, value: Value | PromiseLike<Value>, next: (exchange: Exchange, value: Value) => void): void {
   if (isPromiseLike(value)) {
+    if (exchange.call !== null) exchange.deadline ??= startDeadline(exchange)
     value.then(
       (settled) => step(exchange, settled, next),
       (thrown: unknown) => fail(exchange, thrown),
@@ -71,16 +74,12 @@ function prepare(exchange: Exchange): void {
 }
 
 function handle(exchange: Exchange, args: HandlerArguments): void {
-  const { app, found } = exchange
-  const { handler, options } = found.endpoint
-  const returned = handler(args, requestOf(exchange))
-  if (isPromiseLike(returned)) exchange.deadline = app.deadlines.start(options.timeout, () => timeOut(exchange))
-  step(exchange, returned, convert)
+  if (!exchange.decided) step(exchange, exchange.found.endpoint.handler(args, requestOf(exchange)), convert)
 }
 
 function convert(exchange: Exchange, value: unknown): void {
-  exchange.deadline?.stop()
-  if (!exchange.decided) step(exchange, toReply(value), reachDisk)
+  if (exchange.decided) discard(value)
+  else step(exchange, toReply(value), reachDisk)
 }
 
 /** What was written has to survive a power cut before anybody is told of it. */
@@ -89,29 +88,61 @@ function reachDisk(exchange: Exchange, reply: Reply): void {
 }
 
 function send(exchange: Exchange, reply: Reply): void {
-  sendReply(exchange.response, reply, exchange.app.configuration.responseLimit)
+  exchange.deadline?.stop()
+  if (exchange.decided) {
+    discard(reply.body)
+    return
+  }
+  const { app, raw, response, call } = exchange
+  const { body } = reply
+  const isStream = body !== null && typeof body !== 'string' && !Buffer.isBuffer(body)
+  sendReply(response, isStream && call !== null ? { ...reply, body: watched(app, raw, call, body) } : reply, app.configuration.responseLimit)
   exchange.decided = true
+}
+
+/** A stream may write while it is sent; each of its pieces waits for the disk as a whole answer does. */
+function watched(app: App, raw: FastifyRequest, call: Call, body: AsyncIterable<unknown>): AsyncIterable<string | Uint8Array> {
+  let covered = call.lastCommit
+  return watchStream(body, {
+    beforePiece: () => {
+      if (call.lastCommit === covered) return null
+      covered = call.lastCommit
+      return covered?.durable ?? null
+    },
+    onLateFailure: (thrown) => logFailure(app, raw, thrown, 'after a part of the answer had been sent'),
+  })
 }
 
 /** What was written before a failure stays written, so the answer that tells of the failure waits for the disk too; and if the disk fails, that is the news. */
 function fail(exchange: Exchange, thrown: unknown): void {
-  exchange.deadline?.stop()
-  if (exchange.decided) return
-  exchange.decided = true
   const { app, raw, response, call } = exchange
+  exchange.deadline?.stop()
+  if (exchange.decided) {
+    logFailure(app, raw, thrown, 'after the request had been answered')
+    return
+  }
+  exchange.decided = true
   const tell = (failure: unknown): void => void sendError(app, raw, response, failure)
   if (call === null || call.lastCommit === null) tell(thrown)
   else call.lastCommit.durable.then(() => tell(thrown), tell)
 }
 
+function startDeadline(exchange: Exchange): Deadline {
+  const { app, found } = exchange
+  return app.deadlines.start(found.endpoint.options.timeout, () => timeOut(exchange))
+}
+
+/** Says at once that there is no answer in time. It acknowledges nothing, so it waits for no write, least of all for one that is waiting itself. */
 function timeOut(exchange: Exchange): void {
-  const { app, raw, found } = exchange
+  if (exchange.decided) return
+  exchange.decided = true
+  const { app, raw, response, found } = exchange
   const { path, source, options } = found.endpoint
   app.log.error(
     { requestId: raw.id, endpoint: path.text, method: raw.method, timeout: options.timeout },
     `the handler at ${source.file}:${source.line} did not answer within ${options.timeout} ms`,
   )
-  fail(exchange, new HttpError(503, 'The server took too long to answer.'))
+  sendError(app, raw, response, new HttpError(503, 'The server took too long to answer.'))
 }
 
 /** The request of an exchange that has entered its call. */

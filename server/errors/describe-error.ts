@@ -28,12 +28,8 @@ export interface ErrorDescription {
   readonly headers: ErrorHeaders
 }
 
-/** The HTTP errors of Fastify itself, by code; everything else it throws is ours to mend and stays a 500. */
-const fastifyErrors: Readonly<Record<string, ErrorDescription>> = {
-  FST_ERR_BAD_URL: describe(400, 'the path has a "%" that does not start a UTF-8 percent-encoding; send a literal "%" as %25'),
-}
-
-const unexpected = 'An exception was raised. Check the application logs for details.'
+/** What a caller is told of an error that nobody expected. */
+export const unexpected = 'An exception was raised. Check the application logs for details.'
 
 /**
  * Finds out what a thrown value means for the caller. Only errors that were made to be shown keep their message; of anything else the caller learns
@@ -50,16 +46,12 @@ export function describeError(thrown: unknown): ErrorDescription {
     return describe(503, 'Too many people are signing in at this moment; try again.', { 'retry-after': String(thrown.retryAfterSeconds) })
   }
   if (thrown instanceof DatabaseFailure) return describe(503, 'The server cannot write at the moment.')
-  return fastifyErrors[codeOf(thrown)] ?? describe(500, unexpected)
+  return describe(500, unexpected)
 }
 
 function describeTableError(error: TableError): ErrorDescription {
   const status = tableErrorStatus[error.code]
   return describe(status, status === 500 ? unexpected : error.message)
-}
-
-function codeOf(thrown: unknown): string {
-  return typeof thrown === 'object' && thrown !== null && 'code' in thrown && typeof thrown.code === 'string' ? thrown.code : ''
 }
 
 function describe(status: number, message: string, headers: ErrorHeaders = {}): ErrorDescription {

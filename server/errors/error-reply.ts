@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http'
 import Negotiator from 'negotiator'
+import { encodeJson } from '../reply/encode-json.js'
 import type { Reply } from '../reply/reply.js'
 import type { ErrorDescription } from './describe-error.js'
 
@@ -26,7 +27,7 @@ export function toErrorReply(error: ErrorDescription, { requestId, accept, alway
   })
   const name = STATUS_CODES[error.status] ?? 'Error'
   if (mediaType === 'application/json') {
-    return reply('application/json', JSON.stringify({ status: error.status, error: name, message: error.message, requestId, ...error.details }))
+    return reply('application/json', encodeJson({ status: error.status, error: name, message: error.message, requestId, ...error.details }))
   }
   if (mediaType === 'text/html') return reply('text/html; charset=utf-8', toPage(error, name, requestId))
   return reply('text/plain; charset=utf-8', error.message)

@@ -1,4 +1,5 @@
 import { STATUS_CODES } from 'node:http'
+import { ResponseHeaders } from '../reply/http-response.js'
 
 /** Members that an error reply carries beside `status`, `error` and `message`; they are shown to the caller. */
 export type ErrorDetails = Readonly<Record<string, unknown>>
@@ -11,6 +12,7 @@ export type ErrorHeaders = Readonly<Record<string, string | readonly string[]>>
  *
  * @example throw new HttpError(409, 'this seat has been taken')
  * @throws RangeError when `status` is not an integer from 400 to 599
+ * @throws TypeError when a header cannot be sent
  */
 export class HttpError extends Error {
   override readonly name = 'HttpError'
@@ -25,6 +27,7 @@ export class HttpError extends Error {
     if (!Number.isInteger(status) || status < 400 || status > 599) {
       throw new RangeError(`an HttpError takes a status from 400 to 599, got ${status}`)
     }
+    void new ResponseHeaders(headers)
   }
 }
 

@@ -15,7 +15,8 @@ export class UnsendableValue extends Error {
 export function encodeJson(value: unknown): string {
   const plain = toPlain(value, 0)
   if (plain === unsendable) throw new UnsendableValue(describeUnsendable(value, 'response', []))
-  return JSON.stringify(plain)
+  // A toJSON that returns undefined leaves nothing to send, which is null here as everywhere.
+  return JSON.stringify(plain ?? null)
 }
 
 const unsendable = Symbol('unsendable')

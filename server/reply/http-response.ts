@@ -19,6 +19,8 @@ export class ResponseHeaders implements Iterable<[string, string]> {
     for (const [name, value] of pairs) {
       for (const line of Array.isArray(value) ? value : [value]) this.append(name, String(line))
     }
+    // headers['location'] = url would set a property that nobody reads; it throws instead.
+    Object.preventExtensions(this)
   }
 
   /** The first line of that name, or null. */
@@ -105,7 +107,7 @@ export interface HttpResponseParts {
 export class HttpResponse {
   status: number
   body: unknown
-  readonly headers: ResponseHeaders
+  readonly #headers: ResponseHeaders
 
   constructor(status?: number, body?: unknown, headers?: HeadersInput)
   constructor(parts: HttpResponseParts)
@@ -113,21 +115,31 @@ export class HttpResponse {
     const parts = typeof statusOrParts === 'object' ? statusOrParts : { status: statusOrParts, body, headers }
     this.status = parts.status ?? 200
     this.body = parts.body === undefined ? '' : parts.body
-    this.headers = new ResponseHeaders(parts.headers)
+    this.#headers = new ResponseHeaders(parts.headers)
     if (!Number.isInteger(this.status) || this.status < 200 || this.status > 599) {
       throw new RangeError(`an HttpResponse takes a status from 200 to 599, got ${String(this.status)}`)
     }
   }
+
+  /** Changed by its methods; it cannot be replaced. */
+  get headers(): ResponseHeaders {
+    return this.#headers
+  }
 }
+
+const redirections = [301, 302, 303, 307, 308]
 
 /**
  * A reply that sends the client elsewhere.
  *
  * @param url absolute, or relative to the URL of the request; characters beyond ASCII are percent-encoded
  * @param status 301, 302 (the default), 303, 307 or 308
+ * @throws RangeError for any other status
  */
 export function redirect(url: string, status: 301 | 302 | 303 | 307 | 308 = 302): HttpResponse {
-  return new HttpResponse(status, '', { location: encodeURI(url).replaceAll('%25', '%') })
+  if (!redirections.includes(status)) throw new RangeError(`redirect() takes one of the statuses ${redirections.join(', ')}, got ${String(status)}`)
+  // What a URI may hold stays as it is, percent-encodings and brackets too (RFC 3986, 2).
+  return new HttpResponse(status, '', { location: url.toWellFormed().replace(/[^\x21-\x7e]|["<>\\^`{|}]/gu, encodeURIComponent) })
 }
 
 /** A JSON reply with a status and headers of its own. */

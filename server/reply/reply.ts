@@ -1,8 +1,7 @@
 import type { OutgoingHttpHeaders } from 'node:http'
-import { Readable } from 'node:stream'
-import type { ReadableStream as NodeReadableStream } from 'node:stream/web'
 import { Media } from '../../db/media.js'
 import { Search } from '../../db/search.js'
+import { discard } from './discard.js'
 import { encodeJson, UnsendableValue } from './encode-json.js'
 import { HttpResponse, Json } from './http-response.js'
 
@@ -10,8 +9,8 @@ import { HttpResponse, Json } from './http-response.js'
 export interface Reply {
   readonly status: number
   readonly headers: OutgoingHttpHeaders
-  /** A string is sent as UTF-8; null stands for no body at all, not even an empty one. */
-  readonly body: string | Buffer | Readable | null
+  /** A string is sent as UTF-8, an iterable piece by piece; null stands for no body at all, not even an empty one. */
+  readonly body: string | Buffer | AsyncIterable<unknown> | null
 }
 
 type Content = Pick<Reply, 'headers' | 'body'>
@@ -36,28 +35,44 @@ function withOk({ headers, body }: Content): Reply {
 }
 
 function toCustomReply({ status, body, headers }: HttpResponse): Reply | Promise<Reply> {
-  const content = toContent(body)
-  const finish = ({ headers: contentHeaders, body: payload }: Content): Reply => {
-    const all = { ...contentHeaders, ...headers.toNode() }
-    // These statuses have no body by definition (RFC 9110, 15.3.5, 15.3.6 and 15.4.5).
-    if (status === 204 || status === 205 || status === 304) {
-      if (!headers.has('content-type')) delete all['content-type']
-      return { status, headers: all, body: null }
-    }
-    // The length of what is sent is known here; another one, copied from elsewhere, would cut the answer or hang the client.
-    if (!(payload instanceof Readable)) delete all['content-length']
-    return { status, headers: all, body: payload }
+  // These statuses have no body by definition (RFC 9110, 15.3.5, 15.3.6 and 15.4.5).
+  if (status === 204 || status === 205 || status === 304) {
+    discard(body)
+    return { status, headers: ownHeaders(headers.toNode(), status !== 304), body: null }
   }
+  const content = toContent(body)
+  const finish = ({ headers: contentHeaders, body: payload }: Content): Reply => ({
+    status,
+    // The length of what is held in memory is known here; another one, copied from elsewhere, would cut the answer or hang the client.
+    headers: { ...contentHeaders, ...ownHeaders(headers.toNode(), isWhole(payload)) },
+    body: payload,
+  })
   return content instanceof Promise ? content.then(finish) : finish(content)
 }
 
 function fromWebResponse(response: Response): Reply {
-  const headers: OutgoingHttpHeaders = Object.fromEntries(response.headers)
+  const headers = ownHeaders(Object.fromEntries(response.headers), true)
   const cookies = response.headers.getSetCookie()
   if (cookies.length > 0) headers['set-cookie'] = cookies
-  // The global ReadableStream and that of node:stream/web are the same class under two declarations.
-  const body = response.body === null ? null : Readable.fromWeb(response.body as NodeReadableStream)
-  return { status: response.status, headers, body }
+  if (response.url !== '') {
+    // It is the answer of another server to fetch(), which has decoded the body.
+    delete headers['content-encoding']
+    delete headers['date']
+  }
+  return { status: response.status, headers, body: response.body }
+}
+
+/** Headers that speak of one connection or of how a message is cut into pieces (RFC 9110, 7.6.1): the server decides them, and a second opinion lets two readers of the answer disagree. */
+const framing = ['connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade']
+
+function ownHeaders(headers: OutgoingHttpHeaders, dropLength: boolean): OutgoingHttpHeaders {
+  for (const name of framing) delete headers[name]
+  if (dropLength) delete headers['content-length']
+  return headers
+}
+
+function isWhole(body: Reply['body']): boolean {
+  return typeof body === 'string' || Buffer.isBuffer(body)
 }
 
 function toContent(value: unknown): Content | Promise<Content> {
@@ -70,9 +85,8 @@ function toContent(value: unknown): Content | Promise<Content> {
   if (value instanceof Uint8Array) return bytes(Buffer.from(value.buffer, value.byteOffset, value.byteLength))
   if (value instanceof ArrayBuffer) return bytes(Buffer.from(value))
   if (value instanceof Blob) return fromBlob(value)
-  if (value instanceof Readable) return stream(value)
-  if (value instanceof ReadableStream) return stream(Readable.fromWeb(value as NodeReadableStream))
-  if (isAsyncIterable(value)) return stream(Readable.from(value, { objectMode: false }))
+  // Streams of Node.js and of the web are async iterables too.
+  if (isAsyncIterable(value)) return { headers: { 'content-type': 'application/octet-stream' }, body: value }
   if (value instanceof HttpResponse || value instanceof Response) throw new UnsendableValue('cannot send a response as the body of another')
   return toJsonContent(value)
 }
@@ -83,10 +97,6 @@ function toJsonContent(value: unknown): Content {
 
 function bytes(body: Buffer, contentType = 'application/octet-stream'): Content {
   return { headers: { 'content-type': contentType }, body }
-}
-
-function stream(body: Readable): Content {
-  return { headers: { 'content-type': 'application/octet-stream' }, body }
 }
 
 async function fromBlob(blob: Blob): Promise<Content> {

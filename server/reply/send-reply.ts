@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import type { FastifyReply } from 'fastify'
 import type { Reply } from './reply.js'
 import { UnsendableValue } from './encode-json.js'
@@ -16,7 +17,7 @@ export function sendReply(response: FastifyReply, { status, headers, body }: Rep
   if (body === null) return response.send()
   // A string goes out in one system call with its headers, which a buffer does not. The serializer keeps Fastify from adding a charset to JSON, which has none (RFC 8259, 11).
   if (typeof body === 'string') return response.serializer(asItIs).send(body)
-  return response.send(body)
+  return response.send(Buffer.isBuffer(body) ? body : Readable.from(body, { objectMode: false }))
 }
 
 /** In bytes. Counted only where it could matter: a string has at most three bytes of UTF-8 for each of its units. */

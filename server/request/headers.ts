@@ -23,7 +23,8 @@ export function readHeaders(raw: IncomingHttpHeaders): RequestHeaders {
   return new Proxy(methods, {
     get: (_target, name) => (typeof name !== 'string' ? undefined : name === 'get' || name === 'has' ? methods[name] : values.get(name.toLowerCase())),
     has: (_target, name) => typeof name === 'string' && values.has(name.toLowerCase()),
-    ownKeys: () => [...values.keys()],
+    // A header of these names is read with `get`; listing it would give the method in its place.
+    ownKeys: () => [...values.keys()].filter((name) => !(name in methods)),
     getOwnPropertyDescriptor: (_target, name) =>
       typeof name === 'string' && values.has(name) ? { value: values.get(name), enumerable: true, configurable: true, writable: false } : undefined,
     set: () => false,

@@ -7,7 +7,7 @@ import { parseForm, type FieldValues } from './form.js'
 import { readHeaders, type RequestHeaders } from './headers.js'
 import type { JsonValue } from '../../db/json-value.js'
 import { isJsonType, parseJson } from './json.js'
-import type { RequestTarget } from './target.js'
+import { originForm, type RequestTarget } from './target.js'
 
 const noFields: FieldValues = Object.freeze(Object.create(null) as FieldValues)
 
@@ -54,7 +54,7 @@ export class RowhouseRequest<Body = JsonValue | null> {
 
   /** Absolute: the scheme and host under which the client reached this server. The host is what the client claims; build links with `getAppOrigin`. */
   get url(): string {
-    return `${this.#raw.protocol}://${this.#raw.host}${this.#raw.originalUrl}`
+    return `${this.#raw.protocol}://${this.#raw.host || 'localhost'}${originForm(this.#raw.originalUrl)}`
   }
 
   /** The query's parameters; a repeated one is a list. The object has no prototype. */

@@ -11,11 +11,20 @@ export interface RequestTarget {
   readonly path: string
 }
 
+/** The path and query of a request line, without the scheme and host that its absolute form has in front (RFC 9112, 3.2). */
+export function originForm(url: string): string {
+  if (url.startsWith('/')) return url
+  const authority = /^[a-z][a-z0-9+.-]*:\/\/[^/?]*/i.exec(url)
+  if (authority === null) return url
+  const rest = url.slice(authority[0].length)
+  return rest.startsWith('/') ? rest : `/${rest}`
+}
+
 /**
- * Reads the path of a request line: `/tasks/%5B1%2C2%5D?x=1`, or the absolute form that proxies send (RFC 9112, 3.2).
+ * Reads the path of a request line: `/tasks/%5B1%2C2%5D?x=1`, or the absolute form that proxies send.
  * Each part is decoded exactly once, after the split, so that `%2F` stays inside its parameter.
  *
- * @throws HttpError 400 for malformed percent-encoding or a NUL; 414 for a part of more than 4096 characters
+ * @throws HttpError 400 for malformed percent-encoding, a NUL or a fragment; 414 for a part of more than 4096 characters
  */
 export function readTarget(url: string): RequestTarget {
   const path = rawPath(url)
@@ -30,13 +39,10 @@ export function readTarget(url: string): RequestTarget {
 }
 
 function rawPath(url: string): string {
-  let end = url.indexOf('?')
-  const fragment = url.indexOf('#')
-  if (fragment !== -1 && (end === -1 || fragment < end)) end = fragment
-  const beforeQuery = end === -1 ? url : url.slice(0, end)
-  if (beforeQuery.startsWith('/')) return beforeQuery
-  const authority = /^[a-z][a-z0-9+.-]*:\/\/[^/]*/i.exec(beforeQuery)
-  return authority === null ? beforeQuery : beforeQuery.slice(authority[0].length) || '/'
+  if (url.includes('#')) throw new HttpError(400, 'the request has a "#", which belongs to the client; send a literal one as %23')
+  const target = originForm(url)
+  const end = target.indexOf('?')
+  return end === -1 ? target : target.slice(0, end)
 }
 
 function decodeSegment(segment: string): string {

@@ -46,12 +46,14 @@ export class Users {
   }
 
   /**
-   * Adds a user, enabled.
+   * Adds a user, enabled. The address is stored without the spaces around it.
    *
+   * @param columns values for columns of the app's own
    * @throws UserError `not-an-email`, `email-taken`, `weak-password`
+   * @throws TableError when a column of the app's own lacks a value, or refuses the one it gets
    * @throws HashingOverloaded
    */
-  async add(email: string, password: string): Promise<UserRow> {
+  async add(email: string, password: string, columns: Readonly<Record<string, unknown>> = {}): Promise<UserRow> {
     const account = isAddress(email) ? emailKey(email) : null
     if (account === null) {
       const expected = 'expected an e-mail address such as name@example.com, without spaces, control characters and look-alikes of ASCII letters'
@@ -60,9 +62,11 @@ export class Users {
     if (await this.#table.search({ emailKey: account }).exists()) throw emailTaken()
     const passwordHash = await this.#hash(password, account)
     try {
-      return await this.#table.addRow({ email, passwordHash })
+      return await this.#table.addRow({ ...columns, email: email.trim(), passwordHash })
     } catch (error) {
-      throw error instanceof TableError && error.code === 'not-unique' ? emailTaken() : error
+      if (!(error instanceof TableError) || error.code !== 'not-unique') throw error
+      // A column of the app's own may be unique too.
+      throw (await this.#table.search({ emailKey: account }).exists()) ? emailTaken() : error
     }
   }
 
@@ -116,7 +120,7 @@ export class Users {
 
 /** RFC 5321 section 4.5.3.1.3: 254 octets at most. What else an address may be, the mail server that has it decides. */
 function isAddress(email: string): boolean {
-  return /^.+@[^@]+$/.test(email.trim()) && Buffer.byteLength(email) <= 254
+  return /^.+@[^@]+$/.test(email.trim()) && Buffer.byteLength(email.trim()) <= 254
 }
 
 function emailTaken(): UserError {

@@ -1,0 +1,26 @@
+import type { Socket } from 'node:net'
+import type { App } from '../app.js'
+import { toErrorReply } from './error-reply.js'
+
+/** What Node.js refuses before there is a request: the code of its parser or of its time limits, with the answer. */
+const refusals: Readonly<Record<string, readonly [number, string]>> = {
+  HPE_HEADER_OVERFLOW: [431, 'the headers of the request are longer than 16 KiB'],
+  ERR_HTTP_REQUEST_TIMEOUT: [408, 'the request did not arrive in time'],
+}
+
+/** Answers what is no HTTP request, in the form of every other error, and closes the connection. */
+export function refuseClient({ log, configuration }: Pick<App, 'log' | 'configuration'>, requestId: string, error: NodeJS.ErrnoException, socket: Socket): void {
+  // The client is gone, or an answer is on its way already, into which another must not be written.
+  if (error.code === 'ECONNRESET' || !socket.writable || socket.bytesWritten > 0) {
+    socket.destroy()
+    return
+  }
+  const [status, message] = refusals[error.code ?? ''] ?? [400, 'the request is not valid HTTP']
+  log.info({ requestId, code: error.code, status }, 'a request was refused before it could be read')
+  const { headers, body } = toErrorReply({ status, message, details: {}, headers: {} }, { requestId, accept: undefined, alwaysJson: configuration.errors === 'json' })
+  const text = String(body)
+  socket.end(
+    `HTTP/1.1 ${status} ${status === 400 ? 'Bad Request' : status === 408 ? 'Request Timeout' : 'Request Header Fields Too Large'}\r\n` +
+      `content-type: ${String(headers['content-type'])}\r\ncontent-length: ${Buffer.byteLength(text)}\r\nx-request-id: ${requestId}\r\nconnection: close\r\n\r\n${text}`,
+  )
+}

@@ -1,0 +1,32 @@
+import { UnsendableValue } from './encode-json.js'
+
+/** What is done about a stream while it is sent. */
+export interface StreamWatch {
+  /** Awaited before each piece leaves and before the end does; returns null when there is nothing to wait for. */
+  readonly beforePiece: () => Promise<void> | null
+  /** Told of a failure that the caller can no longer be told of, because a part of the answer has left. */
+  readonly onLateFailure: (thrown: unknown) => void
+}
+
+/**
+ * Passes the pieces of a streamed reply on, checked: texts and bytes are sent, anything else ends the stream as a failure.
+ *
+ * @throws UnsendableValue for any other piece, and whatever the source throws
+ */
+export async function* watchStream(source: AsyncIterable<unknown>, { beforePiece, onLateFailure }: StreamWatch): AsyncGenerator<string | Uint8Array, void, undefined> {
+  let sent = 0
+  try {
+    for await (const piece of source) {
+      if (typeof piece !== 'string' && !(piece instanceof Uint8Array)) {
+        throw new UnsendableValue(`cannot send ${piece === null ? 'null' : `a ${typeof piece}`} as response[${sent}]: a stream consists of texts and bytes`)
+      }
+      await beforePiece()
+      yield piece
+      sent++
+    }
+    await beforePiece()
+  } catch (thrown) {
+    if (sent > 0) onLateFailure(thrown)
+    throw thrown
+  }
+}
