@@ -79,8 +79,8 @@ export class Column<Traits extends ColumnTraits = ColumnTraits> {
   }
 
   /**
-   * What a row gets when it is added without this column. A function is called for each row that is added;
-   * when the column is added to rows that exist, it is called once for all of them.
+   * What a row gets when it is added without this column. A function is called for each row that is added,
+   * and for each row that exists when the column is added.
    */
   default(value: Traits['input'] | (() => Traits['input'] | null)): Column<Having<Traits, 'defaulted'>> {
     // No column type takes a function as its value, so a function can only be the one that makes values.

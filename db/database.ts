@@ -144,7 +144,8 @@ async function attach(engine: Engine, transactions: Transactions, layouts: reado
       tableNumber,
       statements: new Statements(engine.dialect, layout.name, layout.columns.map(({ name }) => name)),
       connection: () => transactions.connection(),
-      transaction: (work) => transactions.run(work),
+      together: (work) => transactions.together(work),
+      renews: (row, undo) => transactions.renews(row, undo),
     })
   }
 }

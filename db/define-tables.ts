@@ -44,5 +44,11 @@ function layOut(declarations: Declarations): Readonly<Record<string, DataTable>>
     )
     return [name, new DataTable(layout)] as const
   })
+  for (const layout of layouts.values()) {
+    for (const column of layout.columns) {
+      const { kind, target } = column.settings
+      if (kind === 'link' && target !== undefined) layouts.get(target)?.referrers.push({ layout, column })
+    }
+  }
   return Object.freeze(Object.fromEntries(tables))
 }

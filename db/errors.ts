@@ -39,6 +39,17 @@ export class RowDeleted extends TableError {
   }
 }
 
+/** The error of a unique index, with what the database knows of it. Whoever knows what is hidden words it for the caller. */
+export class NotUnique extends TableError {
+  constructor(
+    readonly table: string,
+    readonly columns: readonly string[],
+    options?: ErrorOptions,
+  ) {
+    super('not-unique', `table ${table} already has a row with this ${columns.join(' and ')}`, options)
+  }
+}
+
 /** The declared tables and the stored ones differ in a way that could lose data; the start stops with this message. */
 export class SchemaError extends Error {
   override readonly name = 'SchemaError'

@@ -1,5 +1,6 @@
 import type { SqlRow } from './engine.js'
 import { RowDeleted, TableError } from './errors.js'
+import { deleted, written } from './refused-writes.js'
 import { RowIdentity } from './row-identity.js'
 import type { LaidOutColumn, TableLayout } from './table-layout.js'
 import { encodeChanges } from './written-values.js'
@@ -23,13 +24,14 @@ export abstract class DataRow extends RowIdentity {
     const { columns, values } = encodeChanges(layout, changes)
     if (columns.length === 0) return this.reload()
     const { statements, connection } = layout.attachment
-    const rows = await connection().write(statements.updateById(columns), [...values, DataRow.numberOf(this)])
+    const rows = await written(layout, columns, connection().write(statements.updateById(columns), [...values, DataRow.numberOf(this)]))
     return this.#renew(rows[0])
   }
 
   async delete(): Promise<void> {
-    const { statements, connection } = DataRow.layoutOf(this).attachment
-    await connection().write(statements.deleteById, [DataRow.numberOf(this)])
+    const layout = DataRow.layoutOf(this)
+    const { statements, connection } = layout.attachment
+    await deleted(layout, connection().write(statements.deleteById, [DataRow.numberOf(this)]))
   }
 
   async reload(): Promise<this> {
@@ -51,7 +53,12 @@ export abstract class DataRow extends RowIdentity {
   }
 
   #renew(values: SqlRow | undefined): this {
-    if (values === undefined) throw new RowDeleted(DataRow.layoutOf(this).name, this.id)
+    const { name, attachment } = DataRow.layoutOf(this)
+    if (values === undefined) throw new RowDeleted(name, this.id)
+    const before = this.#values
+    attachment.renews(this, () => {
+      this.#values = before
+    })
     this.#values = values
     return this
   }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
-import type { Engine, OpenTransaction, SqlValue } from './engine.js'
-import { SchemaError } from './errors.js'
-import { compareSchema, indexName, type SchemaDifference, type TableAdditions } from './schema-comparison.js'
+import type { Engine, OpenTransaction, SqlRow, SqlValue } from './engine.js'
+import { SchemaError, TableError } from './errors.js'
+import { compareSchema, duplicates, indexName, isEmpty, type SchemaDifference, type TableAdditions } from './schema-comparison.js'
 import { defineTable, type TableDefinition } from './schema-definition.js'
 import { quote } from './statements.js'
 import type { DeclaredIndex } from './table-declaration.js'
@@ -14,13 +14,13 @@ import { encodeDefault } from './written-values.js'
  * @throws SchemaError with every difference that is no mere addition; nothing has been changed then
  */
 export async function updateSchema(engine: Engine, layouts: readonly TableLayout[], undeclared: 'refuse' | 'ignore'): Promise<string[]> {
-  const difference = await compareSchema(engine, layouts, undeclared)
+  const difference = await compareSchema(engine, engine.dialect, layouts, undeclared)
   assertNoConflicts(difference)
   if (difference.newTables.length + difference.additions.length === 0) return []
   const transaction = await engine.begin()
   try {
     // Again, because another process may have made the same changes in the meantime.
-    const current = await compareSchema(transaction, layouts, undeclared)
+    const current = await compareSchema(transaction, engine.dialect, layouts, undeclared)
     assertNoConflicts(current)
     const done = await new SchemaUpdate(engine, transaction).apply(current)
     const commit = await transaction.commit()
@@ -33,12 +33,18 @@ export async function updateSchema(engine: Engine, layouts: readonly TableLayout
 }
 
 function assertNoConflicts({ conflicts }: SchemaDifference): void {
-  if (conflicts.length === 0) return
-  throw new SchemaError(
+  if (conflicts.length > 0) throw misfit(conflicts)
+}
+
+function misfit(conflicts: readonly string[]): SchemaError {
+  return new SchemaError(
     ['the declared tables do not fit the database:', ...conflicts].join('\n  - ') +
       '\nPut the declaration back as it was, or start with a fresh data folder: only additions are made by themselves, and there is no command for other changes yet.',
   )
 }
+
+/** How many rows get the default of a new column at a time. */
+const fillBatch = 1000
 
 /** Makes additions inside a transaction. */
 class SchemaUpdate {
@@ -87,21 +93,34 @@ class SchemaUpdate {
   }
 
   async #addColumn(layout: TableLayout, column: LaidOutColumn): Promise<void> {
+    const { required, default: declared } = column.settings
     const constant = constantDefault(column)
-    const value = constant ?? encodeDefault(layout, column)
-    // A required column cannot be added without a default that SQL knows, even if its default is a function.
-    const clause = this.#columnClause(column, column.settings.required === true ? value : constant)
-    await this.#run(`ALTER TABLE ${quote(layout.name)} ADD COLUMN ${clause}`)
-    if (constant === null && value !== null && column.settings.required !== true) {
-      await this.#run(`UPDATE ${quote(layout.name)} SET ${quote(column.name)} = ${this.#dialect.placeholder(1)}`, [value])
-    }
+    const empty = await isEmpty(this.#transaction, layout.name)
+    // What a function makes is for one row each, so SQL must not know it as the default of rows to come.
+    const requiredLater = required === true && constant === null && !empty
+    await this.#run(`ALTER TABLE ${quote(layout.name)} ADD COLUMN ${this.#columnClause(column, constant, required === true && !requiredLater)}`)
+    if (!empty && declared !== undefined && 'make' in declared) await this.#fill(layout, column)
+    if (requiredLater) await this.#run(`ALTER TABLE ${quote(layout.name)} ALTER COLUMN ${quote(column.name)} SET NOT NULL`)
     this.#done.push(`added column ${layout.name}.${column.name}`)
   }
 
-  #columnClause({ name, settings, codec }: LaidOutColumn, defaultValue: SqlValue): string {
-    const { target, onDelete, required } = settings
+  /** Gives each row that exists a default of its own. */
+  async #fill(layout: TableLayout, column: LaidOutColumn): Promise<void> {
+    const [first, second] = [1, 2].map((position) => this.#dialect.placeholder(position))
+    const table = quote(layout.name)
+    const select = { text: `SELECT "id" FROM ${table} WHERE "id" > ${String(first)} ORDER BY "id" LIMIT ${fillBatch}` }
+    const update = { text: `UPDATE ${table} SET ${quote(column.name)} = ${String(first)} WHERE "id" = ${String(second)}` }
+    for (let last: SqlValue | undefined = 0; last !== undefined; ) {
+      const rows: SqlRow[] = await this.#transaction.read(select, [last])
+      await this.#transaction.writeMany(update, rows.map(([id = null]) => [encodeDefault(layout, column), id]))
+      last = rows.at(-1)?.[0]
+    }
+  }
+
+  #columnClause({ name, settings, codec }: LaidOutColumn, defaultValue: SqlValue, required = settings.required === true): string {
+    const { target, onDelete } = settings
     let clause = `${quote(name)} ${this.#dialect.columnType(codec.storage)}`
-    if (required === true) clause += ' NOT NULL'
+    if (required) clause += ' NOT NULL'
     if (defaultValue !== null) clause += ` DEFAULT ${literal(defaultValue)}`
     if (settings.kind === 'link' && target !== undefined) {
       clause += ` REFERENCES ${quote(target)} ("id") ON DELETE ${onDelete === 'cascade' ? 'CASCADE' : onDelete === 'restrict' ? 'RESTRICT' : 'SET NULL'}`
@@ -113,7 +132,13 @@ class SchemaUpdate {
     // Names of tables and columns can be too long to make one name of them.
     const digest = createHash('sha256').update(`${String(unique)} ${columns.join()}`).digest('hex').slice(0, 8)
     const name = `rowhouse_index_${tableNumber}_${digest}`
-    await this.#run(`CREATE ${unique ? 'UNIQUE ' : ''}INDEX ${quote(name)} ON ${quote(layout.name)} (${columns.map(quote).join(', ')})`)
+    try {
+      await this.#run(`CREATE ${unique ? 'UNIQUE ' : ''}INDEX ${quote(name)} ON ${quote(layout.name)} (${columns.map(quote).join(', ')})`)
+    } catch (error) {
+      // What default functions make for the rows that exist shows only now.
+      if (error instanceof TableError && error.code === 'not-unique') throw misfit([duplicates(layout, { columns, unique })])
+      throw error
+    }
   }
 
   #run(text: string, values: readonly SqlValue[] = []): Promise<SqlValue[][]> {

@@ -1,3 +1,4 @@
+import type { Dialect } from './dialect.js'
 import type { Connection } from './engine.js'
 import { quote } from './statements.js'
 import { defineColumn, defineTable, readStoredTables, sameIndex, type StoredTable, type TableDefinition } from './schema-definition.js'
@@ -23,6 +24,7 @@ export interface SchemaDifference {
 /** Compares the declared tables with those in the database. With `undeclared: 'ignore'`, what only the database has is no difference. */
 export async function compareSchema(
   connection: Connection,
+  dialect: Dialect,
   layouts: readonly TableLayout[],
   undeclared: 'refuse' | 'ignore',
 ): Promise<SchemaDifference> {
@@ -34,9 +36,13 @@ export async function compareSchema(
     }
   }
   const newTables = layouts.filter((layout) => !stored.some(({ name }) => name === layout.name))
+  const taken = newTables.length === 0 ? new Set<string>() : await takenNames(connection, dialect)
   for (const { name } of newTables) {
     const sibling = stored.find((table) => table.name.toLowerCase() === name.toLowerCase())
     if (sibling !== undefined) conflicts.push(`table ${name} is called ${sibling.name} in the database`)
+    else if (taken.has(name.toLowerCase())) {
+      conflicts.push(`table ${name} is new, and the database has something by that name that was not made by Rowhouse; rename the declared table, or remove that one`)
+    }
   }
   const additions: TableAdditions[] = []
   for (const table of stored) {
@@ -44,7 +50,8 @@ export async function compareSchema(
     if (layout === undefined) continue
     const added = compareTable(table, layout)
     additions.push(added)
-    conflicts.push(...columnConflicts(table.definition, layout, undeclared), ...(await uniqueConflicts(connection, added)))
+    conflicts.push(...columnConflicts(table.definition, layout, undeclared))
+    conflicts.push(...(await newColumnConflicts(connection, added)), ...(await uniqueConflicts(connection, added)))
   }
   return { newTables, additions: additions.filter(({ columns, indexes }) => columns.length + indexes.length > 0), conflicts }
 }
@@ -66,7 +73,8 @@ function columnConflicts(stored: TableDefinition, layout: TableLayout, undeclare
     const before = Object.hasOwn(stored.columns, name) ? stored.columns[name] : undefined
     const now = defineColumn(settings)
     if (before === undefined) {
-      conflicts.push(...newColumnConflicts(what, name, settings, stored))
+      const sibling = Object.keys(stored.columns).find((other) => other.toLowerCase() === name.toLowerCase())
+      if (sibling !== undefined) conflicts.push(`${what} is called ${sibling} in the database`)
       continue
     }
     if (before.type !== now.type) conflicts.push(`${what} is of type ${before.type} in the database and declared as ${now.type}`)
@@ -85,12 +93,28 @@ function columnConflicts(stored: TableDefinition, layout: TableLayout, undeclare
   return conflicts
 }
 
-function newColumnConflicts(what: string, name: string, settings: LaidOutColumn['settings'], stored: TableDefinition): string[] {
-  const sibling = Object.keys(stored.columns).find((other) => other.toLowerCase() === name.toLowerCase())
-  if (sibling !== undefined) return [`${what} is called ${sibling} in the database`]
-  if (settings.required !== true) return []
-  if (settings.default === undefined) return [`${what} is new and required; rows that exist have no value for it, so give it a default, or do not require it`]
-  return settings.kind === 'link' ? [`${what} is new and a required link, which cannot be added to a table that exists; do not require it`] : []
+/** The required columns to be added that rows which exist have no value for. */
+async function newColumnConflicts(connection: Connection, { layout, columns }: TableAdditions): Promise<string[]> {
+  const unfilled = columns.filter(({ settings }) => settings.required === true && (settings.default === undefined || settings.kind === 'link'))
+  if (unfilled.length === 0 || (await isEmpty(connection, layout.name))) return []
+  return unfilled.map(({ name, settings }) => {
+    const what = `column ${layout.name}.${name}`
+    return settings.default === undefined
+      ? `${what} is new and required; rows that exist have no value for it, so give it a default, or do not require it`
+      : `${what} is new and a required link, which cannot be added to a table that has rows; do not require it`
+  })
+}
+
+/** Whether a table has no rows. */
+export async function isEmpty(connection: Connection, table: string): Promise<boolean> {
+  const rows = await connection.read({ text: `SELECT 1 FROM ${quote(table)} LIMIT 1` }, [])
+  return rows.length === 0
+}
+
+/** In lower case, because databases do not tell names by it. */
+async function takenNames(connection: Connection, dialect: Dialect): Promise<ReadonlySet<string>> {
+  const rows = await connection.read({ text: dialect.takenNames }, [])
+  return new Set(rows.map(([name]) => String(name).toLowerCase()))
 }
 
 /** The unique indexes to be added that the rows which exist contradict. */
@@ -101,8 +125,10 @@ async function uniqueConflicts(connection: Connection, { layout, columns, indexe
     const added = columns.filter(({ name }) => index.columns.includes(name))
     // Rows that exist have null there, and null is not the same as another null.
     if (added.some(({ settings }) => settings.default === undefined)) continue
+    // What a default function makes for each row shows when it is called.
+    if (added.some(({ settings }) => settings.default !== undefined && 'make' in settings.default)) continue
     const existing = index.columns.filter((name) => !added.some((column) => column.name === name))
-    if (await hasDuplicates(connection, layout.name, existing)) conflicts.push(`${indexName(layout, index)} is new, and the table has rows that are the same in it`)
+    if (await hasDuplicates(connection, layout.name, existing)) conflicts.push(duplicates(layout, index))
   }
   return conflicts
 }
@@ -115,6 +141,11 @@ async function hasDuplicates(connection: Connection, table: string, columns: rea
   const present = names.map((name) => `${name} IS NOT NULL`).join(' AND ')
   const text = `${from} WHERE ${present} GROUP BY ${names.join(', ')} HAVING count(*) > 1 LIMIT 1`
   return (await connection.read({ text }, [])).length > 0
+}
+
+/** That an index is contradicted by rows that exist. */
+export function duplicates(layout: TableLayout, index: DeclaredIndex): string {
+  return `${indexName(layout, index)} is new, and the table has rows that are the same in it`
 }
 
 /** An index in the words of its declaration. */

@@ -3,6 +3,7 @@ import { describeValue, isPlainObject } from './describe-value.js'
 import type { SqlRow, SqlValue } from './engine.js'
 import { TableError } from './errors.js'
 import { orderById, parseFilter, parseOrder, type Conditions, type SearchOrderStep } from './query.js'
+import { deleted, written } from './refused-writes.js'
 import type { DataRow } from './row.js'
 import type { Page } from './row-types.js'
 import type { OrderStep, SearchShape } from './statements.js'
@@ -83,17 +84,17 @@ export class Search implements AsyncIterable<DataRow> {
   }
 
   async update(changes: unknown): Promise<number> {
-    const written = encodeChanges(this.#layout, changes)
-    if (written.columns.length === 0) return this.count()
+    const { columns, values } = encodeChanges(this.#layout, changes)
+    if (columns.length === 0) return this.count()
     const { statements, connection } = this.#layout.attachment
-    const statement = statements.update(written.columns, this.#shape(this.#limit))
-    const rows = await connection().write(statement, [...written.values, ...this.#values(this.#limit)])
+    const statement = statements.update(columns, this.#shape(this.#limit))
+    const rows = await written(this.#layout, columns, connection().write(statement, [...values, ...this.#values(this.#limit)]))
     return rows.length
   }
 
   async delete(): Promise<number> {
     const { statements, connection } = this.#layout.attachment
-    const rows = await connection().write(statements.delete(this.#shape(this.#limit)), this.#values(this.#limit))
+    const rows = await deleted(this.#layout, connection().write(statements.delete(this.#shape(this.#limit)), this.#values(this.#limit)))
     return rows.length
   }
 

@@ -1,9 +1,13 @@
+import { closest, distance } from 'fastest-levenshtein'
 import type { Codec } from './codec.js'
 import type { ColumnSettings } from './columns.js'
 import type { Connection, SqlRow } from './engine.js'
 import { SchemaError, TableError } from './errors.js'
 import type { Statements } from './statements.js'
 import type { DeclaredIndex } from './table-declaration.js'
+
+/** How many letters a name may be off to be suggested. */
+const farthestSuggestion = 2
 
 /** A column with its name and its place in the rows of its table. */
 export interface LaidOutColumn {
@@ -14,13 +18,22 @@ export interface LaidOutColumn {
   readonly codec: Codec
 }
 
+/** A `link` column with its table. */
+export interface Referrer {
+  readonly layout: TableLayout
+  readonly column: LaidOutColumn
+}
+
 /** What a table gets from the database that is open for it. */
 export interface Attachment {
   readonly tableNumber: number
   readonly statements: Statements
   /** The current transaction, or the engine when there is none. */
   readonly connection: () => Connection
-  readonly transaction: <T>(work: () => Promise<T>) => Promise<T>
+  /** Runs statements that belong together, all or none. */
+  readonly together: <T>(work: () => Promise<T>) => Promise<T>
+  /** Has the current transaction, if there is one, call `undo` if it is rolled back: the row has got values from inside of it. */
+  readonly renews: (row: object, undo: () => void) => void
 }
 
 /** A declared table as the rest of this layer works with it; the same object for as long as the declaration lives, so that it says which table a row is of. */
@@ -56,6 +69,9 @@ export class TableLayout {
   makeRow: (values: SqlRow) => unknown = () => {
     throw new Error(`table ${this.name} has no rows yet`)
   }
+
+  /** The `link` columns, of any table, that lead to this one. */
+  readonly referrers: Referrer[] = []
 
   /** Set once, after the layouts of all tables exist, because columns link to them. */
   setColumns(columns: readonly LaidOutColumn[]): void {
@@ -95,12 +111,16 @@ export class TableLayout {
     this.#attachment = undefined
   }
 
-  /** The column of this name. @throws TableError that lists the columns there are. */
+  /** The column of this name. @throws TableError that lists the columns that are not hidden: the name may come from anybody */
   column(name: string): LaidOutColumn {
     const column = this.columnsByName.get(name)
     if (column === undefined) {
-      const known = this.#columns.map((each) => each.name).join(', ')
-      throw new TableError('unknown-column', `table ${this.name} has no column ${JSON.stringify(name.slice(0, 80))}; its columns are ${known}`)
+      const asked = name.slice(0, 80)
+      const known = this.#visibleColumns.map((each) => each.name)
+      const nearest = known.length === 0 ? '' : closest(asked, known)
+      const suggestion = nearest !== '' && distance(asked, nearest) <= farthestSuggestion ? `; did you mean ${nearest}?` : ''
+      const listing = known.length === 0 ? '' : `; its columns are ${known.join(', ')}`
+      throw new TableError('unknown-column', `table ${this.name} has no column ${JSON.stringify(asked)}${listing}${suggestion}`)
     }
     return column
   }

@@ -1,6 +1,7 @@
 import { describeValue, isPlainObject } from './describe-value.js'
 import type { SqlRow } from './engine.js'
 import { TableError } from './errors.js'
+import { deleted, written } from './refused-writes.js'
 import { parseRowId } from './row-id.js'
 import { DataRow } from './row.js'
 import { Search } from './search.js'
@@ -43,7 +44,7 @@ export class DataTable {
   async addRow(values: unknown): Promise<DataRow> {
     const encoded = encodeNewRow(this.#layout, values)
     const { statements, connection } = this.#layout.attachment
-    const [added] = await connection().write(statements.insert, encoded)
+    const [added] = await written(this.#layout, [...this.#layout.columnsByName.keys()], connection().write(statements.insert, encoded))
     return this.#makeRow([...(added ?? []), ...encoded])
   }
 
@@ -52,7 +53,7 @@ export class DataTable {
     const encoded = rows.map((values: unknown, index) => this.#encodeListed(values, index))
     if (encoded.length === 0) return []
     const { statements, connection } = this.#layout.attachment
-    const added = await connection().writeMany(statements.insert, encoded)
+    const added = await written(this.#layout, [...this.#layout.columnsByName.keys()], connection().writeMany(statements.insert, encoded))
     return encoded.map((values, index) => this.#makeRow([...(added[index] ?? []), ...values]))
   }
 
@@ -64,7 +65,7 @@ export class DataTable {
       throw new TableError('wrong-type', `${this.name}: expected a plain object with the columns to write, got ${describeValue(values)}`)
     }
     const search = this.search(key)
-    return this.#layout.attachment.transaction(async () => {
+    return this.#layout.attachment.together(async () => {
       const row = await search.one()
       return row === null ? this.addRow({ ...values, ...key }) : row.update(values)
     })
@@ -72,7 +73,7 @@ export class DataTable {
 
   async deleteAllRows(): Promise<void> {
     const { statements, connection } = this.#layout.attachment
-    await connection().write(statements.deleteAll, [])
+    await deleted(this.#layout, connection().write(statements.deleteAll, []))
   }
 
   /** The layout of a table, for whoever opens a database for it. */

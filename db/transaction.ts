@@ -13,10 +13,17 @@ export class Transaction implements Connection {
   readonly #open: OpenTransaction
   readonly #idleLimit: number
   readonly #pending = new Set<Promise<unknown>>()
+  /** What consists of several statements and has not come to its end. */
+  readonly #parts = new Set<Promise<unknown>>()
+  /** How to give each renewed row back what it held before; a row that nobody holds any more needs nothing back. */
+  readonly #undo = new WeakMap<object, () => void>()
+  readonly #renewed: WeakRef<object>[] = []
   #ended: string | undefined
   #idleSince = performance.now()
   #idleTimer: NodeJS.Timeout | undefined
-  /** The error of an inner transaction. */
+  #returned = false
+  #rolledBack = false
+  /** The error of an inner transaction, or of a part that nobody awaited. */
   #innerError: { readonly error: unknown } | undefined
 
   /** @param idleLimit for how many milliseconds it may do nothing */
@@ -40,12 +47,18 @@ export class Transaction implements Connection {
   /** Does the work and commits, or rolls back and rejects with the error of the work. */
   async perform<T>(work: () => Promise<T>): Promise<{ result: T; commit: Commit }> {
     try {
-      const result = await this.#whileBusy(work)
+      const result = await this.#whileBusy(async () => {
+        const done = await work()
+        await this.#finishParts()
+        return done
+      })
       await this.#finishStatements()
       return { result, commit: await this.#open.commit() }
     } catch (error) {
       this.#ended ??= 'it was rolled back after an error'
+      this.#rolledBack = true
       await this.#open.rollback()
+      for (const row of this.#renewed) this.#undoRenewal(row.deref())
       throw error
     } finally {
       clearTimeout(this.#idleTimer)
@@ -53,14 +66,24 @@ export class Transaction implements Connection {
   }
 
   /** Does the work as a part of this transaction. When it fails the whole transaction does, even if somebody catches the error. */
-  async join<T>(work: () => Promise<T>): Promise<T> {
-    this.assertOpen()
-    try {
-      return await work()
-    } catch (error) {
-      this.#innerError ??= { error }
-      throw error
-    }
+  join<T>(work: () => Promise<T>): Promise<T> {
+    return this.#runPart(work, () => true)
+  }
+
+  /** Does the work as a part of this transaction, which does not end before it. The work may fail without harm if somebody awaits it. */
+  include<T>(work: () => Promise<T>): Promise<T> {
+    return this.#runPart(work, () => this.#returned)
+  }
+
+  /**
+   * Called when a row gets values that this transaction has read or written; `undo` gives back those from before.
+   * @throws TableError with code `transaction-ended` when the transaction has been rolled back, and with it the values
+   */
+  renews(row: object, undo: () => void): void {
+    if (this.#rolledBack) this.assertOpen()
+    if (this.#undo.has(row)) return
+    this.#undo.set(row, undo)
+    this.#renewed.push(new WeakRef(row))
   }
 
   /** @throws TableError with code `transaction-ended` */
@@ -79,6 +102,30 @@ export class Transaction implements Connection {
       this.#pending.delete(running)
       this.#idleSince = performance.now()
     }
+  }
+
+  async #runPart<T>(work: () => Promise<T>, fails: () => boolean): Promise<T> {
+    this.assertOpen()
+    const running = work()
+    this.#parts.add(running)
+    try {
+      return await running
+    } catch (error) {
+      if (fails()) this.#innerError ??= { error }
+      throw error
+    } finally {
+      this.#parts.delete(running)
+    }
+  }
+
+  /** The function has returned; what it did not await still belongs to the transaction, and half of it is never committed. */
+  async #finishParts(): Promise<void> {
+    this.#returned = true
+    while (this.#parts.size > 0) await Promise.allSettled(this.#parts)
+  }
+
+  #undoRenewal(row: object | undefined): void {
+    if (row !== undefined) this.#undo.get(row)?.()
   }
 
   /** The work, cut off when nothing is asked of the database for too long: all other writes are waiting. */
@@ -107,6 +154,6 @@ export class Transaction implements Connection {
     const { error } = this.#innerError
     // A conflict has to be seen as one, so that everything is tried again.
     if (error instanceof TableError && error.code === 'busy') throw error
-    throw new TableError('transaction-ended', 'the transaction was rolled back because a transaction() inside of it failed', { cause: error })
+    throw new TableError('transaction-ended', 'the transaction was rolled back because a transaction() inside of it, or something that it did not await, failed', { cause: error })
   }
 }

@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { setTimeout as pause } from 'node:timers/promises'
+import { describeValue } from './describe-value.js'
 import type { Commit, Connection, Engine } from './engine.js'
 import { TableError } from './errors.js'
 import { Transaction, type CommitCallback } from './transaction.js'
@@ -36,11 +37,14 @@ export class Transactions {
 
   /** Runs the work in a transaction of its own, again after a conflict; or as a part of the transaction that the running code belongs to. */
   async run<T>(work: () => Promise<T>, { retries = defaultRetries }: TransactionOptions = {}): Promise<T> {
+    if (typeof retries !== 'number' || !Number.isSafeInteger(retries) || retries < 0) {
+      throw new TableError('bad-query', `transaction: retries has to be a whole number from 0, got ${describeValue(retries)}`)
+    }
     const outer = this.#current.getStore()
     if (outer !== undefined) return outer.join(work)
     for (let tries = 0; ; tries++) {
-      const transaction = new Transaction(await this.#engine.begin(), this.#idleLimit)
       try {
+        const transaction = new Transaction(await this.#engine.begin(), this.#idleLimit)
         const { result, commit } = await this.#current.run(transaction, () => transaction.perform(work))
         this.#whenDurable(commit, transaction.callbacks)
         return result
@@ -50,6 +54,17 @@ export class Transactions {
       // Random, so that those who met do not meet again.
       await pause(Math.random() * Math.min(longestPause, shortestPause * 2 ** tries))
     }
+  }
+
+  /** Runs several statements that belong together: in the current transaction, which may go on when they fail, or in one of their own. */
+  together<T>(work: () => Promise<T>): Promise<T> {
+    const outer = this.#current.getStore()
+    return outer === undefined ? this.run(work) : outer.include(work)
+  }
+
+  /** To be called when a row gets values that the current transaction, if there is one, has read or written; see {@link Transaction.renews}. */
+  renews(row: object, undo: () => void): void {
+    this.#current.getStore()?.renews(row, undo)
   }
 
   /** Calls back once the current transaction is on the disk; at once when there is none. What the callback throws is logged. */

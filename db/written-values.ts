@@ -59,6 +59,17 @@ function encodePresent(layout: TableLayout, column: LaidOutColumn, value: unknow
 
 /** Encodes what a row gets that is added without this column. @throws TableError */
 export function encodeDefault(layout: TableLayout, column: LaidOutColumn): SqlValue {
+  if (column.settings.hidden !== true) return encodeOwnDefault(layout, column)
+  try {
+    return encodeOwnDefault(layout, column)
+  } catch (error) {
+    if (!(error instanceof TableError)) throw error
+    // Whoever asked has not named this column, and the message may be shown to anybody.
+    throw new TableError(error.code, `${layout.name}: a hidden column did not get a value that it takes`, { cause: error })
+  }
+}
+
+function encodeOwnDefault(layout: TableLayout, column: LaidOutColumn): SqlValue {
   const { default: declared, required } = column.settings
   if (declared !== undefined) return encodeValue(layout, column, 'make' in declared ? declared.make() : declared.value)
   if (required === true) throw new TableError('missing-value', `${layout.name}.${column.name} is required, and no value was given`)

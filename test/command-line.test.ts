@@ -177,7 +177,8 @@ t.test('whatever keeps an app from starting is told in one sentence, without a s
 
 t.test('a data folder that cannot be written, or that another server uses, and a damaged database are told in one sentence', async (t) => {
   const directory = t.testdir({ modules: hello, file: 'a file' })
-  t.match(await failure(t, ['start', directory, '--data', join(directory, 'file', 'data')]), /cannot be written.*ENOTDIR/)
+  const isFile = `${join(directory, 'file')} is a file where a folder for the app's data has to be; move it away, or choose another data folder with --data`
+  for (const data of [join(directory, 'file'), join(directory, 'file', 'data')]) t.equal(await failure(t, ['start', directory, '--data', data]), isFile)
   if (process.getuid?.() !== 0) {
     const locked = t.testdir({ modules: hello })
     chmodSync(locked, 0o500)

@@ -128,7 +128,7 @@ t.test('a failed sync acknowledges nothing, refuses every later write, and tells
     await engine.write(insert, ['later']).then(told('later write'), told('later write'))
     await engine.writeMany(insert, [['later']]).then(told('later many'), told('later many'))
     await engine.begin().then(told('later begin'), told('later begin'))
-    await engine.read({ text: 'SELECT count(*) FROM notes' }, []).then(told('read'), told('read'))
+    await Promise.resolve(engine.read({ text: 'SELECT count(*) FROM notes' }, [])).then(told('read'), told('read'))
     await new Promise((resolve) => setTimeout(resolve, 50))
     say('failures ' + failures.length)
     await engine.close()

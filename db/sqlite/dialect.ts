@@ -9,6 +9,7 @@ export const sqliteDialect: Dialect = {
   nullSafeEqual: 'IS',
   listContains: (column, members) =>
     `(${column} IS NOT NULL AND NOT EXISTS (SELECT value FROM json_each(${members}) EXCEPT SELECT value FROM json_each(${column})))`,
+  takenNames: 'SELECT name FROM sqlite_schema',
   tableSuffix: ' STRICT',
 }
 

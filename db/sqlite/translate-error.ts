@@ -1,4 +1,4 @@
-import { DatabaseFailure, TableError } from '../errors.js'
+import { DatabaseFailure, NotUnique, TableError } from '../errors.js'
 
 /** Whether the error means that somebody else holds a lock which will be free again soon. */
 export function isBusy(error: unknown): boolean {
@@ -30,7 +30,7 @@ function tableError(code: string, error: Error): TableError | undefined {
     case 'SQLITE_CONSTRAINT_UNIQUE':
     case 'SQLITE_CONSTRAINT_PRIMARYKEY':
     case 'SQLITE_CONSTRAINT_ROWID':
-      return new TableError('not-unique', notUnique(error.message), { cause: error })
+      return notUnique(error)
     case 'SQLITE_CONSTRAINT_NOTNULL':
       return new TableError('missing-value', `${named(error.message)} needs a value, and none was given`, { cause: error })
     // The trigger is SQLite's own, which carries out ON DELETE RESTRICT.
@@ -73,12 +73,12 @@ function databaseFailure(code: string, error: Error): DatabaseFailure | undefine
 }
 
 /** Names the columns in a message such as `UNIQUE constraint failed: tasks.title, tasks.owner`, or the index of one such as `…: index 'by_title'`. */
-function notUnique(message: string): string {
-  const names = named(message)
+function notUnique(error: Error): TableError {
+  const names = named(error.message)
   const index = /^index '(.*)'$/.exec(names)
-  if (index !== null) return `another row already has the value that the unique index ${index[1]} allows once`
+  if (index !== null) return new TableError('not-unique', `another row already has the value that the unique index ${index[1]} allows once`, { cause: error })
   const columns = names.split(', ').map((name) => name.split('.'))
-  return `table ${columns[0]?.[0]} already has a row with this ${columns.map(([, column]) => column).join(' and ')}`
+  return new NotUnique(String(columns[0]?.[0]), columns.map(([, column]) => String(column)), { cause: error })
 }
 
 /** What comes after the colon in SQLite's messages about constraints. */
