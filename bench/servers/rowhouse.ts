@@ -1,6 +1,8 @@
-import { boolean, createApp, defineTables, httpEndpoint, integer, link, table, text, users } from 'rowhouse'
+import { boolean, createApp, defineTables, httpEndpoint, integer, link, table, text, users, type UserRow } from 'rowhouse'
 import { account, profile, rows } from './answers.js'
 import { report } from './control.js'
+
+const shown: { owner: UserRow | null } = { owner: null }
 
 const define = () => {
   const tables = defineTables({ tasks: table({ title: text(), done: boolean().default(false), owner: link('users') }) })
@@ -17,7 +19,8 @@ const define = () => {
     return { id: task.getId() }
   })
   httpEndpoint('/mine', { authenticateUsers: true }, () => tables.tasks.search({ owner: users.getUser() }, { limit: rows.listed }).map(view))
-  httpEndpoint('/open', () => tables.tasks.search({ owner: null }, { limit: rows.listed }).map(view))
+  // The same rows as above, for anybody.
+  httpEndpoint('/open', () => tables.tasks.search({ owner: shown.owner }, { limit: rows.listed }).map(view))
   return tables
 }
 
@@ -25,7 +28,7 @@ const [directory] = process.argv.slice(2)
 if (directory === undefined) throw new Error('usage: rowhouse.js <folder>')
 let tables: ReturnType<typeof define> | undefined
 const server = await createApp({ directory, define: () => (tables = define()), options: { data: directory, port: 0 } })
-const owner = await server.rowhouse.users.add(account.email, account.password)
+const owner = (shown.owner = await server.rowhouse.users.add(account.email, account.password))
 await tables?.tasks.addRows(Array.from({ length: rows.stored }, (_, index) => ({ title: `Task number ${index}`, owner: index % 100 === 0 ? owner : null })))
 const url = await server.listen({ port: 0, host: '127.0.0.1' })
 report(Number(new URL(url).port))
