@@ -32,7 +32,7 @@ const notations: { readonly [Kind in ColumnKind]?: Notation } = {
 }
 
 /** Reads one more `name=value`; what comes after the first `=` is the value. @throws InvalidArgumentError */
-export function addAssignment(text: string, before: ReadonlyMap<string, string>): Map<string, string> {
+export function addAssignment(text: string, before: ReadonlyMap<string, string> = new Map()): Map<string, string> {
   const [, name, value] = /^(\w+)=([\s\S]*)$/.exec(text) ?? []
   if (name === undefined || value === undefined) throw new InvalidArgumentError('Expected name=value.')
   if (before.has(name)) throw new InvalidArgumentError(`${name} is set twice.`)

@@ -12,7 +12,7 @@ export interface UsersServiceOptions {
   /** Whether a database is made where there is none. */
   readonly create?: boolean
   /** Texts for columns that the app has added to `users`. */
-  readonly set?: ReadonlyMap<string, string>
+  readonly set?: ReadonlyMap<string, string> | undefined
 }
 
 /** There is nothing to work on where the command was told to look. */

@@ -10,7 +10,7 @@ interface DataOptions {
 }
 
 interface AddOptions extends DataOptions {
-  readonly set: ReadonlyMap<string, string>
+  readonly set?: ReadonlyMap<string, string>
 }
 
 const passwordHelp = '\nThe password is read from standard input: the first line of a pipe, or typed twice at a terminal.'
@@ -20,7 +20,7 @@ export function usersCommand(): Command {
   const users = new Command('users').description('add, list, change and delete the users of an app')
 
   withEmail(users, 'add', 'add a user')
-    .option('--set <name=value>', 'a value for a column that the app has added to users; can be given several times', addAssignment, new Map<string, string>())
+    .option('--set <name=value>', 'a value for a column that the app has added to users; can be given several times', addAssignment)
     .addHelpText('after', passwordHelp)
     .action(async (email: string, options: AddOptions) => say(`added ${await addUser(email, options)}`))
 
