@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { Database, OpenDatabaseOptions } from '../db/database.js'
-import type { Configuration } from '../server/settings.js'
+import type { Configuration } from '../server/configuration/settings.js'
 import type { Users } from '../server/users/users.js'
 import { readColumnValues } from './column-values.js'
 
@@ -55,7 +55,7 @@ export async function withUsers(
 }
 
 async function currentConfiguration(): Promise<Configuration> {
-  const { loadConfiguration } = await import('../server/configuration.js')
+  const { loadConfiguration } = await import('../server/configuration/configuration.js')
   return loadConfiguration(process.cwd())
 }
 
@@ -73,7 +73,7 @@ async function assertMayMake(directory: string, configuration: Configuration | n
     throw new NoDatabase(`there is no database in ${directory}; name the data folder of the app with --data, or start the app once, which makes its database`)
   }
   if (configuration === null) return
-  const { findModules } = await import('../server/find-modules.js')
+  const { findModules } = await import('../server/loading/find-modules.js')
   // An app's own columns, which may be required, cannot be added to users who are there before them.
   if ((await findModules(configuration.directory)).length > 0) {
     throw new NoDatabase(`there is no database in ${directory} yet; start the app once with "rowhouse start", which makes its tables, and then add users`)

@@ -1,4 +1,4 @@
-import type { SqlRow } from './engine.js'
+import type { SqlRow, SqlValue } from './engine.js'
 import { NotUnique, TableError } from './errors.js'
 import type { Referrer, TableLayout } from './table-layout.js'
 
@@ -6,14 +6,14 @@ import type { Referrer, TableLayout } from './table-layout.js'
  * The rows of a statement that adds or updates rows of a table. Its refusal is worded for whoever reads the answer of an API:
  * no hidden column is named.
  *
- * @param columns those that are written
+ * @param linked names the columns that are written and not with null; called when the statement was refused
  */
-export async function written(layout: TableLayout, columns: readonly string[], rows: Promise<SqlRow[]>): Promise<SqlRow[]> {
+export async function written(layout: TableLayout, linked: () => readonly string[], rows: Promise<SqlRow[]>): Promise<SqlRow[]> {
   try {
     return await rows
   } catch (error) {
     if (error instanceof NotUnique && error.table === layout.name) throw new TableError('not-unique', notUnique(layout, error.columns), { cause: error })
-    if (isBrokenLink(error)) throw new TableError('broken-link', lostTarget(layout, columns), { cause: error })
+    if (isBrokenLink(error)) throw new TableError('broken-link', lostTarget(layout, linked()), { cause: error })
     throw error
   }
 }
@@ -26,6 +26,11 @@ export async function deleted(layout: TableLayout, rows: Promise<SqlRow[]>): Pro
     if (isBrokenLink(error)) throw new TableError('broken-link', stillLinked(layout), { cause: error })
     throw error
   }
+}
+
+/** The columns, of those given, that have a value in one of the lists. */
+export function present(columns: readonly string[], lists: readonly (readonly SqlValue[])[]): string[] {
+  return columns.filter((_, index) => lists.some((values) => values[index] !== null))
 }
 
 function isBrokenLink(error: unknown): boolean {
@@ -45,8 +50,8 @@ function shownName(layout: TableLayout, name: string): string | null {
   return settings.derived === undefined ? null : shownName(layout, settings.derived.from)
 }
 
-function lostTarget(layout: TableLayout, columns: readonly string[]): string {
-  const links = layout.visibleColumns.filter(({ name, settings }) => settings.kind === 'link' && columns.includes(name))
+function lostTarget(layout: TableLayout, written: readonly string[]): string {
+  const links = layout.visibleColumns.filter(({ name, settings }) => settings.kind === 'link' && written.includes(name))
   const places = links.map(({ name }) => `${layout.name}.${name}`)
   return `${places.length === 0 ? `table ${layout.name}` : places.join(' or ')}: the row to link to is not there; it has been deleted`
 }

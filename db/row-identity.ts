@@ -7,7 +7,7 @@ import type { TableLayout } from './table-layout.js'
  */
 export abstract class RowIdentity {
   readonly #layout: TableLayout
-  readonly #number: number
+  #number: number
 
   constructor(layout: TableLayout, number: number) {
     this.#layout = layout
@@ -32,6 +32,11 @@ export abstract class RowIdentity {
 
   protected static layoutOf(row: RowIdentity): TableLayout {
     return row.#layout
+  }
+
+  /** For a row whose addition was rolled back: its number may be given again, and must not lead to that other row. No row has a negative one. */
+  static revoke(row: RowIdentity): void {
+    row.#number = -row.#number
   }
 
   /** The number of the row, if the value is a row of this table or a reference to one. */

@@ -1,6 +1,6 @@
 import type { SqlRow } from './engine.js'
 import { RowDeleted, TableError } from './errors.js'
-import { deleted, written } from './refused-writes.js'
+import { deleted, present, written } from './refused-writes.js'
 import { RowIdentity } from './row-identity.js'
 import type { LaidOutColumn, TableLayout } from './table-layout.js'
 import { encodeChanges } from './written-values.js'
@@ -24,7 +24,7 @@ export abstract class DataRow extends RowIdentity {
     const { columns, values } = encodeChanges(layout, changes)
     if (columns.length === 0) return this.reload()
     const { statements, connection } = layout.attachment
-    const rows = await written(layout, columns, connection().write(statements.updateById(columns), [...values, DataRow.numberOf(this)]))
+    const rows = await written(layout, () => present(columns, [values]), connection().write(statements.updateById(columns), [...values, DataRow.numberOf(this)]))
     return this.#renew(rows[0])
   }
 

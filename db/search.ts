@@ -3,7 +3,7 @@ import { describeValue, isPlainObject } from './describe-value.js'
 import type { SqlRow, SqlValue } from './engine.js'
 import { TableError } from './errors.js'
 import { orderById, parseFilter, parseOrder, type Conditions, type SearchOrderStep } from './query.js'
-import { deleted, written } from './refused-writes.js'
+import { deleted, present, written } from './refused-writes.js'
 import type { DataRow } from './row.js'
 import type { Page } from './row-types.js'
 import type { OrderStep, SearchShape } from './statements.js'
@@ -88,7 +88,7 @@ export class Search implements AsyncIterable<DataRow> {
     if (columns.length === 0) return this.count()
     const { statements, connection } = this.#layout.attachment
     const statement = statements.update(columns, this.#shape(this.#limit))
-    const rows = await written(this.#layout, columns, connection().write(statement, [...values, ...this.#values(this.#limit)]))
+    const rows = await written(this.#layout, () => present(columns, [values]), connection().write(statement, [...values, ...this.#values(this.#limit)]))
     return rows.length
   }
 

@@ -1,7 +1,7 @@
 import { describeValue, isPlainObject } from './describe-value.js'
-import type { SqlRow } from './engine.js'
+import type { SqlRow, SqlValue } from './engine.js'
 import { TableError } from './errors.js'
-import { deleted, written } from './refused-writes.js'
+import { deleted, present, written } from './refused-writes.js'
 import { parseRowId } from './row-id.js'
 import { DataRow } from './row.js'
 import { Search } from './search.js'
@@ -44,8 +44,8 @@ export class DataTable {
   async addRow(values: unknown): Promise<DataRow> {
     const encoded = encodeNewRow(this.#layout, values)
     const { statements, connection } = this.#layout.attachment
-    const [added] = await written(this.#layout, [...this.#layout.columnsByName.keys()], connection().write(statements.insert, encoded))
-    return this.#makeRow([...(added ?? []), ...encoded])
+    const [added] = await written(this.#layout, () => this.#present([encoded]), connection().write(statements.insert, encoded))
+    return this.#added([...(added ?? []), ...encoded])
   }
 
   async addRows(rows: unknown): Promise<DataRow[]> {
@@ -53,8 +53,8 @@ export class DataTable {
     const encoded = rows.map((values: unknown, index) => this.#encodeListed(values, index))
     if (encoded.length === 0) return []
     const { statements, connection } = this.#layout.attachment
-    const added = await written(this.#layout, [...this.#layout.columnsByName.keys()], connection().writeMany(statements.insert, encoded))
-    return encoded.map((values, index) => this.#makeRow([...(added[index] ?? []), ...values]))
+    const added = await written(this.#layout, () => this.#present(encoded), connection().writeMany(statements.insert, encoded))
+    return encoded.map((values, index) => this.#added([...(added[index] ?? []), ...values]))
   }
 
   async upsert(key: unknown, values: unknown): Promise<DataRow> {
@@ -79,6 +79,16 @@ export class DataTable {
   /** The layout of a table, for whoever opens a database for it. */
   static layoutOf(table: DataTable): TableLayout {
     return table.#layout
+  }
+
+  #present(lists: readonly (readonly SqlValue[])[]): string[] {
+    return present(this.#layout.columns.map(({ name }) => name), lists)
+  }
+
+  #added(values: SqlRow): DataRow {
+    const row = this.#makeRow(values)
+    this.#layout.attachment.renews(row, () => DataRow.revoke(row))
+    return row
   }
 
   #encodeListed(values: unknown, index: number): ReturnType<typeof encodeNewRow> {

@@ -15,7 +15,7 @@ export class Transaction implements Connection {
   readonly #pending = new Set<Promise<unknown>>()
   /** What consists of several statements and has not come to its end. */
   readonly #parts = new Set<Promise<unknown>>()
-  /** How to give each renewed row back what it held before; a row that nobody holds any more needs nothing back. */
+  /** How to make each renewed row what it was before; a row that nobody holds any more needs nothing back. */
   readonly #undo = new WeakMap<object, () => void>()
   readonly #renewed: WeakRef<object>[] = []
   #ended: string | undefined
@@ -57,8 +57,8 @@ export class Transaction implements Connection {
     } catch (error) {
       this.#ended ??= 'it was rolled back after an error'
       this.#rolledBack = true
-      await this.#open.rollback()
       for (const row of this.#renewed) this.#undoRenewal(row.deref())
+      await this.#open.rollback()
       throw error
     } finally {
       clearTimeout(this.#idleTimer)
@@ -76,7 +76,7 @@ export class Transaction implements Connection {
   }
 
   /**
-   * Called when a row gets values that this transaction has read or written; `undo` gives back those from before.
+   * To be called when a row is added, or gets values that this transaction has read or written; `undo` makes it what it was before.
    * @throws TableError with code `transaction-ended` when the transaction has been rolled back, and with it the values
    */
   renews(row: object, undo: () => void): void {

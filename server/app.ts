@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import type { Database } from '../db/database.js'
-import type { Configuration } from './settings.js'
+import type { Configuration } from './configuration/settings.js'
 import type { Deadlines } from './endpoint/deadlines.js'
 import type { Endpoint } from './endpoint/endpoint.js'
 import type { Origins } from './origins.js'

@@ -1,11 +1,11 @@
-import { loadConfiguration } from './configuration.js'
+import { loadConfiguration } from './configuration/configuration.js'
 import type { Endpoint } from './endpoint/endpoint.js'
 import { Matcher } from './endpoint/matcher.js'
-import { loadModules } from './load-modules.js'
+import { loadModules } from './loading/load-modules.js'
 import { platformEndpoints } from './platform-endpoints.js'
-import type { Declarations } from './registry.js'
-import type { Configuration } from './settings.js'
-import { withTemporaryFolder } from './temporary-folder.js'
+import type { Declarations } from './loading/registry.js'
+import type { Configuration } from './configuration/settings.js'
+import { withTemporaryFolder } from './loading/temporary-folder.js'
 
 /** An app as its files declare it. */
 export interface InspectedApp {

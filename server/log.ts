@@ -1,5 +1,5 @@
 import { destination, pino, stdTimeFunctions, type DestinationStream, type Logger } from 'pino'
-import type { Configuration } from './settings.js'
+import type { Configuration } from './configuration/settings.js'
 
 /** An app's log. */
 export interface Log {

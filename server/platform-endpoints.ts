@@ -2,7 +2,7 @@ import type { Endpoint, Handler } from './endpoint/endpoint.js'
 import { readSettings } from './endpoint/options.js'
 import { parsePath } from './endpoint/path-pattern.js'
 import { HttpResponse } from './reply/http-response.js'
-import type { Configuration } from './settings.js'
+import type { Configuration } from './configuration/settings.js'
 
 /** Whether the server takes on requests: true from the moment it is built until it begins to stop. */
 export interface Readiness {

@@ -1,8 +1,8 @@
 import { resolve } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import { createApp, type CreateAppOptions } from './create-app.js'
-import { describeThrown } from './load-error.js'
-import type { Configuration } from './settings.js'
+import { describeThrown } from './loading/load-error.js'
+import type { Configuration } from './configuration/settings.js'
 
 /** The port cannot be listened on. The message is one sentence that says what to do. */
 class ListenError extends Error {

@@ -2,7 +2,7 @@ import { defineTables as define, type Declarations, type SchemaOf } from '../db/
 import type { Tables } from '../db/row-types.js'
 import type { TransactionOptions } from '../db/transactions.js'
 import { currentApp } from './context.js'
-import { currentRegistry } from './registry.js'
+import { currentRegistry } from './loading/registry.js'
 
 /**
  * Declares the tables of the app, all of them in one call. The table `users` is always there; `users: usersTable({ … })` adds columns to it.

@@ -66,9 +66,9 @@ t.test('db and the users service know no HTTP', async (t) => {
   t.same(told(services), [])
 })
 
-t.test('only server/environment.ts reads the environment', async (t) => {
+t.test('only server/configuration/environment.ts reads the environment', async (t) => {
   const readers = sources.filter((file) => /process\.env\b/.test(readFileSync(join(root, file), 'utf8')))
-  t.same(readers, ['server/environment.ts'])
+  t.same(readers, ['server/configuration/environment.ts'])
 })
 
 t.test('there are no import cycles', async (t) => {

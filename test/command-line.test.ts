@@ -3,8 +3,8 @@ import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
-import { settings } from '../dist/server/settings.js'
-import { variableName } from '../dist/server/environment.js'
+import { settings } from '../dist/server/configuration/settings.js'
+import { variableName } from '../dist/server/configuration/environment.js'
 import { runRowhouse, startServer, type ProcessOptions } from './support/rowhouse-process.js'
 
 const root = fileURLToPath(new URL('..', import.meta.url))

@@ -157,15 +157,16 @@ t.test('tables, columns with or without a default, and indexes are added to a da
   t.strictSame(second.log.length, 1 + 12 + 5)
   t.ok(second.log.includes('database: added column notes.done'))
   t.ok(second.log.includes('database: added unique index on notes (title)'))
-  t.equal(made, 1, 'a default function is called once for all rows that exist')
+  t.equal(made, 2, 'a default function is called once for each row that exists')
+  t.strictSame(await second.tables.notes.search().map((row) => row.made), [1, 2])
   for (const id of [note.id, other.id]) {
     const row = await second.tables.notes.getById(id)
-    t.match(row?.toJSON(), { done: false, label: "it's ? new", weight: 1e21, rank: -1, made: 1, data: { a: ['?1'] }, folder: null, folders: [], nothing: null })
+    t.match(row?.toJSON(), { done: false, label: "it's ? new", weight: 1e21, rank: -1, data: { a: ['?1'] }, folder: null, folders: [], nothing: null })
     t.strictSame([row?.due, row?.stamp], [new Date(5), new Date(7)])
     t.equal(await row?.picture?.text(), 'x')
   }
   const third = await second.tables.notes.addRow({ title: 'c' })
-  t.equal(third.made, 2, 'and once for each row that is added')
+  t.equal(third.made, 3, 'and once for each row that is added')
   await t.rejects(second.tables.notes.addRow({ title: 'c' }), { code: 'not-unique' })
   await second.database.close()
   t.strictSame((await openTables(t, declare(), { directory })).log, [])
@@ -220,7 +221,7 @@ t.test('whatever could lose data is refused, all of it in one message, and nothi
     'column notes.folder links to kept in the database and is declared to link to Kept',
     'column notes.strict links to kept in the database and is declared to link to brandNew',
     'column notes.needed is new and required; rows that exist have no value for it, so give it a default, or do not require it',
-    'column notes.neededLink is new and a required link, which cannot be added to a table that exists; do not require it',
+    'column notes.neededLink is new and a required link, which cannot be added to a table that has rows; do not require it',
     'column notes.renamed is in the database, but not declared',
     'index on notes (title) is in the database, but not declared',
     'unique index on notes (title, count) is in the database, but not declared',
@@ -287,6 +288,64 @@ t.test('a command that runs before the first start leaves a database that the ap
   const app = await openTables(t, defineTables({ users: usersTable({ plan: text().default('free').required() }), notes: table({ title: text() }) }), { directory })
   t.equal((await app.tables.users.getById(added.id))?.plan, 'free')
   t.strictSame(app.log, ['database: added table notes', 'database: added column users.plan'])
+})
+
+t.test('what a default function makes is for one row: rows that exist get a value each, and none becomes the default of rows that others add', async (t) => {
+  const directory = t.testdir()
+  const before = await openTables(t, defineTables({ notes: table({ title: text() }) }), { directory })
+  await before.tables.notes.addRows(Array.from({ length: 2500 }, () => ({ title: 'x' })))
+  await before.tables.users.addRows([{ email: 'a@example.com' }, { email: 'b@example.com' }])
+  await before.database.close()
+  let made = 0
+  const key = () => text().required().default(() => `key ${++made}`)
+  const declare = () => defineTables({ users: usersTable({ apiKey: key() }), notes: table({ title: text(), code: key().unique() }) })
+  const app = await openTables(t, declare(), { directory })
+  t.equal(new Set(await app.tables.notes.search().map(({ code }) => code)).size, 2500)
+  t.equal(new Set(await app.tables.users.search().map(({ apiKey }) => apiKey)).size, 2)
+  const command = await openTables(t, defineTables({}), { directory, exclusive: false, undeclared: 'ignore' })
+  await t.rejects(command.tables.users.addRow({ email: 'c@example.com' }), { code: 'missing-value' }, 'the database itself still requires the column')
+  await app.tables.users.addRow({ email: 'd@example.com' })
+  await app.database.close()
+  await command.database.close()
+  t.strictSame((await openTables(t, declare(), { directory })).log, [])
+})
+
+t.test('values of a default function that are the same contradict a unique index, and nothing is changed', async (t) => {
+  const directory = t.testdir()
+  const before = { notes: table({ title: text() }) }
+  const first = await openTables(t, defineTables(before), { directory })
+  await first.tables.notes.addRows([{}, {}])
+  await first.database.close()
+  const after = { notes: table({ title: text(), code: text().default(() => 'same').unique() }) }
+  t.strictSame(await refusal(t, directory, after), ['unique index on notes (code) is new, and the table has rows that are the same in it'])
+  t.strictSame((await openTables(t, defineTables(before), { directory })).log, [])
+})
+
+t.test('a required column is added without a default while its table has no rows', async (t) => {
+  const directory = t.testdir()
+  await openAgain(t, directory, { notes: table({ title: text() }), folders: table({ name: text() }) })
+  const after = () =>
+    defineTables({
+      notes: table({ title: text(), must: text().required(), folder: link('folders', { onDelete: 'cascade' }).required(), made: integer().required().default(() => 7) }),
+      folders: table({ name: text() }),
+    })
+  const { tables, database } = await openTables(t, after(), { directory })
+  await t.rejects(database.write({ text: 'INSERT INTO notes (title) VALUES (NULL)' }, []), { code: 'missing-value' })
+  const folder = await tables.folders.addRow({ name: 'f' })
+  t.equal((await tables.notes.addRow({ must: 'x', folder })).made, 7)
+  await database.close()
+  t.strictSame((await openTables(t, after(), { directory })).log, [])
+})
+
+t.test('a table in the file that Rowhouse did not make is told as such, and left alone', async (t) => {
+  const directory = t.testdir()
+  const first = await openTables(t, defineTables({ notes: table({ title: text() }) }), { directory })
+  await first.database.write({ text: 'CREATE TABLE Folders (a TEXT)' }, [])
+  await first.database.write({ text: 'CREATE VIEW recent AS SELECT * FROM notes' }, [])
+  await first.database.close()
+  const after = { notes: table({ title: text() }), folders: table({ name: text() }), recent: table({ name: text() }), fresh: table({ name: text() }) }
+  const words = (name: string) => `table ${name} is new, and the database has something by that name that was not made by Rowhouse; rename the declared table, or remove that one`
+  t.strictSame(await refusal(t, directory, after), [words('folders'), words('recent')])
 })
 
 t.test('declarations are immutable: each method gives a new one', async (t) => {

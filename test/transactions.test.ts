@@ -1,4 +1,7 @@
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import BetterSqlite3 from 'better-sqlite3'
 import t from 'tap'
 import { boolean, integer, link, text } from '../dist/db/columns.js'
 import { defineTables } from '../dist/db/define-tables.js'
@@ -146,6 +149,86 @@ t.test('a transaction inside of another joins it: one fails, both do, even if th
   t.equal(await counters.search().count(), 2)
 })
 
+t.test('a transaction inside that nobody awaits is carried out whole before the outer one ends, or fails it', async (t) => {
+  const { tables, database } = await openTables(t, declare(), { transactionIdleLimit: 200 })
+  const { counters } = tables
+  const halves = async (fail: boolean) => {
+    await counters.addRow({ name: 'half 1' })
+    await pause(20)
+    if (fail) throw new Error('inner failed')
+    await counters.addRow({ name: 'half 2' })
+  }
+  const run = (inner: () => Promise<unknown>) =>
+    database.transaction(async () => {
+      database.transaction(inner).catch(() => undefined)
+      await counters.addRow({ name: 'outer' })
+    })
+  await t.rejects(run(() => halves(true)), { code: 'transaction-ended', cause: { message: 'inner failed' } })
+  await t.rejects(run(() => new Promise(() => undefined)), { code: 'transaction-ended', message: /did nothing for 0\.2 s/ })
+  t.equal(await counters.search().count(), 0)
+  await run(() => halves(false))
+  t.strictSame((await counters.search().map(({ name }) => name)).sort(), ['half 1', 'half 2', 'outer'])
+})
+
+t.test('an upsert that fails inside takes nothing with it when the error is caught, and fails the transaction when nobody awaited it', async (t) => {
+  const { tables, database } = await openTables(t, declare())
+  const { counters } = tables
+  await counters.addRow({ name: 'a', value: 1 })
+  await database.transaction(async () => {
+    await t.rejects(counters.upsert({ value: 2 }, { name: 'a' }), { code: 'not-unique' })
+    await counters.upsert({ name: 'b' }, {})
+  })
+  t.strictSame(await counters.search().map(({ name }) => name), ['a', 'b'])
+  const lost = database.transaction(async () => {
+    await counters.addRow({ name: 'c' })
+    counters.upsert({ value: 2 }, { name: 'a' }).catch(() => undefined)
+  })
+  await t.rejects(lost, { code: 'transaction-ended', cause: { code: 'not-unique' } })
+  await database.transaction(() => {
+    void counters.upsert({ name: 'd' }, {})
+  })
+  t.strictSame(await counters.search().map(({ name }) => name), ['a', 'b', 'd'])
+})
+
+t.test('after a rollback a row holds what it held before, and one that was added is no row of the table', async (t) => {
+  const { tables, database } = await openTables(t, declare())
+  const { counters } = tables
+  const row = await counters.addRow({ name: 'a', value: 1 })
+  const stale = await counters.getById(row.id)
+  await row.update({ value: 2 })
+  let added: typeof row | undefined
+  await t.rejects(
+    database.transaction(async () => {
+      await row.update({ value: 3 })
+      await row.update({ value: 4 })
+      await counters.search({ name: 'a' }).update({ value: 5 })
+      await stale?.reload()
+      t.strictSame([row.value, stale?.value], [4, 5])
+      added = await counters.addRow({ name: 'never' })
+      await counters.addRows([{ name: 'neither' }])
+      throw new Error('no')
+    }),
+    { message: 'no' },
+  )
+  t.strictSame([row.value, stale?.value], [2, 1])
+  const later = await counters.addRow({ name: 'later' })
+  t.notOk(added?.equals(later))
+  t.not(added?.id, later.id)
+  await t.rejects(async () => {
+    await added?.update({ value: 9 })
+  }, { name: 'RowDeleted' })
+  t.equal((await later.reload()).value, 0)
+
+  const seen: number[] = []
+  await database.transaction(async () => {
+    seen.push(row.value)
+    await row.update({ value: row.value + 1 })
+    if (seen.length < 3) throw new TableError('busy', 'conflict')
+  })
+  t.strictSame(seen, [2, 2, 2], 'each try begins with the same row')
+  t.equal(row.value, 3)
+})
+
 t.test('code that outlives its transaction is told so and never writes outside of it', async (t) => {
   const { tables, database } = await openTables(t, declare())
   const { counters } = tables
@@ -229,6 +312,9 @@ t.test('after a conflict the whole function runs again, as often as it may', asy
   }
   t.equal(await tries({ retries: 0 }), 1)
   t.equal(await tries({ retries: 3 }), 4)
+  for (const retries of [-1, 1.5, NaN, Infinity, '3', null]) {
+    await t.rejects(database.transaction(() => undefined, { retries: retries as number }), { code: 'bad-query', message: /retries has to be a whole number from 0/ }, String(retries))
+  }
   let others = 0
   await t.rejects(
     database.transaction(() => {
@@ -245,6 +331,21 @@ t.test('after a conflict the whole function runs again, as often as it may', asy
     }),
   )
   t.equal(inner, 2, 'the outer transaction runs again for the inner one')
+})
+
+t.test('a transaction that finds the database locked by another process for long begins once it is free', async (t) => {
+  const { tables, database, directory } = await openTables(t, declare())
+  const file = readdirSync(directory).find((name) => /\.(db|sqlite3?)$/.test(name))
+  const other = new BetterSqlite3(join(directory, String(file)))
+  other.exec('BEGIN IMMEDIATE')
+  const add = () => tables.counters.addRow({ name: 'a' })
+  const patient = database.transaction(add)
+  const impatient = database.transaction(add, { retries: 0 })
+  t.match(await Promise.race([patient, impatient]).catch((error: unknown) => error), { code: 'busy' })
+  other.exec('ROLLBACK')
+  other.close()
+  await Promise.all([patient, impatient.catch(() => undefined)])
+  t.equal(await tables.counters.search({ name: 'a' }).count(), 1)
 })
 
 t.test('onCommit runs once what was written is on the disk, never after a rollback, and its errors are logged', async (t) => {

@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import type { Endpoint } from '../../server/endpoint/endpoint.js'
-import type { Configuration } from '../../server/settings.js'
+import type { Configuration } from '../../server/configuration/settings.js'
 
 /** `rowhouse routes`: lists what an app answers, without starting it. */
 export function routesCommand(): Command {

@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { prepareBundler } from '../../server/bundle.js'
+import { prepareBundler } from '../../server/loading/bundle.js'
 
 interface StartFlags {
   readonly port?: string

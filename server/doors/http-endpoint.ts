@@ -4,7 +4,7 @@ import type { Parameters, ParameterValue } from '../endpoint/parameters.js'
 import { parsePath } from '../endpoint/path-pattern.js'
 import type { Handler } from '../endpoint/endpoint.js'
 import { DeclarationError } from '../errors/declaration-error.js'
-import { currentRegistry } from '../registry.js'
+import { currentRegistry } from '../loading/registry.js'
 import type { JsonValue } from '../../db/json-value.js'
 import type { RowhouseRequest } from '../request/request.js'
 

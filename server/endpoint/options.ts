@@ -66,7 +66,7 @@ const aliases: ReadonlyMap<string, string> = new Map([
 
 const commonMethods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS']
 
-const accessOptions = ['authenticateUsers', 'requireCredentials']
+const accessOptions: ReadonlySet<string> = new Set(['authenticateUsers', 'requireCredentials'])
 
 type Check = (value: unknown) => string | null
 
@@ -105,7 +105,7 @@ export function readSettings(path: string, settings: unknown, defaults: Endpoint
     }
     if (Object.hasOwn(given, option)) mistakes.push(`option "${option}" twice, under two names`)
     // A mistyped constant must not open what its author meant to close.
-    const expected = value === undefined && !accessOptions.includes(option) ? null : check(value)
+    const expected = value === undefined && !accessOptions.has(option) ? null : check(value)
     if (expected !== null) mistakes.push(`option "${name}" takes ${expected}, got ${describe(value)}`)
     else if (value !== undefined) given[option] = value
   }

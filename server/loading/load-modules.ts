@@ -6,7 +6,7 @@ import { bundle } from './bundle.js'
 import { findModules } from './find-modules.js'
 import { describeThrown, LoadError } from './load-error.js'
 import { collectDeclarations, type Declarations } from './registry.js'
-import type { Configuration } from './settings.js'
+import type { Configuration } from '../configuration/settings.js'
 
 /** Which app to load. */
 export interface LoadModulesOptions {

@@ -1,11 +1,11 @@
 import { findSourceMap, type SourceMap } from 'node:module'
 import { sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { SourceLocation } from './endpoint/endpoint.js'
+import type { SourceLocation } from '../endpoint/endpoint.js'
 import { displayPath } from './load-error.js'
 
 /** The folder of this package's own code, whose frames are never the caller that is asked for. */
-const own = fileURLToPath(new URL('..', import.meta.url))
+const own = fileURLToPath(new URL('../..', import.meta.url))
 
 /**
  * Finds out where an app's module called into this package, in the module's source. It takes a stack apart without printing it,

@@ -3,7 +3,7 @@ import { asciiLine, integer, line, listOf, members, network, oneOf, origin, orig
 /** One setting: what it may be and what it is when nobody sets it. */
 export interface Setting<Value> {
   readonly check: Check<Value>
-  /** Null for those whose default is found in the app's folder; see `server/configuration.ts`. */
+  /** Null for those whose default is found in the app's folder; see `configuration.ts`. */
   readonly default: Value | null
   /** Whether an environment variable can set it. */
   readonly variable: boolean

@@ -1,7 +1,7 @@
 import { isAbsolute, relative, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { SchemaError } from '../db/errors.js'
-import { DeclarationError } from './errors/declaration-error.js'
+import { SchemaError } from '../../db/errors.js'
+import { DeclarationError } from '../errors/declaration-error.js'
 
 /** A place in a source file. */
 export interface SourcePosition {

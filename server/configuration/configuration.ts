@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { closest, distance } from 'fastest-levenshtein'
-import { suggestName } from './errors/nearest-name.js'
+import { suggestName } from '../errors/nearest-name.js'
 import { readEnvironment, variableName } from './environment.js'
 import { loadConfigurationFile } from './configuration-file.js'
 import { settings, type Configuration, type ConfigurationInput } from './settings.js'

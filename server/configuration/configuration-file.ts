@@ -2,9 +2,9 @@ import { existsSync, realpathSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { bundle } from './bundle.js'
-import { describeThrown, LoadError } from './load-error.js'
-import { withTemporaryFolder } from './temporary-folder.js'
+import { bundle } from '../loading/bundle.js'
+import { describeThrown, LoadError } from '../loading/load-error.js'
+import { withTemporaryFolder } from '../loading/temporary-folder.js'
 
 const names = ['rowhouse.config.ts', 'rowhouse.config.mts', 'rowhouse.config.js', 'rowhouse.config.mjs']
 

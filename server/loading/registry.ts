@@ -1,9 +1,9 @@
-import type { OpenDatabaseOptions } from '../db/database.js'
-import { defineTables } from '../db/define-tables.js'
+import type { OpenDatabaseOptions } from '../../db/database.js'
+import { defineTables } from '../../db/define-tables.js'
 import { CallSites } from './call-site.js'
-import type { Endpoint, SourceLocation } from './endpoint/endpoint.js'
-import { DeclarationError } from './errors/declaration-error.js'
-import type { Configuration } from './settings.js'
+import type { Endpoint, SourceLocation } from '../endpoint/endpoint.js'
+import { DeclarationError } from '../errors/declaration-error.js'
+import type { Configuration } from '../configuration/settings.js'
 
 /** Tables, by name, whatever their types. */
 export type DeclaredTables = OpenDatabaseOptions['tables']

@@ -76,7 +76,7 @@ function banner(directory: string): string {
 }
 
 /** The running instance of this package, which the modules have to share: its registry is the one they declare to. */
-const rowhouse = new URL('../index.js', import.meta.url).href
+const rowhouse = new URL('../../index.js', import.meta.url).href
 
 async function exportsOfRowhouse(): Promise<{ url: string; names: string[] }> {
   const exports: unknown = await import(rowhouse)
