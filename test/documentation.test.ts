@@ -112,6 +112,9 @@ t.test("the README's two commands are what package.json has, and every page it n
   t.match(readme, '```sh\nnpm ci && npm start\n```')
   t.match(readme, '```sh\nnpm ci && npm test\n```')
   t.match(scripts, { start: /examples\/todo/, test: /tap/, prepare: /build/ })
+  t.match(readme, 'npm run --silent rowhouse -- users add')
+  const { stdout } = await run('npm', ['run', '--silent', 'rowhouse', '--', 'users', '--help'], { cwd: root })
+  t.match(stdout, 'add')
   for (const [, page = ''] of readme.matchAll(/\]\((docs\/[^)]+)\)/g)) await t.resolves(read(page), page)
 })
 
