@@ -95,7 +95,8 @@ export function challengeFor(realm: string): string {
 }
 
 const basicAuthentication: FastifyPluginCallback<BasicAuthOptions> = (app, { realm, requirementOf, verify }, ready) => {
-  const headers = Object.freeze({ 'www-authenticate': challengeFor(realm) })
+  // One for all requests: it says the same to everybody, and its stack would say nothing.
+  const refusal = new Unauthorized(Object.freeze({ 'www-authenticate': challengeFor(realm) }))
 
   app.decorateRequest('user', null)
   app.decorateRequest(parsedAuthorization, undefined)
@@ -111,11 +112,11 @@ const basicAuthentication: FastifyPluginCallback<BasicAuthOptions> = (app, { rea
     const requirement = requirementOf(request)
     if (requirement === 'none') return done()
     const { authorization } = request
-    if (authorization === null) return done(new Unauthorized(headers))
+    if (authorization === null) return done(refusal)
     if (requirement === 'credentials') return done()
-    if (authorization.username === undefined) return done(new Unauthorized(headers))
+    if (authorization.username === undefined) return done(refusal)
     verify(authorization.username, authorization.password, request.ip).then((user) => {
-      if (user === null) return done(new Unauthorized(headers))
+      if (user === null) return done(refusal)
       request.user = user
       done()
     }, done)

@@ -45,13 +45,18 @@ export class CredentialVerifier {
     if (account === null || isTooLong(normalized)) return Promise.resolve(null)
     const id = this.#rowIds.get(account)
     if (id === undefined) return this.#verifyAnew(account, normalized, address)
-    return this.#table.getById(id).then((user) =>
-      user?.emailKey === account && this.#isVerified(user, normalized) ? user : this.#verifyAnew(account, normalized, address))
+    return this.#table.getById(id).then((user) => {
+      if (user?.emailKey !== account) return this.#verifyAnew(account, normalized, address)
+      return this.#isVerified(user, normalized) ? user : this.#verifyByHash(account, user, normalized, address)
+    })
   }
 
   async #verifyAnew(account: string, password: string, address: string): Promise<UserRow | null> {
     const user = await this.#table.get({ emailKey: account })
-    if (user !== null && this.#isVerified(user, password)) return user
+    return user !== null && this.#isVerified(user, password) ? user : this.#verifyByHash(account, user, password, address)
+  }
+
+  async #verifyByHash(account: string, user: UserRow | null, password: string, address: string): Promise<UserRow | null> {
     if (!(await this.#attempt(account, user, password, address))) return null
     // Read again: what has changed while the hash was computed counts, and every caller gets a row of his own.
     const current = await this.#table.get({ emailKey: account })
@@ -70,6 +75,8 @@ export class CredentialVerifier {
 
   #attempt(account: string, user: UserRow | null, password: string, address: string): Promise<boolean> {
     const origin: Origin = { account, network: networkOf(address) }
+    // Before anything is computed, so that whoever hammers on while he has to wait costs as little as can be.
+    this.#failures.refuseKnownWait(origin)
     const [storedHash, epoch] = [user?.passwordHash ?? '', user?.sessionEpoch ?? 0]
     const key = this.#verified.fingerprint({ userId: `${origin.network} ${account}`, password, storedHash, epoch })
     const underway = this.#attempts.get(key)

@@ -39,15 +39,24 @@ export class LoginFailures {
    * @throws TooManyFailures
    */
   async check(origin: Origin): Promise<void> {
+    this.refuseKnownWait(origin)
     const now = this.#now()
-    const name = `${origin.network} ${origin.account}`
-    const known = this.#waits.get(name) ?? 0
-    if (now < known && known <= now + longestWait) throw waiting(known - now)
     const [wait] = await this.#database.read(this.#statements.wait, [...keyOf(origin), now])
     if (wait === undefined) return
     const end = Number(wait[0])
-    this.#waits.set(name, end)
+    this.#waits.set(nameOf(origin), end)
     throw waiting(end - now)
+  }
+
+  /**
+   * The part of {@link check} that needs no database.
+   *
+   * @throws TooManyFailures when it is known that an attempt may not be made now
+   */
+  refuseKnownWait(origin: Origin): void {
+    const now = this.#now()
+    const known = this.#waits.get(nameOf(origin)) ?? 0
+    if (now < known && known <= now + longestWait) throw waiting(known - now)
   }
 
   /**
@@ -85,8 +94,19 @@ function keyOf({ account, network }: Origin): [string, string] {
   return [createHash('sha256').update(account).digest('base64url'), network]
 }
 
+function nameOf({ account, network }: Origin): string {
+  return `${network} ${account}`
+}
+
+/** Without a stack: to make one takes longer than all else that a refusal takes, and in a flood there are thousands a second. */
 function waiting(milliseconds: number): TooManyFailures {
-  return new TooManyFailures(Math.max(1, Math.ceil(milliseconds / 1000)))
+  const { stackTraceLimit } = Error
+  Error.stackTraceLimit = 0
+  try {
+    return new TooManyFailures(Math.max(1, Math.ceil(milliseconds / 1000)))
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit
+  }
 }
 
 /** Goes on with `otherwise` when the disk is full; any other failure stays one. */
