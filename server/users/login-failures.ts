@@ -98,15 +98,14 @@ function nameOf({ account, network }: Origin): string {
   return `${network} ${account}`
 }
 
-/** Without a stack: to make one takes longer than all else that a refusal takes, and in a flood there are thousands a second. */
+const refusals = new Map<number, TooManyFailures>()
+
+/** One for each number of seconds, of which there are at most 900: a stack takes longer to make than all else that a refusal takes, and in a flood there are thousands a second. */
 function waiting(milliseconds: number): TooManyFailures {
-  const { stackTraceLimit } = Error
-  Error.stackTraceLimit = 0
-  try {
-    return new TooManyFailures(Math.max(1, Math.ceil(milliseconds / 1000)))
-  } finally {
-    Error.stackTraceLimit = stackTraceLimit
-  }
+  const seconds = Math.max(1, Math.ceil(milliseconds / 1000))
+  const refusal = refusals.get(seconds) ?? new TooManyFailures(seconds)
+  refusals.set(seconds, refusal)
+  return refusal
 }
 
 /** Goes on with `otherwise` when the disk is full; any other failure stays one. */
