@@ -48,7 +48,7 @@ try {
 }
 
 async function watch({ name, load, environment = {} }: Disturbance): Promise<string> {
-  // Node.js accepts one new connection for each turn of its event loop, so clients without one wait for that, whatever the server does; the probes ask over open ones.
+  // Opened before the load begins: under it, probes that open connections of their own wait far longer. docs/benchmarks.md tells both.
   await Promise.all(Array.from({ length: 64 }, () => ask(server, '/_/api/profiles/1', { from: '127.0.0.1' })))
   const wrk = load === null ? null : spawn('wrk', [...load, `-d${seconds + 2}s`, `${server.url}/_/api/tasks`], { stdio: 'ignore', env: { PATH: '/usr/bin:/bin:/usr/local/bin', ...environment } })
   await delay(1000)
