@@ -10,6 +10,8 @@ export { ConfigurationError, defineConfig } from './server/configuration/configu
 export { createApp, type CreateAppOptions } from './server/create-app.js'
 export { users } from './server/current-user.js'
 export { httpEndpoint } from './server/doors/http-endpoint.js'
+export { route } from './server/doors/route.js'
+export { urlFor, type LinkParameters } from './server/endpoint-urls.js'
 export type { EndpointSettings } from './server/endpoint/options.js'
 export { optional } from './server/endpoint/parameters.js'
 export { DeclarationError } from './server/errors/declaration-error.js'

@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 import type { Database } from '../db/database.js'
 import type { Configuration } from './configuration/settings.js'
 import type { Deadlines } from './endpoint/deadlines.js'
+import type { EndpointUrls } from './endpoint-urls.js'
 import type { Endpoint } from './endpoint/endpoint.js'
 import type { Origins } from './origins.js'
 import type { Users } from './users/users.js'
@@ -16,4 +17,5 @@ export interface App {
   readonly deadlines: Deadlines
   /** Every endpoint it serves, the platform's own included. */
   readonly endpoints: readonly Endpoint[]
+  readonly urls: EndpointUrls
 }

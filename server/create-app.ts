@@ -12,6 +12,7 @@ import type { App } from './app.js'
 import { loadConfiguration, type ConfigurationOverrides } from './configuration/configuration.js'
 import { currentCall, registerApp, unregisterApp } from './context.js'
 import { Deadlines } from './endpoint/deadlines.js'
+import { EndpointUrls } from './endpoint-urls.js'
 import { findEndpoints } from './endpoint/find-endpoint.js'
 import { Matcher } from './endpoint/matcher.js'
 import { serve } from './endpoint/pipeline.js'
@@ -58,6 +59,7 @@ export async function createApp(options: CreateAppOptions): Promise<FastifyInsta
   const readiness: Readiness = { ready: true }
   const endpoints = [...declarations.endpoints, ...platformEndpoints(configuration, readiness)]
   const matcher = new Matcher(endpoints)
+  const urls = new EndpointUrls(endpoints)
 
   const database = await openDatabase({
     directory: configuration.data,
@@ -73,7 +75,7 @@ export async function createApp(options: CreateAppOptions): Promise<FastifyInsta
     },
   })
   const users = new Users({ database, hashing: configuration.passwordHashing })
-  const app: App = { configuration, log, database, users, endpoints, origins: new Origins(configuration), deadlines: new Deadlines() }
+  const app: App = { configuration, log, database, users, endpoints, urls, origins: new Origins(configuration), deadlines: new Deadlines() }
   registerApp(app)
 
   const server = createServer(app)

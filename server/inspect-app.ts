@@ -1,4 +1,5 @@
 import { loadConfiguration } from './configuration/configuration.js'
+import { EndpointUrls } from './endpoint-urls.js'
 import type { Endpoint } from './endpoint/endpoint.js'
 import { Matcher } from './endpoint/matcher.js'
 import { loadModules } from './loading/load-modules.js'
@@ -24,7 +25,8 @@ export async function inspectApp(directory: string): Promise<InspectedApp> {
   const configuration = await loadConfiguration(directory)
   const declarations = await withTemporaryFolder((buildDirectory) => loadModules({ configuration, buildDirectory }))
   const endpoints = [...declarations.endpoints, ...platformEndpoints(configuration, { ready: true })]
-  // Making the matcher is what finds endpoints that stand in each other's way.
+  // Making these is what finds endpoints that stand in each other's way.
   void new Matcher(endpoints)
+  void new EndpointUrls(endpoints)
   return { configuration, declarations, endpoints }
 }

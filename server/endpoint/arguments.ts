@@ -48,7 +48,8 @@ function mergeParameters({ endpoint, values }: FoundEndpoint, { formParams, quer
   if (values.length === 0) return args
   let position = 0
   for (const segment of endpoint.path.segments) {
-    if (segment.kind === 'parameter') args[segment.name] = values[position++]
+    // An optional catch-all that stands for nothing has no value; being the last, it shifts no other.
+    if (segment.kind !== 'static' && position < values.length) args[segment.name] = values[position++]
   }
   return args
 }
@@ -83,7 +84,9 @@ class RequestCheck {
   /** What came for a parameter, wherever it came from; null when nothing did. */
   rawParameter(name: string, args: Arguments): RawParameter | null {
     const value = args[name]
-    // Before the conversion, all merged values are texts or lists of texts.
+    // A converter of the path has made this number, which has its final type as a member of a JSON body has.
+    if (typeof value === 'number') return { from: 'json', value }
+    // Before the conversion, all other merged values are texts or lists of texts.
     if (value !== undefined) return { from: 'text', value: value as string | readonly string[] }
     const json = this.#request.bodyJson
     if (typeof json !== 'object' || json === null || !Object.hasOwn(json, name)) return null

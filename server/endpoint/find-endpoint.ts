@@ -3,13 +3,13 @@ import { HttpError } from '../errors/http-error.js'
 import { checkMessage } from '../request/check-message.js'
 import { readTarget, type RequestTarget } from '../request/target.js'
 import type { Endpoint } from './endpoint.js'
-import type { Matcher } from './matcher.js'
+import type { Matcher, PathValue } from './matcher.js'
 
 /** The endpoint that answers a request, and the values of its path's parameters in the order of the pattern. */
 export interface FoundEndpoint {
   readonly endpoint: Endpoint
   readonly target: RequestTarget
-  readonly values: readonly string[]
+  readonly values: readonly PathValue[]
 }
 
 declare module 'fastify' {

@@ -1,5 +1,7 @@
 import { DeclarationError } from '../errors/declaration-error.js'
+import type { Converter } from './converters.js'
 import type { Endpoint } from './endpoint.js'
+import type { PathSegment } from './path-pattern.js'
 
 /** All endpoints of one path shape, by method. */
 export class Resource {
@@ -41,65 +43,103 @@ export class Resource {
   }
 }
 
-/** A resource, and the values of the path's parameters in the order of the pattern. */
+/** The value of a path parameter: text, or the number that a converter made of it. */
+export type PathValue = string | number
+
+/** A resource, and the values of the path's parameters in the order of the pattern; that of an optional catch-all that stands for nothing is left out. */
 export interface PathMatch {
   readonly resource: Resource
-  readonly values: readonly string[]
+  readonly values: readonly PathValue[]
 }
 
+interface ConverterBranch {
+  readonly converter: Converter
+  readonly node: Node
+}
+
+/** What paths may go on with at one place, in the order in which it is tried. */
 class Node {
-  readonly children = new Map<string, Node>()
-  parameter: Node | null = null
+  /** The path that ends here. */
   resource: Resource | null = null
+  readonly children = new Map<string, Node>()
+  readonly converters: ConverterBranch[] = []
+  parameter: Node | null = null
+  catchAll: Resource | null = null
+  optionalCatchAll: Resource | null = null
 }
 
 /**
- * Finds the resource of a path. The most specific pattern wins, segment by segment: a fixed text before a parameter; the order of registration does not matter.
+ * Finds the resource of a path. The most specific pattern wins, segment by segment: a fixed text, then a converter, then a parameter, then a catch-all, then an optional one.
+ * The order of registration does not matter.
  */
 export class Matcher {
   readonly #root = new Node()
 
   /** @throws DeclarationError when two endpoints share a path shape and a method */
   constructor(endpoints: Iterable<Endpoint>) {
-    for (const endpoint of endpoints) this.#add(endpoint)
+    for (const endpoint of endpoints) this.#resourceOf(endpoint.path.segments).add(endpoint)
   }
 
-  #add(endpoint: Endpoint): void {
+  #resourceOf(segments: readonly PathSegment[]): Resource {
     let node = this.#root
-    for (const segment of endpoint.path.segments) {
-      if (segment.kind === 'static') {
-        let child = node.children.get(segment.text)
-        if (child === undefined) node.children.set(segment.text, (child = new Node()))
-        node = child
-      } else {
-        node = node.parameter ??= new Node()
-      }
+    for (const segment of segments) {
+      if (segment.kind === 'catchAll') return segment.optional ? (node.optionalCatchAll ??= new Resource()) : (node.catchAll ??= new Resource())
+      node = childFor(node, segment)
     }
-    node.resource ??= new Resource()
-    node.resource.add(endpoint)
+    return (node.resource ??= new Resource())
   }
 
   /** @param segments the decoded parts of the path between its slashes */
   match(segments: readonly string[]): PathMatch | null {
-    const values: string[] = []
+    const values: PathValue[] = []
     const resource = find(this.#root, segments, 0, values)
     return resource === null ? null : { resource, values }
   }
 }
 
+function childFor(node: Node, segment: Exclude<PathSegment, { kind: 'catchAll' }>): Node {
+  if (segment.kind === 'parameter') return (node.parameter ??= new Node())
+  if (segment.kind === 'static') {
+    let child = node.children.get(segment.text)
+    if (child === undefined) node.children.set(segment.text, (child = new Node()))
+    return child
+  }
+  const { converter } = segment
+  let branch = node.converters.find((present) => present.converter.text === converter.text)
+  if (branch === undefined) {
+    branch = { converter, node: new Node() }
+    node.converters.push(branch)
+    node.converters.sort((a, b) => a.converter.rank - b.converter.rank || (a.converter.text < b.converter.text ? -1 : 1))
+  }
+  return branch.node
+}
+
 /** Depth first, the most specific branch first; a branch that leads nowhere is left again, and its values with it. */
-function find(node: Node, segments: readonly string[], depth: number, values: string[]): Resource | null {
-  if (depth === segments.length) return node.resource
-  // The loop bound above makes this an element of the list.
+function find(node: Node, segments: readonly string[], depth: number, values: PathValue[]): Resource | null {
+  // What stands for nothing at all is the last resort of a path that ends here.
+  if (depth === segments.length) return node.resource ?? node.optionalCatchAll
+  // The depth is below the length, so this is an element of the list.
   const segment = segments[depth] as string
   const child = node.children.get(segment)
-  if (child !== undefined) {
-    const resource = find(child, segments, depth + 1, values)
+  const exact = child === undefined ? null : find(child, segments, depth + 1, values)
+  if (exact !== null || segment === '') return exact
+  for (const { converter, node: next } of node.converters) {
+    const value = converter.read(segment)
+    const resource = value === undefined ? null : findBehind(value, next, segments, depth, values)
     if (resource !== null) return resource
   }
-  if (node.parameter === null || segment === '') return null
-  values.push(segment)
-  const resource = find(node.parameter, segments, depth + 1, values)
+  if (node.parameter !== null) {
+    const resource = findBehind(segment, node.parameter, segments, depth, values)
+    if (resource !== null) return resource
+  }
+  const rest = node.catchAll ?? node.optionalCatchAll
+  if (rest !== null) values.push(segments.slice(depth).join('/'))
+  return rest
+}
+
+function findBehind(value: PathValue, node: Node, segments: readonly string[], depth: number, values: PathValue[]): Resource | null {
+  values.push(value)
+  const resource = find(node, segments, depth + 1, values)
   if (resource === null) values.pop()
   return resource
 }

@@ -25,6 +25,8 @@ export interface EndpointSettings<Params extends Parameters = Parameters, Body =
   readonly bodyLimit?: number
   /** How long the handler may run, in milliseconds; the app's `handlerTimeout` by default. */
   readonly timeout?: number
+  /** What `urlFor` calls it; the name of its handler by default. */
+  readonly name?: string
   /** One sentence on what it is for. */
   readonly summary?: string
   /** The same as `requireCredentials`. */
@@ -46,6 +48,8 @@ export interface EndpointOptions {
   readonly bodyLimit: number
   /** In milliseconds. */
   readonly timeout: number
+  /** As it was given; null when `urlFor` goes by the handler's name. */
+  readonly name: string | null
   readonly summary: string | null
 }
 
@@ -82,6 +86,7 @@ const checks: Readonly<Record<string, Check>> = {
   requireCredentials: isBoolean,
   bodyLimit: isAmount,
   timeout: isAmount,
+  name: (value) => (typeof value === 'string' && value !== '' ? null : 'a text that is not empty'),
   summary: (value) => (typeof value === 'string' ? null : 'a text'),
 }
 
@@ -123,6 +128,7 @@ function complete(given: EndpointSettings, defaults: EndpointDefaults): ReturnTy
       body: given.body ?? null,
       bodyLimit: given.bodyLimit ?? defaults.bodyLimit,
       timeout: given.timeout ?? defaults.timeout,
+      name: given.name ?? null,
       summary: given.summary ?? null,
     },
   }
