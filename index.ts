@@ -20,6 +20,7 @@ export { getApiOrigin, getApiOrigin as get_api_origin, getAppOrigin, getAppOrigi
 export { LoadError } from './server/loading/load-error.js'
 export { HttpResponse, jsonify, redirect } from './server/reply/http-response.js'
 export { request } from './server/request/current-request.js'
+export type { FileRouteRequest } from './server/request/file-route-request.js'
 export { pick } from './server/request/pick.js'
 export type { RowhouseRequest } from './server/request/request.js'
 export { onCommit, defineTables, transaction } from './server/tables.js'

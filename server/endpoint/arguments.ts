@@ -5,6 +5,7 @@ import type { FieldValues } from '../request/form.js'
 import { RowhouseRequest } from '../request/request.js'
 import type { HandlerArguments } from './endpoint.js'
 import type { FoundEndpoint } from './find-endpoint.js'
+import { nameValues } from './path-pattern.js'
 import { OptionalParameter, readColumn, type RawParameter } from './parameters.js'
 
 type Arguments = Record<string, unknown>
@@ -36,7 +37,7 @@ export function readArguments(found: FoundEndpoint, request: RowhouseRequest): H
   }
   if (body !== null) {
     const missing = request.bodyJson === null ? 'missing body: expected JSON, sent with content-type: application/json' : null
-    check.validate(body, request.bodyJson, 'body', missing, (value) => RowhouseRequest.useValidatedJson<unknown>(request, value))
+    check.validate(body, request.bodyJson, 'body', missing, (value) => RowhouseRequest.useValidatedJson(request, value))
   }
   return check.finish(args)
 }
@@ -45,12 +46,7 @@ function mergeParameters({ endpoint, values }: FoundEndpoint, { formParams, quer
   const args = new Bare()
   assign(args, formParams)
   assign(args, queryParams)
-  if (values.length === 0) return args
-  let position = 0
-  for (const segment of endpoint.path.segments) {
-    // An optional catch-all that stands for nothing has no value; being the last, it shifts no other.
-    if (segment.kind !== 'static' && position < values.length) args[segment.name] = values[position++]
-  }
+  if (values.length > 0) nameValues(args, endpoint.path.segments, values)
   return args
 }
 

@@ -3,7 +3,8 @@ import { HttpError } from '../errors/http-error.js'
 import { checkMessage } from '../request/check-message.js'
 import { readTarget, type RequestTarget } from '../request/target.js'
 import type { Endpoint } from './endpoint.js'
-import type { Matcher, PathValue } from './matcher.js'
+import type { Matcher } from './matcher.js'
+import type { PathValue } from './path-pattern.js'
 
 /** The endpoint that answers a request, and the values of its path's parameters in the order of the pattern. */
 export interface FoundEndpoint {

@@ -1,7 +1,7 @@
 import { DeclarationError } from '../errors/declaration-error.js'
 import type { Converter } from './converters.js'
 import type { Endpoint } from './endpoint.js'
-import type { PathSegment } from './path-pattern.js'
+import type { PathSegment, PathValue } from './path-pattern.js'
 
 /** All endpoints of one path shape, by method. */
 export class Resource {
@@ -42,9 +42,6 @@ export class Resource {
     return [...methods.add('OPTIONS')].join(', ')
   }
 }
-
-/** The value of a path parameter: text, or the number that a converter made of it. */
-export type PathValue = string | number
 
 /** A resource, and the values of the path's parameters in the order of the pattern; that of an optional catch-all that stands for nothing is left out. */
 export interface PathMatch {

@@ -11,6 +11,9 @@ export type PathSegment =
   | { readonly kind: 'parameter'; readonly name: string }
   | { readonly kind: 'catchAll'; readonly name: string; readonly optional: boolean }
 
+/** The value of a path parameter: text, or the number that a converter made of it. */
+export type PathValue = string | number
+
 /** A path as an endpoint declares it, taken apart. */
 export interface PathPattern {
   /** As it was written, prefix included. */
@@ -52,6 +55,15 @@ export function makePattern(text: string, segments: readonly PathSegment[]): Pat
     }
   }
   return { text, segments }
+}
+
+/** Assigns the values of a path's parameters, in their order, to members of `target` with the parameters' names. */
+export function nameValues(target: Record<string, unknown>, segments: readonly PathSegment[], values: readonly PathValue[]): void {
+  let position = 0
+  for (const segment of segments) {
+    // An optional catch-all that stands for nothing has no value; being the last, it shifts no other.
+    if (segment.kind !== 'static' && position < values.length) target[segment.name] = values[position++]
+  }
 }
 
 function parseSegment(path: string, segment: string): PathSegment {

@@ -8,6 +8,7 @@ import { toReply, type Reply } from '../reply/reply.js'
 import { sendReply } from '../reply/send-reply.js'
 import { watchStream } from '../reply/watch-stream.js'
 import { readBody } from '../request/body.js'
+import { RequestState } from '../request/request-state.js'
 import { RowhouseRequest } from '../request/request.js'
 import { readArguments } from './arguments.js'
 import type { Deadline } from './deadlines.js'
@@ -63,8 +64,9 @@ function receive(exchange: Exchange): void {
 
 function enterCall(exchange: Exchange, bytes: Buffer | null): void {
   const { app, raw, response, found } = exchange
-  const { endpoint, target } = found
-  const request = new RowhouseRequest(raw, response.raw, { target, prefix: endpoint.prefix }, bytes)
+  const { endpoint, target, values } = found
+  const place = { target, prefix: endpoint.prefix, segments: endpoint.path.segments, values }
+  const request = new RowhouseRequest(new RequestState(raw, response.raw, place, bytes))
   exchange.call = { app, endpoint, request, lastCommit: null }
   runCall(exchange.call, prepare, exchange)
 }

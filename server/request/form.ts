@@ -1,8 +1,15 @@
 import { parse } from 'fast-querystring'
+import type { Media } from '../../db/media.js'
 import { HttpError } from '../errors/http-error.js'
 
 /** Fields by name: a text, or a list of them where the name was repeated. */
 export type FieldValues = Readonly<Record<string, string | readonly string[]>>
+
+/** Files by name: a file, or a list of them where there are several of one name. */
+export type FileValues = Readonly<Record<string, Media | readonly Media[]>>
+
+/** The fields and files of a form by name; a list where the name was repeated. */
+export type FormFields = Readonly<Record<string, string | Media | readonly (string | Media)[]>>
 
 /** More fields than any form has; each costs far more to take apart than to send. */
 const mostFields = 1000
