@@ -15,6 +15,8 @@ export interface App {
   readonly users: Users
   readonly origins: Origins
   readonly deadlines: Deadlines
+  /** Aborts when the server begins to stop. */
+  readonly stopping: AbortSignal
   /** Every endpoint it serves, the platform's own included. */
   readonly endpoints: readonly Endpoint[]
   readonly urls: EndpointUrls

@@ -57,6 +57,7 @@ export async function createApp(options: CreateAppOptions): Promise<FastifyInsta
     ? loadModules({ configuration, buildDirectory: join(configuration.data, 'build') })
     : collectDeclarations(configuration, options.define))
   const readiness: Readiness = { ready: true }
+  const stopping = new AbortController()
   const endpoints = [...declarations.endpoints, ...platformEndpoints(configuration, readiness)]
   const matcher = new Matcher(endpoints)
   const urls = new EndpointUrls(endpoints)
@@ -75,13 +76,14 @@ export async function createApp(options: CreateAppOptions): Promise<FastifyInsta
     },
   })
   const users = new Users({ database, hashing: configuration.passwordHashing })
-  const app: App = { configuration, log, database, users, endpoints, urls, origins: new Origins(configuration), deadlines: new Deadlines() }
+  const app: App = { configuration, log, database, users, endpoints, urls, origins: new Origins(configuration), deadlines: new Deadlines(), stopping: stopping.signal }
   registerApp(app)
 
   const server = createServer(app)
   // First among the hooks of closing: the next one waits for connections, and those may ask whether this server is ready.
   server.addHook('preClose', () => {
     readiness.ready = false
+    stopping.abort()
   })
   await server.register(gracefulClose, { timeout: configuration.shutdownTimeout })
   await server.register(requestLogs, { write: writeLine, describe: (request) => ({ endpoint: request.found?.endpoint.path.text, user: request.user?.id }) })

@@ -6,7 +6,7 @@ import { ReadableStream } from 'node:stream/web'
 import { setTimeout as delay } from 'node:timers/promises'
 import { gzipSync } from 'node:zlib'
 import t from 'tap'
-import { abort, defineTables, HttpError, httpEndpoint, HttpResponse, jsonify, Media, redirect, request, table, text, type StandardSchema } from 'rowhouse'
+import { abort, defineTables, eventStream, HttpError, httpEndpoint, HttpResponse, jsonify, Media, redirect, request, route, table, text, type ServerSentEvent, type StandardSchema } from 'rowhouse'
 import { buildApp, startApp } from './support/app.js'
 
 const api = '/_/api'
@@ -433,4 +433,76 @@ t.test('what a table refuses is in the log too, for the author whose mistake it 
   const answer = await server.inject(`${api}/n`)
   t.equal(answer.statusCode, 400)
   t.match(log.find(({ message }) => message === `A table refused ${api}/n [GET]`), { level: 40, requestId: answer.headers['x-request-id'], err: { code: 'unknown-column' } })
+})
+
+/** The next event or comment of an event stream. */
+async function readBlock(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<string> {
+  const { value } = await reader.read()
+  return new TextDecoder().decode(value)
+}
+
+t.test('an event stream sends events in their form, and comments while there are none', async (t) => {
+  let ended = false
+  const { url } = await startApp(t, () => {
+    route('/events', () => eventStream(events(), { heartbeat: 30 }))
+    async function* events(): AsyncGenerator<string | ServerSentEvent> {
+      try {
+        yield 'one\ntwo\r\nthree'
+        yield { event: 'change', id: '7', retry: 10, data: { title: 'Wash\nthe car' } }
+        await new Promise((resolve) => setTimeout(resolve, 60))
+        yield { data: 'late' }
+        yield { id: 'two\nlines' }
+      } finally {
+        ended = true
+      }
+    }
+  })
+  const answer = await fetch(`${url}/events`)
+  t.equal(answer.headers.get('content-type'), 'text/event-stream')
+  t.equal(answer.headers.get('cache-control'), 'no-store')
+  const reader = answer.body?.getReader() as ReadableStreamDefaultReader<Uint8Array>
+  let text = ''
+  await t.rejects(async () => {
+    for (;;) text += await readBlock(reader)
+  }, 'an event that has no form cuts the stream')
+  t.match(text, /^:\n\ndata: one\ndata: two\ndata: three\n\nevent: change\nid: 7\nretry: 10\ndata: \{"title":"Wash\\nthe car"\}\n\n(?::\n\n)+data: late\n\n$/)
+  t.equal(ended, true)
+})
+
+t.test('the source of an event stream is ended when the client goes away, and when the server stops', async (t) => {
+  let ended = 0
+  const { url, server } = await startApp(t, () => {
+    route('/events', () => eventStream(forever(), { heartbeat: 20 }))
+    async function* forever(): AsyncGenerator<string> {
+      try {
+        for (;;) {
+          yield 'again'
+          await new Promise((resolve) => setTimeout(resolve, 10))
+        }
+      } finally {
+        ended++
+      }
+    }
+  })
+  const controller = new AbortController()
+  await fetch(`${url}/events`, { signal: controller.signal })
+  controller.abort()
+  for (let round = 0; round < 200 && ended < 1; round++) await new Promise((resolve) => setTimeout(resolve, 10))
+  t.equal(ended, 1)
+  const answer = await fetch(`${url}/events`)
+  const started = performance.now()
+  const [body] = await Promise.all([answer.text(), server.close()])
+  t.match(body, /again/)
+  t.equal(ended, 2)
+  t.ok(performance.now() - started < 5000, 'an open stream does not hold up the stop')
+})
+
+t.test('a text with a text type of its own gets its charset, other types are sent as they are', async (t) => {
+  const { server } = await buildApp(t, () => {
+    route('/<name>', ({ name }) => new HttpResponse(200, 'é', { 'content-type': request.queryParams['type'] as string, link: `<${name}>` }))
+  })
+  const typeOf = async (type: string): Promise<unknown> => (await server.inject({ url: '/x', query: { type } })).headers['content-type']
+  t.equal(await typeOf('text/csv'), 'text/csv; charset=utf-8')
+  t.equal(await typeOf('text/html; charset=iso-8859-1'), 'text/html; charset=iso-8859-1')
+  t.equal(await typeOf('application/vnd.example.v2+json'), 'application/vnd.example.v2+json')
 })

@@ -44,7 +44,7 @@ function toCustomReply({ status, body, headers }: HttpResponse): Reply | Promise
   const finish = ({ headers: contentHeaders, body: payload }: Content): Reply => ({
     status,
     // The length of what is held in memory is known here; another one, copied from elsewhere, would cut the answer or hang the client.
-    headers: { ...contentHeaders, ...ownHeaders(headers.toNode(), isWhole(payload)) },
+    headers: withCharset({ ...contentHeaders, ...ownHeaders(headers.toNode(), isWhole(payload)) }, payload),
     body: payload,
   })
   return content instanceof Promise ? content.then(finish) : finish(content)
@@ -69,6 +69,12 @@ function ownHeaders(headers: OutgoingHttpHeaders, dropLength: boolean): Outgoing
   for (const name of framing) delete headers[name]
   if (dropLength) delete headers['content-length']
   return headers
+}
+
+/** A string is sent as UTF-8, which a text type does not say by itself (RFC 6657, 3) and JSON need not. */
+function withCharset(headers: OutgoingHttpHeaders, body: Reply['body']): OutgoingHttpHeaders {
+  const type = headers['content-type']
+  return typeof body === 'string' && typeof type === 'string' && /^text\/[^;]*$/i.test(type) ? { ...headers, 'content-type': `${type.trim()}; charset=utf-8` } : headers
 }
 
 function isWhole(body: Reply['body']): boolean {
