@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { prepareBundler } from '../../server/loading/bundle.js'
+import { prepareEsbuild } from '../../server/loading/esbuild.js'
 
 interface StartFlags {
   readonly port?: string
@@ -17,7 +17,7 @@ export function startCommand(): Command {
     .option('--data <dir>', "the data folder, instead of .rowhouse in the app's folder")
     .action(async (directory: string, flags: StartFlags) => {
       // The compiler starts in a process of its own; it does so while this one loads the rest. Should it fail, the first use says why.
-      const prepared = prepareBundler().catch(() => undefined)
+      const prepared = prepareEsbuild().catch(() => undefined)
       const { serve } = await import('../../server/serve.js')
       await prepared
       await serve({ directory, flags: { ...flags } })

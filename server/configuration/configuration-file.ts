@@ -29,7 +29,8 @@ export async function loadConfigurationFile(directory: string): Promise<Configur
   // The settings say where the data folder is, so nothing can be written there yet.
   return withTemporaryFolder(async (temporary) => {
     const outputFile = join(temporary, 'configuration.mjs')
-    await writeFile(outputFile, await bundle({ directory: folder, files: [join(folder, name)], outputFile, exportsModules: true }))
+    const files = [join(folder, name)]
+    await writeFile(outputFile, await bundle({ directory: folder, files, exported: files, outputFile }))
     process.setSourceMapsEnabled(true)
     try {
       // What the bundle exports is said where it is made.

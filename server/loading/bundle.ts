@@ -1,5 +1,6 @@
 import type { BuildFailure, BuildOptions, Message } from 'esbuild'
 import { importMeta, packages, rowhouseItself } from './bundle-plugins.js'
+import { withEsbuild } from './esbuild.js'
 import { LoadError } from './load-error.js'
 
 /** What is bundled, and where the result will be run from. */
@@ -10,20 +11,8 @@ export interface BundleOptions {
   readonly files: readonly string[]
   /** The absolute path that the source map is relative to. */
   readonly outputFile: string
-  /** Whether the bundle exports the files' exports, the first one's as `module0`. */
-  readonly exportsModules?: boolean
-}
-
-/** An idle esbuild holds some 15 MB, and an app is rarely bundled: its process ends this long after the last bundle, in milliseconds. */
-const idleTime = 1000
-
-let active = 0
-let idle: NodeJS.Timeout | undefined
-
-/** Starts esbuild's process ahead of the first bundle, while other things load. */
-export async function prepareBundler(): Promise<void> {
-  const { initialize } = await import('esbuild')
-  if (active === 0) await initialize({})
+  /** Those of the files whose exports the bundle exports, the first one's as `module0`. */
+  readonly exported?: readonly string[]
 }
 
 /**
@@ -32,9 +21,9 @@ export async function prepareBundler(): Promise<void> {
  *
  * @throws LoadError for the first mistake, with its place
  */
-export async function bundle({ directory, files, outputFile, exportsModules = false }: BundleOptions): Promise<string> {
-  const { build } = await import('esbuild')
-  const statements = files.map((file, index) => `${exportsModules ? `export * as module${index} from` : 'import'} ${JSON.stringify(file)}`)
+export async function bundle({ directory, files, outputFile, exported = [] }: BundleOptions): Promise<string> {
+  const places = new Map(exported.map((file, index) => [file, index]))
+  const statements = files.map((file) => `${places.has(file) ? `export * as module${places.get(file)} from` : 'import'} ${JSON.stringify(file)}`)
   const options = {
     stdin: { contents: statements.join('\n'), resolveDir: directory, sourcefile: 'rowhouse-app', loader: 'js' },
     absWorkingDir: directory,
@@ -48,26 +37,18 @@ export async function bundle({ directory, files, outputFile, exportsModules = fa
     conditions: [],
     sourcemap: 'inline',
     sourcesContent: false,
+    // Two files may each have a function of the same name; it keeps that name, by which it is known in stack traces and elsewhere.
+    keepNames: true,
     banner: { js: banner(directory) },
     plugins: [rowhouseItself(await exportsOfRowhouse()), importMeta(), packages(directory)],
     logLevel: 'silent',
   } satisfies BuildOptions & { write: false }
-  active++
   try {
-    const { outputFiles } = await build(options)
+    const { outputFiles } = await withEsbuild(({ build }) => build(options))
     return outputFiles[0]?.text ?? ''
   } catch (error) {
     throw isBuildFailure(error) ? describeFailure(error.errors) : error
-  } finally {
-    active--
-    clearTimeout(idle)
-    idle = setTimeout(() => void endWhenIdle(), idleTime).unref()
   }
-}
-
-async function endWhenIdle(): Promise<void> {
-  const { stop } = await import('esbuild')
-  if (active === 0) await stop()
 }
 
 /** CommonJS files of the app call `require`, which an ES module lacks. */

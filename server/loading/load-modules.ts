@@ -2,11 +2,14 @@ import { statSync } from 'node:fs'
 import { mkdir, readdir, realpath, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { declareFileRoutes } from '../doors/file-routes/file-routes.js'
 import { bundle } from './bundle.js'
-import { findModules } from './find-modules.js'
-import { describeThrown, LoadError } from './load-error.js'
+import { findExportLines } from './export-lines.js'
+import { findModules, isRouteFile } from './find-modules.js'
+import { describeThrown, displayPath, LoadError } from './load-error.js'
 import { collectDeclarations, type Declarations } from './registry.js'
 import type { Configuration } from '../configuration/settings.js'
+import type { RouteFile } from '../doors/file-routes/route-file.js'
 
 /** Which app to load. */
 export interface LoadModulesOptions {
@@ -14,6 +17,9 @@ export interface LoadModulesOptions {
   /** Where the compiled modules are put while they are read; made when it is not there. */
   readonly buildDirectory: string
 }
+
+/** What a module exports, by name. */
+type Namespace = RouteFile['exports']
 
 /** Longer than any module has to wait for something at its top level; milliseconds. */
 const loadTimeout = 60_000
@@ -31,19 +37,28 @@ export async function loadModules({ configuration, buildDirectory }: LoadModules
   const folder = await realpath(configuration.directory)
   const files = await findModules(folder)
   if (files.length === 0) {
-    throw new LoadError(`there is no app in ${folder}: it has neither tables.ts nor a file in modules/; start with modules/hello.ts: import { httpEndpoint } from 'rowhouse'; httpEndpoint('/hello', () => 'Hello')`)
+    throw new LoadError(`there is no app in ${folder}: it has neither tables.ts nor a file in modules/ or pages/api/; start with modules/hello.ts: import { httpEndpoint } from 'rowhouse'; httpEndpoint('/hello', () => 'Hello')`)
   }
+  const routeFiles = files.filter((file) => isRouteFile(file, folder))
   const outputFile = join(buildDirectory, `app-${process.pid}-${++loads}.mjs`)
-  const [code] = await Promise.all([bundle({ directory: folder, files, outputFile }), prepareFolder(buildDirectory)])
+  const [code] = await Promise.all([bundle({ directory: folder, files, exported: routeFiles, outputFile }), prepareFolder(buildDirectory)])
   await writeFile(outputFile, code).catch(refuse(buildDirectory))
   process.setSourceMapsEnabled(true)
   try {
-    return await collectDeclarations({ ...configuration, directory: folder }, () => settled(import(pathToFileURL(outputFile).href)))
+    return await collectDeclarations({ ...configuration, directory: folder }, async () => {
+      // The bundle exports what it was told to, one namespace for each of these files.
+      const namespaces = (await settled(import(pathToFileURL(outputFile).href))) as Readonly<Record<string, Namespace>>
+      declareFileRoutes(await Promise.all(routeFiles.map((file, index) => describeRouteFile(file, namespaces[`module${index}`] ?? {}, folder))))
+    })
   } catch (error) {
     throw describeThrown(error, folder)
   } finally {
     await rm(outputFile, { force: true })
   }
+}
+
+async function describeRouteFile(file: string, exports: Namespace, directory: string): Promise<RouteFile> {
+  return { file: displayPath(file, directory), exports, lines: await findExportLines(file, Object.keys(exports)) }
 }
 
 async function prepareFolder(buildDirectory: string): Promise<void> {
@@ -75,14 +90,14 @@ function fileInPlaceOf(folder: string): string | null {
 }
 
 /** A module that waits for ever at its top level would keep the app from starting without a word. */
-async function settled(modules: Promise<unknown>): Promise<void> {
+async function settled(modules: Promise<unknown>): Promise<unknown> {
   let timer: NodeJS.Timeout | undefined
   const timeout = new Promise<never>((_resolve, reject) => {
     const message = `the modules have not finished loading after ${loadTimeout / 1000} s; look for an await at the top level of a module that never ends`
     timer = setTimeout(() => reject(new LoadError(message)), loadTimeout)
   })
   try {
-    await Promise.race([modules, timeout])
+    return await Promise.race([modules, timeout])
   } finally {
     clearTimeout(timer)
   }

@@ -1,0 +1,77 @@
+import { dirname } from 'node:path/posix'
+import { DeclarationError } from '../../errors/declaration-error.js'
+import { HttpResponse } from '../../reply/http-response.js'
+import type { FileRouteRequest } from '../../request/file-route-request.js'
+import { describeExport, isClass, locate, type RouteFile } from './route-file.js'
+import type { RouteHandler } from './route-methods.js'
+
+/**
+ * The default export of a `middleware.ts`: it stands around the file routes of its folder and of all folders below.
+ *
+ * @param next runs what it stands around, once, and resolves to the response, whose status and headers may still be changed; rejects with what was thrown in there
+ * @returns the response to send: that of `next`, or any value that a handler may return
+ */
+export type Middleware = (request: FileRouteRequest, next: () => Promise<HttpResponse | Response>) => unknown
+
+interface FolderMiddleware {
+  readonly file: string
+  readonly run: Middleware
+}
+
+/** The middleware of an app's folders. */
+export class Middlewares {
+  readonly #byFolder = new Map<string, FolderMiddleware>()
+
+  /** @throws DeclarationError when a file has no function as its default export, or a folder has two files */
+  constructor(files: readonly RouteFile[]) {
+    for (const route of files) {
+      const folder = dirname(route.file)
+      const present = this.#byFolder.get(folder)
+      if (present !== undefined) throw new DeclarationError(`this folder has a second middleware, ${present.file}; keep one`, locate(route))
+      this.#byFolder.set(folder, { file: route.file, run: readMiddleware(route) })
+    }
+  }
+
+  /** What answers the requests of a file once all that stands around it has been passed, the outermost folder first; the handler itself where there is nothing. */
+  wrap(file: string, handler: RouteHandler): RouteHandler {
+    let wrapped = handler
+    for (let folder = dirname(file); folder !== '.'; folder = dirname(folder)) {
+      const middleware = this.#byFolder.get(folder)
+      if (middleware !== undefined) wrapped = standAround(middleware, wrapped)
+    }
+    return wrapped
+  }
+}
+
+function readMiddleware(route: RouteFile): Middleware {
+  const { default: run } = route.exports
+  if (typeof run !== 'function' || isClass(run)) {
+    const got = run === undefined ? 'it exports no default' : `got ${describeExport(run)}`
+    throw new DeclarationError(`a middleware exports a function as default, such as: export default async (request, next) => await next(); ${got}`, locate(route, 'default'))
+  }
+  // It is a function and no class; what it takes is known to its author's compiler.
+  return run as Middleware
+}
+
+function standAround({ file, run }: FolderMiddleware, inner: RouteHandler): RouteHandler {
+  return async (request, args) => {
+    let calls = 0
+    const twice = new Error(`${file} called next() a second time; call it once, and keep the response to use it again`)
+    const refuse = (): Promise<never> => {
+      const refused = Promise.reject(twice)
+      // Whether or not anybody waits for it, the call ends with this error below.
+      refused.catch(() => undefined)
+      return refused
+    }
+    const answer = await run(request, () => (++calls > 1 ? refuse() : respond(inner, request, args)))
+    if (calls > 1) throw twice
+    if (answer === undefined) throw new Error(`${file} returned nothing; return the response of "await next()", or one of its own`)
+    return answer
+  }
+}
+
+/** What a handler returned, as a response: middleware changes its status and headers, whatever the handler made it of. */
+async function respond(...[handler, request, args]: [RouteHandler, ...Parameters<RouteHandler>]): Promise<HttpResponse | Response> {
+  const value = await handler(request, args)
+  return value instanceof HttpResponse || value instanceof Response ? value : new HttpResponse(200, value ?? null)
+}

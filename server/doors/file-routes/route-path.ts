@@ -1,0 +1,46 @@
+import { makePattern, type PathPattern, type PathSegment } from '../../endpoint/path-pattern.js'
+import { DeclarationError } from '../../errors/declaration-error.js'
+
+const extension = /\.m?[jt]s$/
+/** A folder that sorts files and is not part of the path: `(admin)`. */
+const group = /^\([^()[\]]+\)$/
+/** `[name]`, `[...name]`, `[[...name]]`. */
+const bracketed = /^(?:\[([^[\].][^[\]]*)\]|\[\.\.\.([^[\].][^[\]]*)\]|\[\[\.\.\.([^[\].][^[\]]*)\]\])$/
+const parameterName = /^[A-Za-z_][A-Za-z0-9_]*$/
+
+/**
+ * Reads the path at which a file of `pages/` is served from its own: `pages/api/(admin)/users/[id].ts` at `/api/users/[id]`.
+ *
+ * @param file relative to the app's folder
+ * @throws DeclarationError when a name with brackets is no parameter, two parameters have one name, or one for all the rest is not the last
+ */
+export function readRoutePath(file: string): PathPattern {
+  const source = { file, line: 1 }
+  try {
+    const [, ...folders] = file.replace(extension, '').split('/')
+    const last = folders.pop() ?? ''
+    if (group.test(last)) throw new DeclarationError(`"${last}" is a name for a folder that is no part of the path; give the file a name without parentheses around it`)
+    const parts = [...folders.filter((folder) => !group.test(folder)), ...(last === 'index' ? [] : [last])]
+    return makePattern(`/${parts.join('/')}`, parts.map(readSegment))
+  } catch (error) {
+    throw error instanceof DeclarationError ? error.at(source) : error
+  }
+}
+
+function readSegment(part: string): PathSegment {
+  if (!/[[\]]/.test(part)) return { kind: 'static', text: part }
+  const [, one, some, any] = bracketed.exec(part) ?? []
+  const name = toName(part, one ?? some ?? any ?? '')
+  return one === undefined ? { kind: 'catchAll', name, optional: any !== undefined } : { kind: 'parameter', name }
+}
+
+/** Parameter names are JavaScript names, so that they can be taken apart and dotted: `[user-id]` is `user_id`, `[2fa]` is `_2fa`. */
+function toName(part: string, written: string): string {
+  const name = written.replaceAll(/[-.]/g, '_').replace(/^\d/, '_$&')
+  if (!parameterName.test(name)) {
+    throw new DeclarationError(
+      `"${part}" is no parameter: write [name] for one segment, [...name] for one or more, [[...name]] for none or more, with nothing beside the brackets; a name has letters, digits, "_", "-" and "."`,
+    )
+  }
+  return name
+}
