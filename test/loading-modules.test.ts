@@ -83,6 +83,13 @@ t.test('packages are found from the importing file, CommonJS and ES modules alik
   t.same(await get('/c'), [40, true])
 })
 
+t.test('modules are run in a package that says its files have no side effects, and functions of one name keep it', async (t) => {
+  const module = (name: string) => `import { httpEndpoint } from 'rowhouse'; const list = () => [list.name, '${name}']; httpEndpoint('/${name}', list)`
+  const { get } = await load(t, { 'package.json': JSON.stringify({ name: 'shop', type: 'module', sideEffects: false }), modules: { 'a.ts': module('a'), 'b.ts': module('b') } })
+  t.same(await get('/a'), ['list', 'a'])
+  t.same(await get('/b'), ['list', 'b'])
+})
+
 t.test("the app's own CommonJS files, paths of tsconfig.json and imports of package.json work", async (t) => {
   const { get } = await load(t, {
     'package.json': JSON.stringify({ name: '@acme/shop', imports: { '#config': './lib/config.ts' } }),

@@ -39,6 +39,8 @@ export async function bundle({ directory, files, outputFile, exported = [] }: Bu
     sourcesContent: false,
     // Two files may each have a function of the same name; it keeps that name, by which it is known in stack traces and elsewhere.
     keepNames: true,
+    // A package.json may say that its files do nothing but export, which is not so of modules: they declare.
+    ignoreAnnotations: true,
     banner: { js: banner(directory) },
     plugins: [rowhouseItself(await exportsOfRowhouse()), importMeta(), packages(directory)],
     logLevel: 'silent',
