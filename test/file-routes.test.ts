@@ -353,6 +353,10 @@ t.test('a mistake in a file stops the start with the file, the line and what to 
     ['(admin).ts', told('x'), /^pages\/api\/\(admin\)\.ts:1: "\(admin\)" is a name for a folder/],
   ]
   for (const [file, source, expected] of cases) t.match(await failure(t, { pages: { api: { [file]: source } } }), expected)
+  t.match(
+    await failure(t, { 'package.json': '{}', pages: { api: { 'a.js': 'module.exports = { get: () => 1 }' } } }),
+    /^pages\/api\/a\.js:1: the export "default" has to be a function .* got an object; if the file is CommonJS, write "export" in place of "module\.exports"$/,
+  )
   t.match(await failure(t, { pages: { api: { '[a-b]': { '[a_b].ts': told('x') } } } }), /^pages\/api\/\[a-b\]\/\[a_b\]\.ts:1: the path \/api\/\[a-b\]\/\[a_b\] has two parameters called "a_b"$/)
   t.match(await failure(t, { pages: { api: { '[...all]': { 'more.ts': told('x') } } } }), /^pages\/api\/\[\.\.\.all\]\/more\.ts:1: the path \/api\/\[\.\.\.all\]\/more goes on behind "all"/)
 })
@@ -362,6 +366,7 @@ t.test('a middleware without a function as default stops the start, and so do tw
   t.match(await middleware('export const middleware = () => 1'), /^pages\/api\/middleware\.ts:1: a middleware exports a function as default, such as: .*; it exports no default$/)
   t.match(await middleware('\nexport default {}'), /^pages\/api\/middleware\.ts:2: .*; got an object$/)
   t.match(await middleware('export default class Guard {}'), /; got a class$/)
+  t.match(await failure(t, { pages: { api: { 'a.ts': told('a'), 'Middleware.ts': 'export default () => 1' } } }), /^pages\/api\/Middleware\.ts:1: middleware is in a file called "middleware", not "Middleware"; rename the file$/)
   t.match(await failure(t, { pages: { api: { 'a.ts': told('a'), 'middleware.ts': 'export default () => 1', 'middleware.js': 'export default () => 1' } } }), /^pages\/api\/middleware\.ts:1: this folder has a second middleware, pages\/api\/middleware\.js; keep one$/)
 })
 

@@ -22,7 +22,7 @@ export type FileRouteArguments<Config extends { readonly params: Parameters }> =
   readonly [other: string]: unknown
 }
 
-const middlewareFile = /(?:^|\/)middleware\.m?[jt]s$/
+const middlewareName = /(?:^|\/)(middleware)\.m?[jt]s$/i
 
 /**
  * Registers the endpoints that the files of `pages/` are.
@@ -31,11 +31,18 @@ const middlewareFile = /(?:^|\/)middleware\.m?[jt]s$/
  */
 export function declareFileRoutes(files: readonly RouteFile[]): void {
   const registry = currentRegistry('a file route')
-  const middlewares = new Middlewares(files.filter(({ file }) => middlewareFile.test(file)))
+  const middlewares = new Middlewares(files.filter(isMiddleware))
   for (const route of files) {
-    if (middlewareFile.test(route.file)) continue
+    if (isMiddleware(route)) continue
     for (const endpoint of readEndpoints(route, middlewares, registry.configuration)) registry.addEndpoint(endpoint)
   }
+}
+
+function isMiddleware(route: RouteFile): boolean {
+  const name = middlewareName.exec(route.file)?.[1]
+  // As a route it would answer requests, and guard none.
+  if (name !== undefined && name !== 'middleware') throw new DeclarationError(`middleware is in a file called "middleware", not "${name}"; rename the file`, locate(route))
+  return name !== undefined
 }
 
 function readEndpoints(route: RouteFile, middlewares: Middlewares, configuration: Configuration): Endpoint[] {

@@ -106,7 +106,10 @@ class Answers {
       this.addClass(name, value)
       return
     }
-    if (typeof value !== 'function') throw this.#mistake(name, `the export "${name}" has to be a function or a class with methods such as get(request), got ${describeExport(value)}`)
+    if (typeof value !== 'function') {
+      const hint = this.#file.lines.has(name) ? '' : '; if the file is CommonJS, write "export" in place of "module.exports"'
+      throw this.#mistake(name, `the export "${name}" has to be a function or a class with methods such as get(request), got ${describeExport(value)}${hint}`)
+    }
     if (this.#seen.has(value)) return
     this.#seen.add(value)
     if (this.#fallback !== null) throw this.#mistake(name, `"${this.#fallback.name}" and "${name}" both answer every method; keep one`)
