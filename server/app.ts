@@ -10,7 +10,10 @@ import type { Users } from './users/users.js'
 /** The parts of a running app that its own code may reach, through the exports of `rowhouse` that stand for them. */
 export interface App {
   readonly configuration: Configuration
+  /** The log, for the platform's lines. */
   readonly log: Logger
+  /** The log, for the lines of the app's own code. */
+  readonly ownLog: Logger
   readonly database: Database
   readonly users: Users
   readonly origins: Origins

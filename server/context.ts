@@ -9,6 +9,7 @@ export interface Call {
   readonly app: App
   readonly endpoint: Endpoint
   readonly request: RowhouseRequest
+  readonly requestId: string
   /** The last commit that holds a write of this call. The answer waits for it; commits reach the disk in order, so the last one covers the others. */
   lastCommit: Commit | null
 }
@@ -35,6 +36,12 @@ export function registerApp(app: App): void {
 /** Forgets a closed app. */
 export function unregisterApp(app: App): void {
   openApps.delete(app)
+}
+
+/** The only app of this process, or null when there is none, or several. */
+export function openApp(): App | null {
+  const [app] = openApps
+  return app !== undefined && openApps.size === 1 ? app : null
 }
 
 /**

@@ -7,9 +7,11 @@ import { openDatabase } from '../db/database.js'
 import { platformMigrations } from '../migrations/index.js'
 import { basicAuth } from '../plugins/basic-auth.js'
 import { gracefulClose } from '../plugins/graceful-close.js'
+import { requestIds } from '../plugins/request-ids.js'
 import { requestLogs } from '../plugins/request-logs.js'
 import type { App } from './app.js'
 import { loadConfiguration, type ConfigurationOverrides } from './configuration/configuration.js'
+import type { Configuration } from './configuration/settings.js'
 import { currentCall, registerApp, unregisterApp } from './context.js'
 import { Deadlines } from './endpoint/deadlines.js'
 import { EndpointUrls } from './endpoint-urls.js'
@@ -20,7 +22,8 @@ import { refuseClient } from './errors/client-error.js'
 import { HttpError } from './errors/http-error.js'
 import { sendError } from './errors/send-error.js'
 import { loadModules } from './loading/load-modules.js'
-import { openLog } from './log.js'
+import { loadWithLog } from './logging/log.js'
+import { openLog, type AppLog } from './logging/open-log.js'
 import { Origins } from './origins.js'
 import { platformEndpoints, type Readiness } from './platform-endpoints.js'
 import { collectDeclarations } from './loading/registry.js'
@@ -52,10 +55,21 @@ declare module 'fastify' {
  */
 export async function createApp(options: CreateAppOptions): Promise<FastifyInstance> {
   const configuration = await loadConfiguration(options.directory, options)
-  const { logger: log, writeLine } = await openLog(configuration, options.logTo)
-  const declarations = await (options.define === undefined
-    ? loadModules({ configuration, buildDirectory: join(configuration.data, 'build') })
-    : collectDeclarations(configuration, options.define))
+  const appLog = await openLog(configuration, options.logTo)
+  try {
+    return await assembleApp(options, configuration, appLog)
+  } catch (error) {
+    appLog.close()
+    throw error
+  }
+}
+
+async function assembleApp(options: CreateAppOptions, configuration: Configuration, appLog: AppLog): Promise<FastifyInstance> {
+  const { platform: log, own: ownLog } = appLog
+  const { define } = options
+  const declarations = await loadWithLog(ownLog, () =>
+    define === undefined ? loadModules({ configuration, buildDirectory: join(configuration.data, 'build') }) : collectDeclarations(configuration, define),
+  )
   const readiness: Readiness = { ready: true }
   const stopping = new AbortController()
   const endpoints = [...declarations.endpoints, ...platformEndpoints(configuration, readiness)]
@@ -76,7 +90,18 @@ export async function createApp(options: CreateAppOptions): Promise<FastifyInsta
     },
   })
   const users = new Users({ database, hashing: configuration.passwordHashing })
-  const app: App = { configuration, log, database, users, endpoints, urls, origins: new Origins(configuration), deadlines: new Deadlines(), stopping: stopping.signal }
+  const app: App = {
+    configuration,
+    log,
+    ownLog,
+    database,
+    users,
+    endpoints,
+    urls,
+    origins: new Origins(configuration),
+    deadlines: new Deadlines(),
+    stopping: stopping.signal,
+  }
   registerApp(app)
 
   const server = createServer(app)
@@ -86,7 +111,10 @@ export async function createApp(options: CreateAppOptions): Promise<FastifyInsta
     stopping.abort()
   })
   await server.register(gracefulClose, { timeout: configuration.shutdownTimeout })
-  await server.register(requestLogs, { write: writeLine, describe: (request) => ({ endpoint: request.found?.endpoint.path.text, user: request.user?.id }) })
+  await server.register(requestIds, { trustedProxies: configuration.trustedProxies })
+  if (appLog.writeRequest !== null) {
+    await server.register(requestLogs, { write: appLog.writeRequest, describe: (request) => ({ endpoint: request.found?.endpoint.path.text, user: request.user?.id }) })
+  }
   findEndpoints(server, { matcher, apiPrefix: configuration.apiPrefix })
   await server.register(basicAuth, {
     realm: configuration.realm,
@@ -102,6 +130,7 @@ export async function createApp(options: CreateAppOptions): Promise<FastifyInsta
     unregisterApp(app)
     app.deadlines.close()
     await database.close()
+    appLog.close()
   })
   await server.ready()
   return server
@@ -116,7 +145,6 @@ function createServer(app: App): FastifyInstance {
     // A logger of its own for each request would cost more than all the rest of the bookkeeping; log lines carry the request's id instead.
     childLoggerFactory: (logger) => logger,
     logController: new LogController({ disableRequestLogging: true }),
-    genReqId: () => randomUUID(),
     trustProxy: configuration.trustedProxies.length === 0 ? false : [...configuration.trustedProxies],
     requestTimeout: configuration.requestTimeout,
     keepAliveTimeout: configuration.keepAliveTimeout,
@@ -126,6 +154,7 @@ function createServer(app: App): FastifyInstance {
     http: { headersTimeout: configuration.headersTimeout, connectionsCheckingInterval: 1000 },
     // Fastify decodes a path before it looks for a route, and this is all that it can find wrong with one.
     frameworkErrors: (_error, request, reply) => {
+      log.info({ requestId: request.id, status: 400 }, 'a request was refused before its path could be read')
       void sendError(app, request, reply, new HttpError(400, 'the path has a "%" that does not start a UTF-8 percent-encoding; send a literal "%" as %25'))
     },
     clientErrorHandler: (error, socket) => refuseClient(app, randomUUID(), error, socket),

@@ -3,7 +3,7 @@ import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
-import { settings } from '../dist/server/configuration/settings.js'
+import { settingsByName } from '../dist/server/configuration/settings.js'
 import { variableName } from '../dist/server/configuration/environment.js'
 import { runRowhouse, startServer, type ProcessOptions } from './support/rowhouse-process.js'
 
@@ -90,9 +90,9 @@ t.test('a client that is slow to send its headers, or its body, is sent away whe
 t.test('all mistakes in the settings are told at once, each with where it was made, and nothing is started', async (t) => {
   const directory = t.testdir({
     modules: hello,
-    'rowhouse.config.ts': `export default { prot: 80, origin: 'https://example.com/shop', trustedProxies: ['10.0.0.0/33'], headersTimeout: 40000, passwordHashing: { memoryKiB: 1024 } }`,
+    'rowhouse.config.ts': `export default { prot: 80, origin: 'https://example.com/shop', trustedProxies: ['10.0.0.0/33'], headersTimeout: 40000, passwordHashing: { memoryKiB: 1024 }, logging: { levle: 'warn', file: 7 } }`,
   })
-  const { code, stdout, stderr } = await runRowhouse(t, ['start', directory, '--port', 'eighty'], { env: { ROWHOUSE_LOG_LEVEL: 'loud', ROWHOUSE_HSOT: '::', ROWHOUSE_SERVICE_HOST: '10.0.0.1' } })
+  const { code, stdout, stderr } = await runRowhouse(t, ['start', directory, '--port', 'eighty'], { env: { ROWHOUSE_LOGGING_LEVEL: 'loud', ROWHOUSE_LOGGING_MAX_SIZE: '10 MB', ROWHOUSE_HSOT: '::', ROWHOUSE_SERVICE_HOST: '10.0.0.1' } })
   t.equal(code, 1)
   t.equal(stdout, '')
   const lines = stderr.trim().split('\n')
@@ -100,25 +100,28 @@ t.test('all mistakes in the settings are told at once, each with where it was ma
     /^prot \(in rowhouse\.config\.ts\): there is no such setting; did you mean "port"\?$/,
     /^origin \(in rowhouse\.config\.ts\): expected an origin such as https:\/\/example\.com, or null, got "https:\/\/example\.com\/shop"$/,
     /^trustedProxies \(in rowhouse\.config\.ts\): expected a list, each member an IP address or a network/,
-    /^passwordHashing \(in rowhouse\.config\.ts\): expected an object \{ memoryKiB: a whole number from 19456/,
+    /^passwordHashing\.memoryKiB \(in rowhouse\.config\.ts\): expected a whole number of KiB from 19456 to \d+, got 1024$/,
+    /^logging\.levle \(in rowhouse\.config\.ts\): there is no such setting; did you mean "level"\?$/,
+    /^logging\.file \(in rowhouse\.config\.ts\): expected a path, or null, got 7$/,
     /^headersTimeout: expected at most requestTimeout, 30000/,
-    /^ROWHOUSE_LOG_LEVEL: expected one of trace, debug, info, warn, error, fatal, silent, got "loud"$/,
+    /^ROWHOUSE_LOGGING_MAX_SIZE: expected a whole number of bytes from 1 to \d+, got "10 MB"$/,
+    /^ROWHOUSE_LOGGING_LEVEL: expected one of trace, debug, info, warn, error, fatal, silent, got "loud"$/,
     /^ROWHOUSE_HSOT: there is no such environment variable; did you mean ROWHOUSE_HOST\?$/,
     /^--port: expected a whole number from 0 to 65535, got "eighty"$/,
   ]) {
     t.ok(lines.some((line) => expected.test(line)), String(expected))
   }
-  t.equal(lines.length, 8)
+  t.equal(lines.length, 11)
   t.notOk(existsSync(join(directory, '.rowhouse')))
 })
 
 t.test('docs/configuration.md lists every setting with its variable and its default, and no other', async (t) => {
-  const rows = [...documentation('configuration.md').matchAll(/^\| `(\w+)` \| (\S+) \| (.+?) \| (.+) \|$/gm)].map(([, name, variable, fallback, sentence]) => ({ name, variable, fallback, sentence }))
-  t.same(rows.map(({ name }) => name), Object.keys(settings))
+  const rows = [...documentation('configuration.md').matchAll(/^\| `([\w.]+)` \| (\S+) \| (.+?) \| (.+) \|$/gm)].map(([, name, variable, fallback, sentence]) => ({ name, variable, fallback, sentence }))
+  t.same(rows.map(({ name }) => name), [...settingsByName.keys()])
   for (const { name, variable, fallback, sentence } of rows) {
-    const setting = settings[name as keyof typeof settings]
-    t.equal(variable, setting.variable ? `\`${variableName(name ?? '')}\`` : 'none', `${name}: variable`)
-    if (setting.default !== null) t.equal(fallback, `\`${typeof setting.default === 'string' ? `'${setting.default}'` : JSON.stringify(setting.default)}\``, `${name}: default`)
+    const setting = settingsByName.get(name ?? '')
+    t.equal(variable, setting?.variable === true ? `\`${variableName(name ?? '')}\`` : 'none', `${name}: variable`)
+    if (setting?.default != null) t.equal(fallback, `\`${typeof setting.default === 'string' ? `'${setting.default}'` : JSON.stringify(setting.default)}\``, `${name}: default`)
     t.match(sentence, /\.$/, `${name}: a sentence`)
   }
 })

@@ -8,6 +8,8 @@ export interface Check<Value> {
   read(value: unknown): Value | undefined
   /** Turns text into what `read` takes; by default the text itself. */
   readonly fromText?: (text: string) => unknown
+  /** Whether the value is a path, which starts at the place where it was set. */
+  readonly isPath?: boolean
 }
 
 /** Text of one line that is not blank. */
@@ -20,6 +22,16 @@ export const line: Check<string> = {
 export const asciiLine: Check<string> = {
   expected: 'a text of visible ASCII characters',
   read: (value) => (typeof value === 'string' && /^[\x20-\x7e]*[\x21-\x7e][\x20-\x7e]*$/.test(value) ? value : undefined),
+}
+
+/** A path of this machine. */
+export const path: Check<string> = { ...line, expected: 'a path', isPath: true }
+
+/** The same, or null for none. */
+export const pathOrNull: Check<string | null> = {
+  expected: `${path.expected}, or null`,
+  read: (value) => (value === null ? null : path.read(value)),
+  isPath: true,
 }
 
 /** A whole number within bounds, both included. */
@@ -86,17 +98,4 @@ export function listOf<Member>(member: Check<Member>): Check<readonly Member[]> 
 export const pathPrefix: Check<string> = {
   expected: "a path such as /api that starts with a slash and does not end with one, or ''",
   read: (value) => (typeof value === 'string' && /^(?:\/[\w.~-]+)*$/.test(value) && !/\/\.{1,2}(?:\/|$)/.test(value) ? value : undefined),
-}
-
-/** An object that has exactly the members given, each passing its own check; missing ones get their default. */
-export function members<Shape extends Record<string, number>>(checks: { readonly [Name in keyof Shape]: Check<number> }, defaults: Shape): Check<Readonly<Shape>> {
-  const described = Object.entries<Check<number>>(checks).map(([name, check]) => `${name}: ${check.expected}`)
-  return {
-    expected: `an object { ${described.join(', ')} }`,
-    read(value) {
-      if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined
-      const known = Object.entries<unknown>({ ...value }).every(([name, member]) => Object.hasOwn(checks, name) && checks[name]?.read(member) !== undefined)
-      return known ? { ...defaults, ...value } : undefined
-    },
-  }
 }

@@ -1,10 +1,9 @@
 import { readFileSync, statSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
-import { closest, distance } from 'fastest-levenshtein'
-import { suggestName } from '../errors/nearest-name.js'
 import { readEnvironment, variableName } from './environment.js'
 import { loadConfigurationFile } from './configuration-file.js'
-import { settings, type Configuration, type ConfigurationInput } from './settings.js'
+import { describeValue, valuesOfObject, valuesOfVariables, type GivenValues } from './given-values.js'
+import { settingsByName, type Configuration, type ConfigurationInput } from './settings.js'
 
 /** Mistakes in an app's settings, all of them, one to a line; each line names the setting, where it was set, what was expected and what came. */
 export class ConfigurationError extends Error {
@@ -32,12 +31,10 @@ export interface ConfigurationOverrides {
   readonly flags?: { readonly [Name in keyof ConfigurationInput]?: string | undefined }
 }
 
-interface Source {
-  /** How a setting is called where it was set. */
+/** A place where settings are made. */
+interface Source extends GivenValues {
+  /** How a setting is called there. */
   readonly label: (name: string) => string
-  readonly values: Readonly<Record<string, unknown>>
-  /** What is wrong beside the values. */
-  readonly mistakes?: readonly string[]
   readonly isText: boolean
   /** Where a relative path starts. */
   readonly base: string
@@ -53,67 +50,53 @@ export async function loadConfiguration(directory: string, { options = {}, flags
   const folder = resolve(directory)
   if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) throw new ConfigurationError([`there is no folder ${folder}; name the folder of an app`])
   const file = await loadConfigurationFile(folder)
+  const inFile = (name: string): string => `${name} (in ${file.name})`
+  const asOption = (name: string): string => name
+  const asFlag = (name: string): string => `--${name}`
   return resolveConfiguration(folder, [
-    { label: (name) => `${name} (in ${file.name})`, values: file.values, isText: false, base: folder },
-    { label: variableName, ...settingsOf(readEnvironment()), isText: true, base: process.cwd() },
-    { label: (name) => name, values: options, isText: false, base: process.cwd() },
-    { label: (name) => `--${name}`, values: flags, isText: true, base: process.cwd() },
+    { label: inFile, ...valuesOfObject(file.values, inFile), isText: false, base: folder },
+    { label: variableName, ...valuesOfVariables(readEnvironment()), isText: true, base: process.cwd() },
+    { label: asOption, ...valuesOfObject(options, asOption), isText: false, base: process.cwd() },
+    { label: asFlag, ...valuesOfObject(flags, asFlag), isText: true, base: process.cwd() },
   ])
 }
 
 function resolveConfiguration(directory: string, sources: readonly Source[]): Configuration {
   const mistakes: string[] = []
-  const values: Record<string, unknown> = { directory }
-  for (const [name, setting] of Object.entries(settings)) values[name] = setting.default
+  const values = new Map<string, unknown>([...settingsByName].map(([name, setting]) => [name, setting.default]))
   for (const source of sources) {
-    mistakes.push(...(source.mistakes ?? []))
-    for (const [name, given] of Object.entries(source.values)) {
-      if (given === undefined) continue
-      if (!isSetting(name)) {
-        mistakes.push(`${source.label(name)}: there is no such setting; ${suggestName(name, Object.keys(settings))}`)
-        continue
-      }
-      const { check } = settings[name]
-      const value = check.read(source.isText && typeof given === 'string' && check.fromText !== undefined ? check.fromText(given) : given)
-      if (value === undefined) mistakes.push(`${source.label(name)}: expected ${check.expected}, got ${describe(given)}`)
-      else values[name] = name === 'data' ? resolve(source.base, String(value)) : value
+    mistakes.push(...source.mistakes)
+    for (const [name, given] of source.values) {
+      const check = settingsByName.get(name)?.check
+      const value = check?.read(source.isText && typeof given === 'string' && check.fromText !== undefined ? check.fromText(given) : given)
+      if (value === undefined) mistakes.push(`${source.label(name)}: expected ${check?.expected}, got ${describeValue(given)}`)
+      else values.set(name, check?.isPath === true && value !== null ? resolve(source.base, String(value)) : value)
     }
   }
-  values['name'] ??= nameOf(directory)
-  values['realm'] ??= asRealm(String(values['name']))
-  values['data'] = resolve(directory, String(values['data']))
-  if (Number(values['headersTimeout']) > Number(values['requestTimeout'])) {
-    mistakes.push(`headersTimeout: expected at most requestTimeout, ${values['requestTimeout']}, of which the headers are a part, got ${values['headersTimeout']}`)
+  const name = values.get('name') ?? nameOf(directory)
+  values.set('name', name)
+  values.set('realm', values.get('realm') ?? asRealm(String(name)))
+  values.set('data', resolve(directory, String(values.get('data'))))
+  const [headersTimeout, requestTimeout] = [Number(values.get('headersTimeout')), Number(values.get('requestTimeout'))]
+  if (headersTimeout > requestTimeout) {
+    mistakes.push(`headersTimeout: expected at most requestTimeout, ${requestTimeout}, of which the headers are a part, got ${headersTimeout}`)
   }
   if (mistakes.length > 0) throw new ConfigurationError(mistakes)
   // Every setting has been given its default above, and what replaced a default has passed that setting's check.
-  return Object.freeze(values) as Configuration
+  return Object.freeze({ directory, ...grouped(values) }) as Configuration
 }
 
-function isSetting(name: string): name is keyof typeof settings {
-  return Object.hasOwn(settings, name)
-}
-
-/** The settings that environment variables give. A variable that is nearly one of ours is a mistake; any other may have its name from elsewhere, as Kubernetes' `ROWHOUSE_SERVICE_HOST`. */
-function settingsOf(variables: Readonly<Record<string, string>>): Pick<Source, 'values' | 'mistakes'> {
-  const known = new Map(Object.entries(settings).filter(([, setting]) => setting.variable).map(([name]) => [variableName(name), name]))
-  const values: Record<string, string> = {}
-  const mistakes: string[] = []
-  for (const [variable, text] of Object.entries(variables)) {
-    const name = known.get(variable)
-    // An empty variable counts as none, as `${PORT:-}` in a compose file gives it, except where empty is a value.
-    if (name === 'apiPrefix' || (name !== undefined && text !== '')) values[name] = text
-    const nearest = closest(variable, [...known.keys()])
-    if (name === undefined && distance(variable, nearest) <= 2) mistakes.push(`${variable}: there is no such environment variable; did you mean ${nearest}?`)
+/** The values as an app reads them: the members of a group in an object of their own. */
+function grouped(values: ReadonlyMap<string, unknown>): Record<string, unknown> {
+  const whole: Record<string, unknown> = {}
+  const groups: Record<string, Record<string, unknown>> = {}
+  for (const [path, value] of values) {
+    const [name = '', member] = path.split('.')
+    if (member === undefined) whole[name] = value
+    else whole[name] = Object.assign((groups[name] ??= {}), { [member]: value })
   }
-  return { values, mistakes }
-}
-
-/** What came, as far as it can be shown: numbers and short texts as they are, anything else by its type. */
-function describe(value: unknown): string {
-  if (typeof value === 'string') return value.length > 100 ? `a text of ${value.length} characters` : JSON.stringify(value)
-  if (typeof value === 'number' || typeof value === 'boolean' || value === null) return String(value)
-  return Array.isArray(value) ? `the list ${JSON.stringify(value).slice(0, 100)}` : `a value of type ${typeof value}`
+  for (const group of Object.values(groups)) Object.freeze(group)
+  return whole
 }
 
 /** An app is called as its package is, or else as its folder. */

@@ -12,7 +12,7 @@ export function readEnvironment(): Readonly<Record<string, string>> {
   return variables
 }
 
-/** The environment variable of a setting: `apiPrefix` is `ROWHOUSE_API_PREFIX`. */
+/** The environment variable of a setting: `apiPrefix` is `ROWHOUSE_API_PREFIX`, `logging.level` is `ROWHOUSE_LOGGING_LEVEL`. */
 export function variableName(setting: string): string {
-  return prefix + setting.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()
+  return prefix + setting.replace('.', '_').replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()
 }

@@ -1,4 +1,4 @@
-import { asciiLine, integer, line, listOf, members, network, oneOf, origin, originOrNull, pathPrefix, type Check } from './checks.js'
+import { asciiLine, integer, line, listOf, network, oneOf, origin, originOrNull, path, pathOrNull, pathPrefix, type Check } from './checks.js'
 
 /** One setting: what it may be and what it is when nobody sets it. */
 export interface Setting<Value> {
@@ -11,6 +11,15 @@ export interface Setting<Value> {
 
 function setting<Value>(check: Check<Value>, fallback: Value | null, variable = true): Setting<Value> {
   return { check, default: fallback, variable }
+}
+
+/** Settings that belong together, by name. In messages and in the documentation they are called `group.name`. */
+export interface SettingGroup<Members extends Readonly<Record<string, Setting<unknown>>>> {
+  readonly members: Members
+}
+
+function group<const Members extends Readonly<Record<string, Setting<unknown>>>>(members: Members): SettingGroup<Members> {
+  return { members }
 }
 
 const second = 1000
@@ -29,7 +38,7 @@ export const settings = {
   /** The address to listen on. Only this machine by default: opening an app to the network is a decision of its own. */
   host: setting(line, '127.0.0.1'),
   /** The folder of the database and all else that an app keeps. In the file, a relative path starts at the app's folder. */
-  data: setting(line, '.rowhouse'),
+  data: setting(path, '.rowhouse'),
   /** What stands before the paths of `httpEndpoint`. Reserved for the platform by default, so that an app's pages can have every other path. */
   apiPrefix: setting(pathPrefix, '/_/api'),
   /** Where the world reaches the app, such as `https://example.com`; links are built from it. */
@@ -55,31 +64,47 @@ export const settings = {
   /** The proxies whose `X-Forwarded-For` is believed. Nobody by default: anyone can send that header. */
   trustedProxies: setting(listOf(network), []),
   /** The work that one password hash takes (argon2id). The default is OWASP's minimum; it can only be raised. */
-  passwordHashing: setting(
-    members(
-      { memoryKiB: integer(19_456, 1024 * 1024), iterations: integer(2, 100) },
-      { memoryKiB: 19_456, iterations: 2 },
-    ),
-    { memoryKiB: 19_456, iterations: 2 },
-    false,
-  ),
-  /** The least severe log lines that are written. */
-  logLevel: setting(oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'), 'info'),
+  passwordHashing: group({
+    /** The memory that it fills, in KiB. */
+    memoryKiB: setting(integer(19_456, 1024 * 1024, 'KiB'), 19_456, false),
+    /** How many times it goes over that memory. */
+    iterations: setting(integer(2, 100), 2, false),
+  }),
+  /** The log: what is written, and to which file beside standard output. */
+  logging: group({
+    /** The least severe lines that are written. */
+    level: setting(oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'), 'info'),
+    /** A file that gets the lines too. None by default: what runs a server usually keeps its standard output. In the file, a relative path starts at the app's folder. */
+    file: setting(pathOrNull, null),
+    /** How lines look in the file: whole, or only what they say, for reading without a tool. */
+    format: setting(oneOf('json', 'message'), 'json'),
+    /** The size at which the file is put aside and a new one begun. Some 50,000 requests; an editor still opens it. */
+    maxSize: setting(integer(1, 1024 * 1024 * mebibyte, 'bytes'), 10 * mebibyte),
+    /** How many files that were put aside are kept, so that a log never fills the disk. */
+    keep: setting(integer(0, 1000), 5),
+  }),
   /** How error replies are dressed: as the caller's `Accept` header asks, or always as JSON. */
   errors: setting(oneOf('auto', 'json'), 'auto'),
 } as const
 
 type Settings = typeof settings
 
+type Value<Entry> = Entry extends Setting<infer Of> ? Of : Entry extends SettingGroup<infer Members> ? { readonly [Name in keyof Members]: Value<Members[Name]> } : never
+
+type Input<Entry> = Entry extends Setting<infer Of> ? Of : Entry extends SettingGroup<infer Members> ? { readonly [Name in keyof Members]?: Input<Members[Name]> | undefined } : never
+
 /** Every setting, with its final value: what an app runs with. */
-export type Configuration = {
-  readonly [Name in keyof Settings]: Settings[Name] extends Setting<infer Value> ? Value : never
-} & {
+export type Configuration = { readonly [Name in keyof Settings]: Value<Settings[Name]> } & {
   /** The app's folder, absolute. */
   readonly directory: string
 }
 
 /** The settings as an app's `rowhouse.config.ts` or the options of `createApp` give them: each may be left out. */
-export type ConfigurationInput = {
-  readonly [Name in keyof Settings]?: Settings[Name] extends Setting<infer Value> ? Value | undefined : never
-}
+export type ConfigurationInput = { readonly [Name in keyof Settings]?: Input<Settings[Name]> | undefined }
+
+/** Every setting by its whole name, such as `port` and `logging.level`. */
+export const settingsByName: ReadonlyMap<string, Setting<unknown>> = new Map(
+  Object.entries<Setting<unknown> | SettingGroup<Readonly<Record<string, Setting<unknown>>>>>(settings).flatMap(([name, entry]): [string, Setting<unknown>][] =>
+    'members' in entry ? Object.entries(entry.members).map(([member, setting]) => [`${name}.${member}`, setting]) : [[name, entry]],
+  ),
+)

@@ -67,7 +67,7 @@ function enterCall(exchange: Exchange, bytes: Buffer | null): void {
   const { endpoint, target, values } = found
   const place = { target, prefix: endpoint.prefix, segments: endpoint.path.segments, values }
   const request = new RowhouseRequest(new RequestState(raw, response.raw, place, bytes))
-  exchange.call = { app, endpoint, request, lastCommit: null }
+  exchange.call = { app, endpoint, request, requestId: raw.id, lastCommit: null }
   runCall(exchange.call, prepare, exchange)
 }
 

@@ -20,6 +20,8 @@ export interface Ending {
 export interface ProcessOptions {
   readonly cwd?: string
   readonly env?: Readonly<Record<string, string>>
+  /** A command that runs it: the command's own words, which come before those of the process. */
+  readonly through?: readonly string[]
 }
 
 /** A running `rowhouse`. */
@@ -36,8 +38,9 @@ export interface RowhouseServer extends RowhouseProcess {
 }
 
 /** Starts `rowhouse` with these words, as a process of its own, which ends with the test at the latest. */
-export function startRowhouse(t: Test, words: readonly string[], { cwd, env }: ProcessOptions = {}): RowhouseProcess {
-  const child = spawn(process.execPath, [program, ...words], { cwd, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+export function startRowhouse(t: Test, words: readonly string[], { cwd, env, through = [] }: ProcessOptions = {}): RowhouseProcess {
+  const [command = process.execPath, ...rest] = [...through, process.execPath, program, ...words]
+  const child = spawn(command, rest, { cwd, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
   const output = { stdout: '', stderr: '' }
   child.stdout.setEncoding('utf8').on('data', (text: string) => (output.stdout += text))
   child.stderr.setEncoding('utf8').on('data', (text: string) => (output.stderr += text))

@@ -1,28 +1,4 @@
-import { destination, pino, stdTimeFunctions, type DestinationStream, type Logger } from 'pino'
-import type { Configuration } from './configuration/settings.js'
-
-/** An app's log. */
-export interface Log {
-  readonly logger: Logger
-  /** Writes a line that is made already, as the lines of requests are. */
-  readonly writeLine: (line: string) => void
-}
-
-/**
- * Opens the app's log: one JSON line for each event on standard output; readable lines where that is a terminal.
- *
- * @param stream where lines go instead
- */
-export async function openLog({ logLevel }: Configuration, stream?: DestinationStream): Promise<Log> {
-  const output = stream ?? (process.stdout.isTTY ? await openTerminal() : new GatheredOutput())
-  const logger = pino({ level: logLevel, base: undefined, messageKey: 'message', timestamp: stdTimeFunctions.isoTime }, output)
-  return { logger, writeLine: logger.isLevelEnabled('info') ? (line) => void output.write(line) : () => undefined }
-}
-
-async function openTerminal(): Promise<DestinationStream> {
-  const { default: pretty } = await import('pino-pretty')
-  return pretty({ messageKey: 'message' })
-}
+import { destination, type DestinationStream } from 'pino'
 
 /** How many lines are gathered at most. */
 const mostLines = 200
@@ -66,4 +42,13 @@ class GatheredOutput implements DestinationStream {
     }
     this.#output.write(lines.join(''))
   }
+}
+
+let gathered: GatheredOutput | null = null
+
+/** Where the lines of every app in this process go by default: lines of JSON, or readable ones where standard output is a terminal. */
+export async function standardOutput(): Promise<DestinationStream> {
+  if (!process.stdout.isTTY) return (gathered ??= new GatheredOutput())
+  const { default: pretty } = await import('pino-pretty')
+  return pretty({ messageKey: 'message' })
 }

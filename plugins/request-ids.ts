@@ -1,0 +1,50 @@
+import { randomUUID } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import { BlockList, isIP } from 'node:net'
+import type { FastifyPluginCallback } from 'fastify'
+import fastifyPlugin from 'fastify-plugin'
+
+/** Options of the plugin. */
+export interface RequestIdsOptions {
+  /** The addresses and networks of those whose `X-Request-Id` is taken over. */
+  readonly trustedProxies: readonly string[]
+}
+
+/** 1 to 128 visible ASCII characters without quotation marks and backslashes: what can stand in a header, a log line and a command without being taken for anything else. */
+const acceptable = /^[\x21\x23-\x26\x28-\x5b\x5d-\x7e]{1,128}$/
+
+/**
+ * Gives each request an id, and says it in the answer's `X-Request-Id`, whatever the handler has set: the id by which the log knows the request. A proxy in front that is trusted
+ * may have chosen the id already; nobody else chooses what stands in the log.
+ */
+const requestIdsPlugin: FastifyPluginCallback<RequestIdsOptions> = (app, { trustedProxies }, ready) => {
+  const trusted = toBlockList(trustedProxies)
+  app.setGenReqId((request) => (trustedProxies.length === 0 ? randomUUID() : (givenId(request, trusted) ?? randomUUID())))
+  app.addHook('onSend', (request, reply, payload, done) => {
+    reply.header('x-request-id', request.id)
+    done(null, payload)
+  })
+  ready()
+}
+
+function givenId({ headers, socket }: IncomingMessage, trusted: BlockList): string | null {
+  const given = headers['x-request-id']
+  // Several lines of the header arrive as one text with commas and spaces, which is not acceptable either.
+  if (typeof given !== 'string' || !acceptable.test(given)) return null
+  const version = isIP(socket.remoteAddress ?? '')
+  return socket.remoteAddress !== undefined && version !== 0 && trusted.check(socket.remoteAddress, version === 4 ? 'ipv4' : 'ipv6') ? given : null
+}
+
+function toBlockList(networks: readonly string[]): BlockList {
+  const list = new BlockList()
+  for (const network of networks) {
+    const [address = '', bits] = network.split('/')
+    const family = isIP(address) === 4 ? 'ipv4' : 'ipv6'
+    if (bits === undefined) list.addAddress(address, family)
+    else list.addSubnet(address, Number(bits), family)
+  }
+  return list
+}
+
+/** See {@link RequestIdsOptions}. */
+export const requestIds = fastifyPlugin(requestIdsPlugin, { name: 'rowhouse-request-ids', fastify: '5.x' })

@@ -1,0 +1,99 @@
+import { rmSync, writeFileSync } from 'node:fs'
+import { basename, dirname } from 'node:path'
+import { pino, stdSerializers, stdTimeFunctions, type DestinationStream, type Logger } from 'pino'
+import { ConfigurationError } from '../configuration/configuration.js'
+import type { Configuration } from '../configuration/settings.js'
+import { toBareMessage } from './bare-message.js'
+import { LogFile, reasonOf } from './log-file.js'
+import { standardOutput } from './standard-output.js'
+
+/** An app's log, with a way in for each kind of line. */
+export interface AppLog {
+  /** Lines of the platform. */
+  readonly platform: Logger
+  /** Lines of the app's own code. */
+  readonly own: Logger
+  /** Takes the line of a request, made already; null when the level of the log leaves requests out. */
+  readonly writeRequest: ((line: string) => void) | null
+  /** Writes what has been gathered for the file. Lines that come later are written too, one by one. */
+  close(): void
+}
+
+/**
+ * Opens the app's log: one line of JSON for each event on standard output (readable lines where that is a terminal), and in the file where one is configured.
+ *
+ * A file of bare messages is for reading: it has what the app's own code logs, and of the platform's lines the warnings and errors, but neither requests nor starts and stops.
+ *
+ * @param stream where lines go instead of standard output
+ * @throws ConfigurationError when the file cannot be written
+ */
+export async function openLog(configuration: Configuration, stream?: DestinationStream): Promise<AppLog> {
+  const { level, format } = configuration.logging
+  const output = stream ?? (await standardOutput())
+  const file = openFile(configuration, loggerTo(output, level))
+  const isBare = format === 'message'
+  const own = file === null ? output : both(output, { write: (line) => file.write(isBare ? toBareMessage(line) : line) })
+  const platform = file === null ? output : isBare ? both(output, { write: (line) => isNote(line) || file.write(toBareMessage(line)) }) : own
+  const requests = isBare ? output : own
+  const logger = loggerTo(platform, level)
+  return {
+    platform: logger,
+    own: loggerTo(own, level),
+    writeRequest: logger.isLevelEnabled('info') ? (line) => void requests.write(line) : null,
+    close: () => file?.close(),
+  }
+}
+
+/** A logger whose lines have the form of every line of Rowhouse's: level, time, fields, message. */
+export function loggerTo(stream: DestinationStream, level: string): Logger {
+  const options = { level, base: undefined, messageKey: 'message', timestamp: stdTimeFunctions.isoTime, serializers: { error: stdSerializers.err } }
+  return pino(options, stream)
+}
+
+function both(first: DestinationStream, second: { write(line: string): unknown }): DestinationStream {
+  return {
+    write(line) {
+      first.write(line)
+      second.write(line)
+    },
+  }
+}
+
+/** The levels below `warn`, in the form in which every line of pino's begins. */
+const note = /^\{"level":[123]0,/
+
+function isNote(line: string): boolean {
+  return note.test(line)
+}
+
+function openFile({ logging, data }: Configuration, elsewhere: Logger): LogFile | null {
+  const { file: path, maxSize, keep, format } = logging
+  if (path === null) return null
+  if (dirname(path) === data && /^(rowhouse\.db|server\.lock)/.test(basename(path))) throw new ConfigurationError([`logging.file: ${path} belongs to the database; choose another file`])
+  const describeLoss = (count: number): string => {
+    const message = `${count} log lines are missing here: they could not be written, and were more than could wait`
+    return format === 'message' ? `${message}\n` : `${JSON.stringify({ level: 40, time: new Date().toISOString(), message })}\n`
+  }
+  try {
+    const file = new LogFile({ path, maxSize, keep, tell: (level, message) => elsewhere[level](message), describeLoss })
+    assertRoom(path)
+    return file
+  } catch (error) {
+    throw new ConfigurationError([`logging.file: ${path} cannot be written (${reasonOf(error)}); make it a file that this user can write, or choose another one`])
+  }
+}
+
+/** More than what is left of a file's last block. */
+const someBytes = 64 * 1024
+
+/** An empty file can be made on a full disk; this finds out whether it can be filled. Where no other file may be made beside the log, there is nothing to find out. */
+function assertRoom(path: string): void {
+  const probe = `${path}.${process.pid}.tmp`
+  try {
+    writeFileSync(probe, Buffer.alloc(someBytes), { mode: 0o600, flag: 'wx' })
+  } catch (error) {
+    if (/^(ENOSPC|EDQUOT)$/.test(reasonOf(error))) throw error
+  } finally {
+    rmSync(probe, { force: true })
+  }
+}
