@@ -1,3 +1,4 @@
+import { parseRowId } from './row-id.js'
 import { RowIdentity } from './row-identity.js'
 import type { TableLayout } from './table-layout.js'
 
@@ -6,6 +7,12 @@ export class DataRowReference extends RowIdentity {
   constructor(layout: TableLayout, number: number) {
     super(layout, number)
     Object.freeze(this)
+  }
+
+  /** A reference to the row with this id, whether there is one or not; null for whatever is no id of this table. */
+  static withId(layout: TableLayout, id: unknown): DataRowReference | null {
+    const number = parseRowId(id, layout.number)
+    return number === null ? null : new DataRowReference(layout, number)
   }
 
   /** Resolves to the row as it is now; to null when it has been deleted. */

@@ -1,7 +1,7 @@
 import type { Columns, ColumnTraits, LinkTo, RowLink, TraitsOf } from './columns.js'
 
 /** All tables of an app, by name, with their columns: what TypeScript infers everything else from. */
-type Schema = { readonly [table: string]: Columns }
+export type Schema = { readonly [table: string]: Columns }
 
 /** The names of a schema's tables. */
 type TableNames<S extends Schema> = keyof S & string
@@ -45,7 +45,7 @@ export type RowOf<S extends Schema, Name extends string> = RowMethods<S, Name> &
 }
 
 /** The names of a table's columns. */
-type ColumnNames<S extends Schema, Name extends string> = keyof S[Name] & string
+export type ColumnNames<S extends Schema, Name extends string> = keyof S[Name] & string
 
 type ReadValue<S extends Schema, T extends ColumnTraits> = Resolved<S, T> | (T['required'] extends true ? never : null)
 

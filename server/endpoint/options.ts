@@ -90,6 +90,9 @@ const checks: Readonly<Record<string, Check>> = {
   summary: (value) => (typeof value === 'string' ? null : 'a text'),
 }
 
+/** The names that an endpoint's options may have. */
+export const optionNames: readonly string[] = [...Object.keys(checks), ...aliases.keys()]
+
 /**
  * Checks what an author said of an endpoint and fills in the rest.
  *

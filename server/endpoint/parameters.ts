@@ -102,11 +102,11 @@ export function readColumn(column: Column, raw: RawParameter): ReadParameter {
   } else {
     return { problem: `expected ${expected} once, got it ${raw.value.length} times` }
   }
-  return value === undefined ? { problem: `expected ${expected}, got ${describe(raw.value)}` } : { value }
+  return value === undefined ? { problem: `expected ${expected}, got ${describeSent(raw.value)}` } : { value }
 }
 
 /** Short enough for a message, and on one line; only what the caller sent himself. */
-function describe(value: unknown): string {
+export function describeSent(value: unknown): string {
   if (typeof value !== 'string') return value === null ? 'null' : Array.isArray(value) ? 'a list' : typeof value === 'object' ? 'an object' : `a ${typeof value}`
   return JSON.stringify(value.length > 40 ? `${value.slice(0, 40).toWellFormed()}…` : value.toWellFormed())
 }
