@@ -103,7 +103,7 @@ t.test('one line opens a table to its users: create, list, read, update, delete'
   t.same((await ask('GET', '/tasks', you)).list(), { rows: [], cursor: null })
   t.equal((await ask('GET', '/tasks', {})).status, 401)
   t.equal((await ask('PATCH', '/tasks')).headers['allow'], 'GET, POST, HEAD, OPTIONS')
-  t.equal((await ask('POST', at(second.id))).headers['allow'], 'GET, PATCH, PUT, DELETE, HEAD, OPTIONS')
+  t.equal((await ask('POST', at(second.id))).headers['allow'], 'GET, PUT, PATCH, DELETE, HEAD, OPTIONS')
   const head = await ask('HEAD', at(second.id))
   t.same([head.status, head.etag], [200, (await ask('GET', at(second.id))).etag])
 })
@@ -495,7 +495,7 @@ t.test('it has to be said who gets in, and what is wrong with a declaration stop
     [/a link to rows of the user needs authenticateUsers/, ({ tasks }) => crudEndpoints('/tasks', tasks, { public: true, links: { project: { ownedBy: 'lead' } } })],
     [/the option "validate" takes a function, got a text/, ({ tasks }) => crudEndpoints('/tasks', tasks, { public: true, validate: 'x' as never })],
     [/"validate" is never called/, ({ tasks }) => crudEndpoints('/tasks', tasks, { public: true, only: ['read'], validate: () => undefined })],
-    [/unknown option "colums"; did you mean "columns"\?; .*unknown option "nope"; known are: /, ({ tasks }) => crudEndpoints('/tasks', tasks, { public: true, colums: ['title'], nope: 1 } as never)],
+    [/unknown option "colums"; did you mean "columns"\?; .*unknown option "furthermore"; known are: /, ({ tasks }) => crudEndpoints('/tasks', tasks, { public: true, colums: ['title'], furthermore: 1 } as never)],
     [/the option "methods" is not for here/, ({ tasks }) => crudEndpoints('/tasks', tasks, { public: true, methods: ['GET'] } as never)],
     [/option "timeout" takes a whole number above 0, got -1/, ({ tasks }) => crudEndpoints('/tasks', tasks, { public: true, timeout: -1 })],
     [/takes an object of options as its third argument, .*got undefined/, ({ tasks }) => crudEndpoints('/tasks', tasks, undefined as never)],

@@ -3,6 +3,9 @@ import type { Converter } from './converters.js'
 import type { Endpoint } from './endpoint.js'
 import type { PathSegment, PathValue } from './path-pattern.js'
 
+/** In the order in which an `Allow` header lists them, whatever the order of declaration; rarer ones follow. */
+const usualMethods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS']
+
 /** All endpoints of one path shape, by method. */
 export class Resource {
   readonly #endpoints = new Map<string, Endpoint>()
@@ -39,7 +42,8 @@ export class Resource {
   #listMethods(): string {
     const methods = new Set(this.#endpoints.keys())
     if (methods.has('GET')) methods.add('HEAD')
-    return [...methods.add('OPTIONS')].join(', ')
+    methods.add('OPTIONS')
+    return [...usualMethods.filter((method) => methods.delete(method)), ...methods].join(', ')
   }
 }
 
