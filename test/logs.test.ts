@@ -6,6 +6,7 @@ import t from 'tap'
 import { ConfigurationError, createApp, httpEndpoint, HttpResponse, log, request } from 'rowhouse'
 import { basic, buildApp, startApp, temporaryFolder } from './support/app.js'
 import { runRowhouse, startServer } from './support/rowhouse-process.js'
+import { tampered, traceMissing } from './support/sqlite-trace.js'
 
 const api = '/_/api'
 const linesOf = (file: string): string[] => (existsSync(file) ? readFileSync(file, 'utf8').split('\n').slice(0, -1) : [])
@@ -298,6 +299,53 @@ t.test('the last lines before the process ends are in the file, however it ends,
     { message: 'just before', endpoint: `${api}/uncaught` },
     { level: 60, message: 'an exception was not caught; the process ends', err: { stack: /nobody catches this[^]*modules\/a\.ts:/ } },
   ])
+})
+
+t.test('the end of the process waits for lines that a slow disk is still writing, and no line is there twice', { skip: traceMissing }, async (t) => {
+  const directory = t.testdir({
+    modules: {
+      'a.ts': `import { httpEndpoint, log } from 'rowhouse'
+
+httpEndpoint('/many', () => {
+  for (let number = 0; number < 1000; number++) log.info('line ' + number)
+})
+httpEndpoint('/exit', () => {
+  log.info('the last line')
+  process.exit(3)
+})
+httpEndpoint('/stop', () => void process.kill(process.pid, 'SIGTERM'))
+`,
+    },
+  })
+  const file = join(directory, 'app.log')
+  const through = tampered(['--seccomp-bpf', '-P', file, '-e', 'trace=write', '-e', 'inject=write:delay_enter=200000'], []).flat()
+  const start = () => startServer(t, directory, [], { env: { ROWHOUSE_LOGGING_FILE: file }, through })
+  const messages = (): string[] => linesOf(file).map((line) => (JSON.parse(line) as { message: string }).message).filter((message) => message !== 'request' && !message.startsWith('database'))
+  const lines = Array.from({ length: 1000 }, (_, number) => `line ${number}`)
+  const exiting = await start()
+  await fetch(`${exiting.url}${api}/many`)
+  await fetch(`${exiting.url}${api}/exit`).catch(() => undefined)
+  await exiting.ended
+  t.same(messages().slice(1), [...lines, 'the last line'])
+  rmSync(file)
+  const stopping = await start()
+  await fetch(`${stopping.url}${api}/many`)
+  await fetch(`${stopping.url}${api}/stop`)
+  await stopping.ended
+  t.same(messages().slice(1), [...lines, 'SIGTERM: finishing the requests in flight', 'stopped'])
+})
+
+t.test('what is logged before a start fails is in the file, and a module that is only looked at leaves standard output alone', async (t) => {
+  const directory = t.testdir({ modules: { 'a.ts': `import { log } from 'rowhouse'\n\nlog.info('this was the last thing')\nthrow new Error('no more')\n` } })
+  const file = join(directory, 'app.log')
+  const { code, stderr } = await runRowhouse(t, ['start', directory], { env: { ROWHOUSE_LOGGING_FILE: file, ROWHOUSE_LOGGING_FORMAT: 'message' } })
+  t.match({ code, stderr }, { code: 1, stderr: /^modules\/a\.ts:4:\d+: Error: no more\n$/ })
+  t.same(linesOf(file), ['this was the last thing'])
+  const looking = t.testdir({ modules: { 'a.ts': `import { log } from 'rowhouse'\n\nlog.warn('looked at')\n` } })
+  const routes = await runRowhouse(t, ['routes', looking, '--json'])
+  t.equal(routes.code, 0)
+  t.doesNotThrow(() => JSON.parse(routes.stdout) as unknown)
+  t.match(JSON.parse(routes.stderr), { level: 40, message: 'looked at' })
 })
 
 t.test('a log of many lines at once is put aside as often as needed: every line whole, once, in order, no file above its size, and no more files than are kept', async (t) => {

@@ -59,7 +59,8 @@ export class LogFile implements DestinationStream {
     this.#describeLoss = options.describeLoss
     this.#file.follow()
     this.#timer = setInterval(() => this.#flush(), longestWait).unref()
-    process.on('exit', this.#atExit)
+    // Before standard output says its last, which may be about this file.
+    process.prependListener('exit', this.#atExit)
   }
 
   write(line: string): void {
@@ -152,14 +153,21 @@ export class LogFile implements DestinationStream {
     const [first = ''] = this.#lines
     if (this.#file.size > 0 && this.#file.room < Buffer.byteLength(first)) this.#rotate()
     const room = this.#rotateAt === 0 ? Math.min(longestWrite, this.#file.room) : longestWrite
+    // A character has at most three bytes for each of its units; where all lines fit anyway, which is nearly always, they need not be counted.
+    if (this.#waiting * 3 <= room) return Buffer.from(this.#takeLines(this.#lines.length))
     let [count, bytes] = [0, 0]
     for (const line of this.#lines) {
       bytes += Buffer.byteLength(line)
       if (count > 0 && bytes > room) break
-      this.#waiting -= line.length
       count++
     }
-    return Buffer.from(this.#lines.splice(0, count).join(''))
+    return Buffer.from(this.#takeLines(count))
+  }
+
+  #takeLines(count: number): string {
+    const text = this.#lines.splice(0, count).join('')
+    this.#waiting -= text.length
+    return text
   }
 
   #rotate(): void {
