@@ -47,7 +47,7 @@ export function readListQuery(asked: ReadonlyMap<string, OpenedColumn>, query: F
     if ('problem' in read) problems.add(`parameter ${name}: ${read.problem}`)
     else filter[name] = read.value
   }
-  for (const name of listOf(query, 'null', problems)) {
+  for (const name of new Set(listOf(query, 'null', problems))) {
     if (!comparable.includes(name)) problems.addUnknown('column in null', name, comparable)
     else if (Object.hasOwn(filter, name)) problems.add(`parameter null: ${name} has to be null and something else`)
     else filter[name] = null
@@ -64,14 +64,16 @@ export function readListQuery(asked: ReadonlyMap<string, OpenedColumn>, query: F
 
 function readOrder(terms: readonly string[], sortable: readonly string[], problems: Problems): ListQuery['orderBy'] {
   const seen = new Set<string>()
+  const repeated = new Set<string>()
   const steps = terms.map((term) => {
     const descending = term.startsWith('-')
     const name = descending ? term.slice(1) : term
     if (!sortable.includes(name)) problems.addUnknown('column in order', name, sortable)
-    else if (seen.has(name)) problems.add(`parameter order: ${name} is there twice`)
+    else if (seen.has(name)) repeated.add(name)
     seen.add(name)
     return { [name]: descending ? ('desc' as const) : ('asc' as const) }
   })
+  for (const name of repeated) problems.add(`parameter order: ${name} is there more than once`)
   return steps.length === 0 ? undefined : steps
 }
 
