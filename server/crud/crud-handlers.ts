@@ -9,9 +9,15 @@ import { transaction } from '../tables.js'
 import { readValues, requireAll, type Values } from './body-values.js'
 import type { CrudPlan } from './crud-plan.js'
 import { checkConditions, represent } from './entity-tag.js'
-import { belongsTo, checkLinks, linksIn } from './link-checks.js'
+import { belongsTo, checkLinks, linksIn, type WrittenLink } from './link-checks.js'
 import { readListQuery } from './list-query.js'
 import { Problems } from './problems.js'
+
+/** The values that a request wants to write, and the links among them. */
+interface Change {
+  readonly values: Values
+  readonly links: readonly WrittenLink[]
+}
 
 /** Answers the requests for the rows of one table. Where rows have owners, there is no way past {@link CrudHandlers.#ownRow} and the filter of a list. */
 export class CrudHandlers {
@@ -27,7 +33,7 @@ export class CrudHandlers {
   async list(request: RowhouseRequest): Promise<unknown> {
     const { table, asked, sent, owner } = this.#plan
     const { filter, orderBy, size, after } = readListQuery(asked, request.queryParams)
-    const search = table.search(owner === null ? filter : { ...filter, [owner]: this.#user(request) }, { orderBy })
+    const search = table.search(owner === null ? filter : { ...filter, [owner]: this.#owner(request) }, { orderBy })
     try {
       const { rows, cursor } = await search.page({ size, after })
       return { rows: rows.map((row) => row.toJSON(sent)), cursor }
@@ -38,22 +44,14 @@ export class CrudHandlers {
   }
 
   async create(request: RowhouseRequest): Promise<HttpResponse> {
-    const { table, writable, owner, validate } = this.#plan
-    const problems = noQuery(request)
-    const given = readValues(request, this.#plan, problems)
-    requireAll(writable, request, problems)
-    const user = this.#user(request)
-    const links = linksIn(given, writable)
-    if (!problems.none) await checkLinks(links, user, problems)
-    problems.throwIfAny()
+    const { table, owner, validate } = this.#plan
+    const change = await this.#readChange(request, requireAll)
     const add = async (): Promise<DataRow> => {
-      await checkLinks(links, user, problems)
-      problems.throwIfAny()
-      const values = await this.#validated(given, null, request)
-      return table.addRow(owner === null ? values : { ...values, [owner]: user })
+      const values = await this.#accepted(change, null, request)
+      return table.addRow(owner === null ? values : { ...values, [owner]: this.#owner(request) })
     }
     // One statement is a transaction of its own.
-    const row = links.length === 0 && validate === null ? await add() : await transaction(add)
+    const row = change.links.length === 0 && validate === null ? await add() : await transaction(add)
     return this.#answer(row, 201, { location: `${this.#location}/${encodeURIComponent(row.id)}` })
   }
 
@@ -65,19 +63,11 @@ export class CrudHandlers {
   }
 
   async update(id: unknown, request: RowhouseRequest): Promise<HttpResponse> {
-    const { writable } = this.#plan
-    const problems = noQuery(request)
-    const given = readValues(request, this.#plan, problems)
-    const user = this.#user(request)
-    const links = linksIn(given, writable)
-    if (!problems.none) await checkLinks(links, user, problems)
-    problems.throwIfAny()
+    const change = await this.#readChange(request)
     const row = await transaction(async () => {
       const present = await this.#ownRow(id, request)
       this.#conditions(request, present)
-      await checkLinks(links, user, problems)
-      problems.throwIfAny()
-      return present.update(await this.#validated(given, present, request))
+      return present.update(await this.#accepted(change, present, request))
     })
     return this.#answer(row, 200)
   }
@@ -100,19 +90,36 @@ export class CrudHandlers {
   async #ownRow(id: unknown, request: RowhouseRequest): Promise<DataRow> {
     const { table, owner } = this.#plan
     const row = await table.getById(id)
-    if (row === null || (owner !== null && !belongsTo(row, owner, this.#user(request)))) throw new HttpError(404)
+    if (row === null || (owner !== null && !belongsTo(row, owner, this.#owner(request)))) throw new HttpError(404)
     return row
   }
 
-  /** The signed-in user. */
-  #user({ user }: RowhouseRequest): RowIdentity | null {
-    // Rows are of this class; the type of `user` says what they are to an app.
-    return user instanceof RowIdentity ? user : null
+  /** The signed-in user, whose rows these are. @throws Error when there is none, which the start has ruled out */
+  #owner(request: RowhouseRequest): RowIdentity {
+    const user = userOf(request)
+    if (user === null) throw new Error('rows that belong to users were asked for without a user')
+    return user
   }
 
-  /** What is to be written, after the author's own function has looked at it. */
-  async #validated(given: Values, row: DataRow | null, request: RowhouseRequest): Promise<Values> {
+  /** What a request wants to write. @throws HttpError 400 that tells of everything that is wrong with it */
+  async #readChange(request: RowhouseRequest, check?: typeof requireAll): Promise<Change> {
+    const { writable } = this.#plan
+    const problems = noQuery(request)
+    const values = readValues(request, this.#plan, problems)
+    check?.(writable, request, problems)
+    const links = linksIn(values, writable)
+    // What comes of the links counts inside the transaction; here it only belongs to the rest of what is wrong.
+    if (!problems.none) await checkLinks(links, userOf(request), problems)
+    problems.throwIfAny()
+    return { values, links }
+  }
+
+  /** What is to be written, after links and the author's own function have been looked at, inside the transaction that writes it. */
+  async #accepted({ values: given, links }: Change, row: DataRow | null, request: RowhouseRequest): Promise<Values> {
     const { validate, owner, table } = this.#plan
+    const problems = new Problems()
+    await checkLinks(links, userOf(request), problems)
+    problems.throwIfAny()
     if (validate === null) return given
     // A copy, because the transaction may run again.
     const copy = { ...given }
@@ -134,6 +141,11 @@ export class CrudHandlers {
     const { json, tag } = this.#represent(row)
     return new HttpResponse(status, json, { 'content-type': 'application/json', etag: tag, ...headers })
   }
+}
+
+function userOf({ user }: RowhouseRequest): RowIdentity | null {
+  // Rows are of this class; the type of `user` says what they are to an app.
+  return user instanceof RowIdentity ? user : null
 }
 
 /** Only a list has parameters. */

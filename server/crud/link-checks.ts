@@ -4,7 +4,7 @@ import type { Problems } from './problems.js'
 import type { Values } from './body-values.js'
 
 /** A link that is to be written. */
-interface WrittenLink {
+export interface WrittenLink {
   readonly column: OpenedColumn
   readonly to: RowIdentity
 }
