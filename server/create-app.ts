@@ -19,7 +19,6 @@ import { findEndpoints } from './endpoint/find-endpoint.js'
 import { Matcher } from './endpoint/matcher.js'
 import { serve } from './endpoint/pipeline.js'
 import { refuseClient } from './errors/client-error.js'
-import { HttpError } from './errors/http-error.js'
 import { sendError } from './errors/send-error.js'
 import { loadModules } from './loading/load-modules.js'
 import { loadWithLog } from './logging/log.js'
@@ -152,10 +151,9 @@ function createServer(app: App): FastifyInstance {
     exposeHeadRoutes: false,
     // Node.js looks every 30 s whether a client is over its time, unless told otherwise.
     http: { headersTimeout: configuration.headersTimeout, connectionsCheckingInterval: 1000 },
-    // Fastify decodes a path before it looks for a route, and this is all that it can find wrong with one.
-    frameworkErrors: (_error, request, reply) => {
-      log.info({ requestId: request.id, status: 400 }, 'a request was refused before its path could be read')
-      void sendError(app, request, reply, new HttpError(400, 'the path has a "%" that does not start a UTF-8 percent-encoding; send a literal "%" as %25'))
+    // Fastify decodes a path before it looks for a route. One that it cannot decode comes by a path that it can, and is refused like any other when its endpoint is looked for.
+    frameworkErrors: (_error, { raw }, { raw: response }) => {
+      server.routing(Object.assign(raw, { originalUrl: raw.url, url: '/' }), response)
     },
     clientErrorHandler: (error, socket) => refuseClient(app, randomUUID(), error, socket),
   })

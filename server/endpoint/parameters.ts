@@ -1,5 +1,6 @@
 import type { Column, ColumnKind, TraitsOf } from '../../db/columns.js'
 import type { StandardSchema } from '../../db/standard-schema.js'
+import { parseJson } from '../request/json.js'
 
 /** A parameter that may be left out; made by {@link optional}. */
 export class OptionalParameter<C extends Column = Column> {
@@ -40,7 +41,8 @@ interface Kind {
   readonly fromJson: (value: unknown) => unknown
 }
 
-const decimal = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i
+// Each digit can be matched in one way only: a choice between two for each would take time that grows with the square of the length.
+const decimal = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?$/i
 const whole = /^[+-]?\d+$/
 const calendarDay = /^\d{4}-\d{2}-\d{2}$/
 /** The profile of ISO 8601 that JavaScript's own toISOString writes, seconds and fraction optional; the zone is not, because an instant needs one. */
@@ -78,7 +80,7 @@ const kinds: Partial<Record<ColumnKind, Kind>> = {
   },
   date: { expected: 'a date as YYYY-MM-DD', fromText: readDay, fromJson: (value) => (isText(value) ? readDay(value) : undefined) },
   datetime: { expected: 'an instant as 2026-01-31T12:00:00Z', fromText: readInstant, fromJson: (value) => (isText(value) ? readInstant(value) : undefined) },
-  json: { expected: 'JSON', fromText: readJson, fromJson: (value) => value },
+  json: { expected: 'JSON of at most 100 levels', fromText: readJson, fromJson: (value) => value },
 }
 
 /** Whether values of this column type can come as parameters. */
@@ -134,7 +136,7 @@ function readInstant(text: string): Date | undefined {
 
 function readJson(text: string): unknown {
   try {
-    return JSON.parse(text)
+    return parseJson(Buffer.from(text))
   } catch {
     return undefined
   }

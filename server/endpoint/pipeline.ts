@@ -98,7 +98,9 @@ function send(exchange: Exchange, reply: Reply): void {
   const { app, raw, response, call } = exchange
   const { body } = reply
   const isStream = body !== null && typeof body !== 'string' && !Buffer.isBuffer(body)
-  sendReply(response, isStream && call !== null ? { ...reply, body: watched(app, raw, call, body) } : reply, app.configuration.responseLimit)
+  // To HEAD nothing of a stream is sent, and what is not sent is let go of, which a watch that has not begun does not hand on to its source.
+  const isWatched = isStream && call !== null && raw.method !== 'HEAD'
+  sendReply(response, isWatched ? { ...reply, body: watched(app, raw, call, body) } : reply, app.configuration.responseLimit)
   exchange.decided = true
 }
 

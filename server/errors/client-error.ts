@@ -1,3 +1,4 @@
+import { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { App } from '../app.js'
 import { toErrorReply } from './error-reply.js'
@@ -8,8 +9,16 @@ const refusals: Readonly<Record<string, readonly [number, string]>> = {
   ERR_HTTP_REQUEST_TIMEOUT: [408, 'the request did not arrive in time'],
 }
 
-/** Answers what is no HTTP request, in the form of every other error, and closes the connection. */
+/**
+ * Answers what is no HTTP request, in the form of every other error, and closes the connection. Where requests before it on the same connection wait for their answers,
+ * the first of them gets its own, which then is the last: told 400 in its place, the client would take for refused what has been done.
+ */
 export function refuseClient({ log, configuration }: Pick<App, 'log' | 'configuration'>, requestId: string, error: NodeJS.ErrnoException, socket: Socket): void {
+  const pending = pendingAnswer(socket)
+  if (pending !== null && pending.req.complete && !pending.headersSent && error.code !== 'ECONNRESET') {
+    pending.shouldKeepAlive = false
+    return
+  }
   // The client is gone, or an answer is on its way already, into which another must not be written.
   if (error.code === 'ECONNRESET' || !socket.writable || socket.bytesWritten > 0) {
     socket.destroy()
@@ -23,4 +32,10 @@ export function refuseClient({ log, configuration }: Pick<App, 'log' | 'configur
     `HTTP/1.1 ${status} ${status === 400 ? 'Bad Request' : status === 408 ? 'Request Timeout' : 'Request Header Fields Too Large'}\r\n` +
       `content-type: ${String(headers['content-type'])}\r\ncontent-length: ${Buffer.byteLength(text)}\r\nx-request-id: ${requestId}\r\nconnection: close\r\n\r\n${text}`,
   )
+}
+
+/** The answer that a connection waits for. Node.js keeps it under this name, for its own handling of such errors; it is undocumented, and not relied on. */
+function pendingAnswer(socket: Socket): ServerResponse | null {
+  const answer: unknown = Reflect.get(socket, '_httpMessage')
+  return answer instanceof ServerResponse ? answer : null
 }

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream'
 import type { FastifyReply } from 'fastify'
+import { discard } from './discard.js'
 import type { Reply } from './reply.js'
 import { UnsendableValue } from './encode-json.js'
 
@@ -17,7 +18,13 @@ export function sendReply(response: FastifyReply, { status, headers, body }: Rep
   if (body === null) return response.send()
   // A string goes out in one system call with its headers, which a buffer does not. The serializer keeps Fastify from adding a charset to JSON, which has none (RFC 8259, 11).
   if (typeof body === 'string') return response.serializer(asItIs).send(body)
-  return response.send(Buffer.isBuffer(body) ? body : Readable.from(body, { objectMode: false }))
+  if (Buffer.isBuffer(body)) return response.send(body)
+  if (response.request.method === 'HEAD') {
+    // Node.js drops what is written to the answer of a HEAD as fast as it comes, so a stream would run through unbraked, and one without an end for ever.
+    discard(body)
+    return response.send()
+  }
+  return response.send(Readable.from(body, { objectMode: false }))
 }
 
 /** In bytes. Counted only where it could matter: a string has at most three bytes of UTF-8 for each of its units. */

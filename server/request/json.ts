@@ -1,4 +1,4 @@
-import { parse, printParseErrorCode, type ParseError } from 'jsonc-parser'
+import { printParseErrorCode, visit } from 'jsonc-parser'
 import type { JsonValue } from '../../db/json-value.js'
 import { HttpError } from '../errors/http-error.js'
 
@@ -55,13 +55,33 @@ function endOfString(text: string, start: number): number {
   }
 }
 
+/** How far a mistake is looked for, in characters. The parser that finds it is slow, and everybody waits for it. */
+const longestSearch = 256 * 1024
+
 /** JSON.parse of Node.js 20 does not always tell the position, so a second parser, which does, looks at what the first refused. */
 function describeMistake(text: string): string {
   if (text.trim() === '') return 'it is empty'
-  const errors: ParseError[] = []
-  parse(text, errors, { disallowComments: true, allowTrailingComma: false })
-  const [first] = errors
-  if (first === undefined) return 'a character is not allowed where it stands'
-  const reason = printParseErrorCode(first.error).replace(/(?<=[a-z])(?=[A-Z])/g, ' ').toLowerCase()
-  return `${reason} at position ${first.offset}`
+  const searched = text.slice(0, longestSearch)
+  try {
+    visit(searched, { onError: (code, offset, length) => throwMistake(printParseErrorCode(code), offset, offset + length) }, { disallowComments: true, allowTrailingComma: false })
+  } catch (thrown) {
+    if (!(thrown instanceof Mistake)) throw thrown
+    // What reaches the end of the searched part may be no mistake if one reads on.
+    return thrown.end < searched.length || searched === text ? thrown.message : `the mistake is behind position ${longestSearch}`
+  }
+  return 'a character is not allowed where it stands'
+}
+
+/** Ends the parser at the first mistake. Left alone, it goes on behind it, gathers one mistake for each character, and takes brackets for nesting that stand in an unended text. */
+class Mistake extends Error {
+  constructor(
+    message: string,
+    readonly end: number,
+  ) {
+    super(message)
+  }
+}
+
+function throwMistake(code: string, offset: number, end: number): never {
+  throw new Mistake(`${code.replace(/(?<=[a-z])(?=[A-Z])/g, ' ').toLowerCase()} at position ${offset}`, end)
 }

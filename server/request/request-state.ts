@@ -43,15 +43,17 @@ export class RequestState {
   get body(): Media | null {
     if (this.bytes === null) return null
     return (this.#body ??= new Media(this.bytes, {
-      contentType: this.contentType === '' ? 'application/octet-stream' : this.contentType,
+      contentType: /^[\x20-\x7e]+$/.test(this.contentType) ? this.contentType : 'application/octet-stream',
       name: attachmentName(this.raw.headers['content-disposition']),
     }))
   }
 }
 
-/** The file name that `Content-Disposition: attachment; filename="f.png"` gives to a body, without any folder in it. */
+/** The file name that `Content-Disposition: attachment; filename="f.png"` gives to a body, without any folder in it, nor characters that do not belong on a line. */
 function attachmentName(disposition: string | undefined): string | null {
   const match = /;\s*filename="?([^";]+)"?/i.exec(disposition ?? '')
-  const name = match?.[1]?.split(/[\\/]/).at(-1)
+  // Node.js reads headers as Latin-1; clients write names in UTF-8.
+  const text = Buffer.from(match?.[1] ?? '', 'latin1').toString('utf8')
+  const name = text.split(/[\\/]/).at(-1)?.replace(/\p{Cc}/gu, '_')
   return name === undefined || name === '' ? null : name
 }

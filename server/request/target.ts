@@ -11,10 +11,10 @@ export interface RequestTarget {
   readonly path: string
 }
 
-/** The path and query of a request line, without the scheme and host that its absolute form has in front (RFC 9112, 3.2). */
+/** The path and query of a request line, without the scheme and host that its absolute form has in front (RFC 9112, 3.2). What is in neither of the two forms stays as it is. */
 export function originForm(url: string): string {
   if (url.startsWith('/')) return url
-  const authority = /^[a-z][a-z0-9+.-]*:\/\/[^/?]*/i.exec(url)
+  const authority = /^https?:\/\/[^/?]*/i.exec(url)
   if (authority === null) return url
   const rest = url.slice(authority[0].length)
   return rest.startsWith('/') ? rest : `/${rest}`
@@ -24,7 +24,7 @@ export function originForm(url: string): string {
  * Reads the path of a request line: `/tasks/%5B1%2C2%5D?x=1`, or the absolute form that proxies send.
  * Each part is decoded exactly once, after the split, so that `%2F` stays inside its parameter.
  *
- * @throws HttpError 400 for malformed percent-encoding, a NUL or a fragment; 414 for a part of more than 4096 characters
+ * @throws HttpError 400 for malformed percent-encoding, a NUL, a fragment, or what is no path, such as `*`; 414 for a part of more than 4096 characters
  */
 export function readTarget(url: string): RequestTarget {
   const path = rawPath(url)
@@ -41,6 +41,8 @@ export function readTarget(url: string): RequestTarget {
 function rawPath(url: string): string {
   if (url.includes('#')) throw new HttpError(400, 'the request has a "#", which belongs to the client; send a literal one as %23')
   const target = originForm(url)
+  // Node.js lets a target through that starts with an asterisk. Read as a path without its first character, it would pass what a proxy in front allows or forbids by path.
+  if (!target.startsWith('/')) throw new HttpError(400, 'the request is for no path; a path starts with "/"')
   const end = target.indexOf('?')
   return end === -1 ? target : target.slice(0, end)
 }
