@@ -1,4 +1,5 @@
 import { ReadableStream } from 'node:stream/web'
+import { piecesOf, StoredContent } from './stored-content.js'
 
 /** What a {@link Media} is, beside its bytes. */
 export interface MediaOptions {
@@ -11,19 +12,22 @@ export interface MediaOptions {
 /**
  * Bytes with a content type and, perhaps, a name: a request's body, an uploaded file, a `media` column, an answer.
  * Everything of it can be read any number of times. The bytes are not copied, neither in nor out: treat them as read-only.
+ *
+ * The body of a request of more than 1 MiB, and the files in one, are on disk until the request has been answered and its handler has ended; reading them later throws.
  */
 export class Media {
-  readonly bytes: Uint8Array
   readonly contentType: string
   readonly name: string | null
+  readonly #content: Uint8Array | StoredContent
+  #read: WeakRef<Uint8Array> | null = null
 
   /**
    * Text is encoded as UTF-8.
    * @throws TypeError when the content is neither bytes nor text, or when content type or name could not be sent in a header.
    */
-  constructor(content: Uint8Array | ArrayBuffer | string, { contentType = 'application/octet-stream', name = null }: MediaOptions = {}) {
-    this.bytes = bytesOf(content)
-    if (typeof contentType !== 'string' || !/^[\x20-\x7e]+$/.test(contentType)) throw new TypeError('Media: contentType must be printable ASCII')
+  constructor(content: Uint8Array | ArrayBuffer | string | StoredContent, { contentType = 'application/octet-stream', name = null }: MediaOptions = {}) {
+    this.#content = content instanceof StoredContent ? content : bytesOf(content)
+    if (!isContentType(contentType)) throw new TypeError('Media: contentType must be printable ASCII')
     if (name !== null && (typeof name !== 'string' || /[\p{Cc}\p{Surrogate}]/u.test(name))) {
       throw new TypeError('Media: name must be a text without control characters, or null')
     }
@@ -32,28 +36,42 @@ export class Media {
     Object.freeze(this)
   }
 
+  /** All bytes. Where they are on disk, they are read when asked for, holding up everything else meanwhile; `stream()` does not. */
+  get bytes(): Uint8Array {
+    const content = this.#content
+    if (content instanceof Uint8Array) return content
+    // Asked for in a loop, they are read once; asked for and dropped, they do not stay in memory. Whether they may be read at all does not depend on that.
+    const known = this.#read?.deref()
+    if (known !== undefined && content.isOpen) return known
+    const bytes = content.readSync()
+    this.#read = new WeakRef(bytes)
+    return bytes
+  }
+
   /** The number of bytes. */
   get length(): number {
-    return this.bytes.byteLength
+    return this.#content.length
   }
 
   /** The bytes as UTF-8 text; what is not UTF-8 becomes U+FFFD. */
-  text(): Promise<string> {
-    return Promise.resolve(this.#decode())
+  async text(): Promise<string> {
+    return new TextDecoder().decode(await this.#all())
   }
 
   /** The bytes as JSON. Rejects with a `SyntaxError` when they are not. */
-  json(): Promise<unknown> {
-    return new Promise(resolve => resolve(JSON.parse(this.#decode())))
+  async json(): Promise<unknown> {
+    return JSON.parse(await this.text())
   }
 
   /** A copy of the bytes. */
-  arrayBuffer(): Promise<ArrayBuffer> {
-    return Promise.resolve(new Uint8Array(this.bytes).buffer)
+  async arrayBuffer(): Promise<ArrayBuffer> {
+    return new Uint8Array(await this.#all()).buffer
   }
 
-  /** The bytes as a stream; a new one each time. */
+  /** The bytes as a stream; a new one each time. Where they are on disk, they are read as fast as the reader takes them. */
   stream(): ReadableStream<Uint8Array> {
+    const pieces = Media.piecesOf(this)
+    if (pieces !== null) return ReadableStream.from(pieces)
     const { bytes } = this
     return new ReadableStream({
       start(controller) {
@@ -68,9 +86,21 @@ export class Media {
     return { contentType: this.contentType, name: this.name, length: this.length }
   }
 
-  #decode(): string {
-    return new TextDecoder().decode(this.bytes)
+  async #all(): Promise<Uint8Array> {
+    const content = this.#content
+    return content instanceof Uint8Array ? content : await content.read(0, content.length)
   }
+
+  /** The bytes piece by piece where they are on disk; null where they are in memory. */
+  static piecesOf(media: Media): AsyncIterable<Uint8Array> | null {
+    const content = media.#content
+    return content instanceof StoredContent ? piecesOf(content) : null
+  }
+}
+
+/** Whether a text can be the content type of a {@link Media}. */
+export function isContentType(text: unknown): text is string {
+  return typeof text === 'string' && /^[\x20-\x7e]+$/.test(text)
 }
 
 function bytesOf(content: unknown): Uint8Array {

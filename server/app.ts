@@ -5,6 +5,7 @@ import type { Deadlines } from './endpoint/deadlines.js'
 import type { EndpointUrls } from './endpoint-urls.js'
 import type { Endpoint } from './endpoint/endpoint.js'
 import type { Origins } from './origins.js'
+import type { TemporaryFiles } from './request/temporary-files.js'
 import type { Users } from './users/users.js'
 
 /** The parts of a running app that its own code may reach, through the exports of `rowhouse` that stand for them. */
@@ -20,6 +21,8 @@ export interface App {
   readonly deadlines: Deadlines
   /** Aborts when the server begins to stop. */
   readonly stopping: AbortSignal
+  /** Where bodies are that are too large for memory. */
+  readonly temporaryFiles: TemporaryFiles
   /** Every endpoint it serves, the platform's own included. */
   readonly endpoints: readonly Endpoint[]
   readonly urls: EndpointUrls

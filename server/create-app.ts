@@ -26,6 +26,7 @@ import { openLog, type AppLog } from './logging/open-log.js'
 import { Origins } from './origins.js'
 import { platformEndpoints, type Readiness } from './platform-endpoints.js'
 import { collectDeclarations } from './loading/registry.js'
+import { TemporaryFiles } from './request/temporary-files.js'
 import { Users } from './users/users.js'
 
 /** What an app is made from. */
@@ -89,6 +90,7 @@ async function assembleApp(options: CreateAppOptions, configuration: Configurati
     },
   })
   const users = new Users({ database, hashing: configuration.passwordHashing })
+  const temporaryFiles = new TemporaryFiles(join(configuration.data, 'tmp'), () => log.error('the disk is full: a request body was refused; make room'))
   const app: App = {
     configuration,
     log,
@@ -100,6 +102,7 @@ async function assembleApp(options: CreateAppOptions, configuration: Configurati
     origins: new Origins(configuration),
     deadlines: new Deadlines(),
     stopping: stopping.signal,
+    temporaryFiles,
   }
   registerApp(app)
 
@@ -128,6 +131,7 @@ async function assembleApp(options: CreateAppOptions, configuration: Configurati
   server.addHook('onClose', async () => {
     unregisterApp(app)
     app.deadlines.close()
+    temporaryFiles.close()
     await database.close()
     appLog.close()
   })

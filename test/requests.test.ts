@@ -113,7 +113,7 @@ t.test('the body is byte-exact whatever its type and method, and null when there
     })
     t.same(await answer.json(), ['image/png', 'f.png', bytes.length, digest, bytes.length])
   }
-  for (const type of ['not a type', 'application/json', 'multipart/form-data', 'text/plain; charset=latin1']) {
+  for (const type of ['not a type', 'application/json', 'multipart/mixed; boundary=x', 'text/plain; charset=latin1']) {
     const answer = await fetch(`${url}${api}/b`, { method: 'POST', body: bytes, headers: { 'content-type': type } })
     t.same(await answer.json(), [type, null, bytes.length, digest, bytes.length], `${type} makes no difference`)
   }
@@ -185,10 +185,9 @@ t.test('the default limit of a body is 20 MiB', async (t) => {
   t.equal((await server.inject({ method: 'POST', url: `${api}/b`, payload: Buffer.alloc(limit + 1) })).statusCode, 413)
 })
 
-t.test('a compressed body is refused with 415, a form of more than 1000 fields with 400', async (t) => {
+t.test('a form of more than 1000 fields is refused with 400', async (t) => {
   const { server } = await buildApp(t, () => httpEndpoint('/b', (args) => Object.keys(args).length))
   const post = (payload: string, headers: Record<string, string>) => server.inject({ method: 'POST', url: `${api}/b`, payload, headers })
-  t.equal((await post('xxxx', { 'content-encoding': 'gzip' })).statusCode, 415)
   const form = { 'content-type': 'application/x-www-form-urlencoded' }
   t.equal((await post(Array.from({ length: 1000 }, (_, n) => `f${n}=1`).join('&'), form)).body, '1000')
   t.equal((await post(Array.from({ length: 1001 }, (_, n) => `f${n}=1`).join('&'), form)).statusCode, 400)

@@ -7,7 +7,8 @@ import { discard } from '../reply/discard.js'
 import { toReply, type Reply } from '../reply/reply.js'
 import { sendReply } from '../reply/send-reply.js'
 import { watchStream } from '../reply/watch-stream.js'
-import { readBody } from '../request/body.js'
+import { readBody, type ReceivedBody } from '../request/body.js'
+import { leaseBody, type BodyLease } from '../request/body-lease.js'
 import { RequestState } from '../request/request-state.js'
 import { RowhouseRequest } from '../request/request.js'
 import { readArguments } from './arguments.js'
@@ -23,6 +24,8 @@ interface Exchange {
   readonly found: FoundEndpoint
   /** null until the body is there. */
   call: Call | null
+  /** What keeps a body on disk open; null where there is none. */
+  lease: BodyLease | null
   /** Set once something had to be waited for. */
   deadline: Deadline | null
   /** Whether the reply, good or bad, has been decided; what comes after that is dropped. */
@@ -35,7 +38,7 @@ interface Exchange {
 export function serve(app: App, raw: FastifyRequest, response: FastifyReply): void {
   // The hook that finds endpoints ends every request for which there is none.
   const found = raw.found as FoundEndpoint
-  step({ app, raw, response, found, call: null, deadline: null, decided: false }, undefined, receive)
+  step({ app, raw, response, found, call: null, lease: null, deadline: null, decided: false }, undefined, receive)
 }
 
 /**
@@ -59,14 +62,16 @@ function step<Value>(exchange: Exchange, value: Value | PromiseLike<Value>, next
 }
 
 function receive(exchange: Exchange): void {
-  step(exchange, readBody(exchange.raw.raw, exchange.found.endpoint.options.bodyLimit), enterCall)
+  const { app, raw, found } = exchange
+  step(exchange, readBody(raw.raw, found.endpoint.options.bodyLimit, app.temporaryFiles), enterCall)
 }
 
-function enterCall(exchange: Exchange, bytes: Buffer | null): void {
+function enterCall(exchange: Exchange, body: ReceivedBody | null): void {
   const { app, raw, response, found } = exchange
   const { endpoint, target, values } = found
   const place = { target, prefix: endpoint.prefix, segments: endpoint.path.segments, values }
-  const request = new RowhouseRequest(new RequestState(raw, response.raw, place, bytes))
+  const request = new RowhouseRequest(new RequestState(raw, response.raw, place, body))
+  exchange.lease = body === null ? null : leaseBody(body, response.raw)
   exchange.call = { app, endpoint, request, requestId: raw.id, lastCommit: null }
   runCall(exchange.call, prepare, exchange)
 }
@@ -76,10 +81,12 @@ function prepare(exchange: Exchange): void {
 }
 
 function handle(exchange: Exchange, args: HandlerArguments): void {
-  if (!exchange.decided) step(exchange, exchange.found.endpoint.handler(args, requestOf(exchange)), convert)
+  if (exchange.decided) exchange.lease?.handlerEnded()
+  else step(exchange, exchange.found.endpoint.handler(args, requestOf(exchange)), convert)
 }
 
 function convert(exchange: Exchange, value: unknown): void {
+  exchange.lease?.handlerEnded()
   if (exchange.decided) discard(value)
   else step(exchange, toReply(value), reachDisk)
 }
@@ -120,6 +127,7 @@ function watched(app: App, raw: FastifyRequest, call: Call, body: AsyncIterable<
 /** What was written before a failure stays written, so the answer that tells of the failure waits for the disk too; and if the disk fails, that is the news. */
 function fail(exchange: Exchange, thrown: unknown): void {
   const { app, raw, response, call } = exchange
+  exchange.lease?.handlerEnded()
   exchange.deadline?.stop()
   if (exchange.decided) {
     logFailure(app, raw, thrown, 'after the request had been answered')

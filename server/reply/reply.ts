@@ -43,8 +43,8 @@ function toCustomReply({ status, body, headers }: HttpResponse): Reply | Promise
   const content = toContent(body)
   const finish = ({ headers: contentHeaders, body: payload }: Content): Reply => ({
     status,
-    // The length of what is held in memory is known here; another one, copied from elsewhere, would cut the answer or hang the client.
-    headers: withCharset({ ...contentHeaders, ...ownHeaders(headers.toNode(), isWhole(payload)) }, payload),
+    // The length of what is held in memory, or on disk, is known here; another one, copied from elsewhere, would cut the answer or hang the client.
+    headers: withCharset({ ...contentHeaders, ...ownHeaders(headers.toNode(), isWhole(payload) || 'content-length' in contentHeaders) }, payload),
     body: payload,
   })
   return content instanceof Promise ? content.then(finish) : finish(content)
@@ -110,7 +110,11 @@ async function fromBlob(blob: Blob): Promise<Content> {
 }
 
 function fromMedia(media: Media): Content {
-  const { headers, body } = bytes(Buffer.from(media.bytes.buffer, media.bytes.byteOffset, media.bytes.byteLength), media.contentType)
+  const pieces = Media.piecesOf(media)
+  const { headers, body } =
+    pieces === null
+      ? bytes(Buffer.from(media.bytes.buffer, media.bytes.byteOffset, media.bytes.byteLength), media.contentType)
+      : { headers: { 'content-type': media.contentType, 'content-length': media.length }, body: pieces }
   if (media.name === null) return { headers, body }
   return { headers: { ...headers, 'content-disposition': `inline; filename*=UTF-8''${encodeFileName(media.name)}` }, body }
 }

@@ -1,15 +1,12 @@
 import type { JsonValue } from '../../db/json-value.js'
-import type { Media } from '../../db/media.js'
 import type { UserRow } from '../../db/users-table.js'
 import type { Authorization } from '../../plugins/basic-auth.js'
 import { nameValues, type PathValue } from '../endpoint/path-pattern.js'
-import { parseForm, type FieldValues, type FileValues, type FormFields } from './form.js'
+import type { FieldValues, FileValues, FormFields } from './form.js'
 import { readHeaders, type RequestHeaders } from './headers.js'
 import { isJsonType, parseJson } from './json.js'
 import type { RequestState } from './request-state.js'
 import { originForm } from './target.js'
-
-const nothing: Readonly<Record<string, never>> = Object.freeze(Object.create(null) as Record<string, never>)
 
 /**
  * What all views of a request have: everything but `body`, which is an attribute for endpoints and a method for file routes.
@@ -52,18 +49,17 @@ export abstract class CommonRequest<Body = JsonValue | null> {
   }
 
   /**
-   * The fields of a form sent as `application/x-www-form-urlencoded`; a repeated one is a list. The object has no prototype.
+   * The fields of a form, sent as `application/x-www-form-urlencoded` or `multipart/form-data`; a repeated one is a list. The object has no prototype.
    *
-   * @throws HttpError 400 when there are more than 1000
+   * @throws HttpError 400 when there are more than 1000, 413 when they are longer than 20 MiB together
    */
   get formParams(): FieldValues {
-    const state = this.#state
-    return (state.form ??= state.bytes !== null && this.mimetype === 'application/x-www-form-urlencoded' ? parseForm(state.bytes) : nothing)
+    return this.#state.form.fields
   }
 
   /** The files of a form sent as `multipart/form-data`; several under one name are a list. The object has no prototype. */
   get files(): FileValues {
-    return nothing
+    return this.#state.form.files
   }
 
   /** By name in any letter case, as `headers['content-type']` or `headers.get('content-type')`. */
@@ -78,9 +74,7 @@ export abstract class CommonRequest<Body = JsonValue | null> {
 
   /** The content type without its parameters, in lower case; `''` when there is none. */
   get mimetype(): string {
-    const { contentType } = this
-    const end = contentType.indexOf(';')
-    return (end === -1 ? contentType : contentType.slice(0, end)).trim().toLowerCase()
+    return this.#state.mimetype
   }
 
   /** The `Origin` header, or null. */
@@ -99,8 +93,8 @@ export abstract class CommonRequest<Body = JsonValue | null> {
    * @throws HttpError 400 when it is malformed, with the position
    */
   get bodyJson(): Body {
-    const { validatedJson, bytes } = this.#state
-    const value = validatedJson !== null ? validatedJson.value : bytes !== null && isJsonType(this.mimetype) ? decodeJson(this.#state, bytes) : null
+    const { validatedJson, content, mimetype } = this.#state
+    const value = validatedJson !== null ? validatedJson.value : content !== null && isJsonType(mimetype) ? decodeJson(this.#state) : null
     // Without a schema, Body is the JSON type itself; with one, the pipeline has called `useValidatedJson` before any handler can look.
     return value as Body
   }
@@ -111,7 +105,7 @@ export abstract class CommonRequest<Body = JsonValue | null> {
    * @throws HttpError 400 when there is no body, or it is malformed, with the position
    */
   async json(): Promise<unknown> {
-    return decodeJson(this.#state, this.#state.bytes ?? Buffer.alloc(0))
+    return decodeJson(this.#state)
   }
 
   /** The body as UTF-8 text; `''` when there is none. */
@@ -123,10 +117,10 @@ export abstract class CommonRequest<Body = JsonValue | null> {
    * The fields and files of a form, `application/x-www-form-urlencoded` or `multipart/form-data`; several under one name are a list. Empty for any other content type.
    * The object has no prototype.
    *
-   * @throws HttpError 400 when there are more than 1000 fields
+   * @throws HttpError 400 when there are more than 1000 fields, 413 when they are longer than 20 MiB together
    */
   async form(): Promise<FormFields> {
-    return this.formParams
+    return this.#state.form.all
   }
 
   /** The user name of HTTP Basic credentials, or null. */
@@ -159,19 +153,14 @@ export abstract class CommonRequest<Body = JsonValue | null> {
     return request.#state
   }
 
-  /** The body of a request, which views show each in their way. */
-  static bodyOf(request: CommonRequest<unknown>): Media | null {
-    return request.#state.body
-  }
-
   /** Puts the result of the endpoint's `body` schema in the place of the decoded body. Called by the pipeline. */
   static useValidatedJson(request: CommonRequest<unknown>, value: unknown): void {
     request.#state.validatedJson = { value }
   }
 }
 
-function decodeJson(state: RequestState, bytes: Buffer): JsonValue {
-  return (state.json ??= { value: parseJson(bytes) }).value
+function decodeJson(state: RequestState): JsonValue {
+  return (state.json ??= { value: parseJson(state.content) }).value
 }
 
 function namePathParameters({ place: { segments, values } }: RequestState): Readonly<Record<string, PathValue>> {

@@ -14,9 +14,10 @@ export class FileRouteRequest extends CommonRequest {
     return super.pathParams as Readonly<Record<string, string>>
   }
 
-  /** The bytes of the body as they were sent; none when there is no body. */
+  /** The bytes of the body as they were sent, but uncompressed; none when there is no body. A large one is read from disk into memory; `form()` and `files` do not. */
   async body(): Promise<Buffer> {
-    const body = CommonRequest.bodyOf(this)
-    return body === null ? Buffer.alloc(0) : Buffer.from(body.bytes.buffer, body.bytes.byteOffset, body.bytes.byteLength)
+    const { content } = CommonRequest.stateOf(this)
+    if (content === null) return Buffer.alloc(0)
+    return Buffer.isBuffer(content) ? content : await content.read(0, content.length)
   }
 }

@@ -1,6 +1,8 @@
+import { constants } from 'node:buffer'
 import { printParseErrorCode, visit } from 'jsonc-parser'
 import type { JsonValue } from '../../db/json-value.js'
 import { HttpError } from '../errors/http-error.js'
+import type { BodyContent } from './body-store.js'
 
 /** The deepest that lists and objects of a request may be nested; more is only ever sent to exhaust a stack. */
 const deepest = 100
@@ -11,33 +13,45 @@ export function isJsonType(mimetype: string): boolean {
 }
 
 /**
- * Decodes a JSON body.
+ * Decodes a JSON body; null, which stands for no body, is malformed too.
  *
- * @throws HttpError 400 with the position when it is malformed, not UTF-8 or nested more than 100 deep
+ * @throws HttpError 400 with the position when it is malformed, not UTF-8 or nested more than 100 deep, 413 when it is too long for a text of JavaScript
  */
-export function parseJson(bytes: Uint8Array): JsonValue {
+export function parseJson(content: BodyContent | null): JsonValue {
+  if (content === null) throw malformed('it is empty')
+  if (content.length > constants.MAX_STRING_LENGTH) throw new HttpError(413, `the body is longer than the ${constants.MAX_STRING_LENGTH} bytes that JSON may have`)
+  const bytes = Buffer.isBuffer(content) ? content : content.readSync()
+  const tooDeep = firstTooDeep(bytes)
+  if (tooDeep !== -1) {
+    throw new HttpError(400, `the body is not accepted: JSON nested more than ${deepest} levels deep, at position ${bytes.toString('utf8', 0, tooDeep).length}`)
+  }
   let text: string
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   } catch {
-    throw new HttpError(400, 'the body is not valid JSON: it is not UTF-8')
+    throw malformed('it is not UTF-8')
   }
-  const tooDeep = firstTooDeep(text)
-  if (tooDeep !== -1) throw new HttpError(400, `the body is not accepted: JSON nested more than ${deepest} levels deep, at position ${tooDeep}`)
   try {
     return JSON.parse(text) as JsonValue
   } catch {
-    throw new HttpError(400, `the body is not valid JSON: ${describeMistake(text)}`)
+    throw malformed(describeMistake(text))
   }
 }
 
-/** The position at which the nesting becomes too deep, or -1. Strings are skipped; malformed text may be judged by its brackets, which ends in a 400 all the same. */
-function firstTooDeep(text: string): number {
+function malformed(mistake: string): HttpError {
+  return new HttpError(400, `the body is not valid JSON: ${mistake}`)
+}
+
+/**
+ * The offset at which the nesting becomes too deep, or -1. Strings are skipped; malformed text may be judged by its brackets, which ends in a 400 all the same.
+ * It looks at bytes, because brackets and quotes are never a part of another character in UTF-8: so what is refused need not be decoded.
+ */
+function firstTooDeep(bytes: Uint8Array): number {
   let depth = 0
-  for (let position = 0; position < text.length; position++) {
-    const code = text.charCodeAt(position)
+  for (let position = 0; position < bytes.length; position++) {
+    const code = bytes[position]
     if (code === 0x22) {
-      position = endOfString(text, position)
+      position = endOfString(bytes, position)
     } else if (code === 0x5b || code === 0x7b) {
       if (++depth > deepest) return position
     } else if (code === 0x5d || code === 0x7d) {
@@ -47,12 +61,10 @@ function firstTooDeep(text: string): number {
   return -1
 }
 
-function endOfString(text: string, start: number): number {
-  for (let position = start + 1; ; position++) {
-    const code = text.charCodeAt(position)
-    if (code === 0x22 || Number.isNaN(code)) return position
-    if (code === 0x5c) position++
-  }
+function endOfString(bytes: Uint8Array, start: number): number {
+  let position = start + 1
+  for (; position < bytes.length && bytes[position] !== 0x22; position++) if (bytes[position] === 0x5c) position++
+  return position
 }
 
 /** How far a mistake is looked for, in characters. The parser that finds it is slow, and everybody waits for it. */

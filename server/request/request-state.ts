@@ -1,9 +1,12 @@
 import type { ServerResponse } from 'node:http'
 import type { FastifyRequest } from 'fastify'
-import { Media } from '../../db/media.js'
+import { isContentType, Media } from '../../db/media.js'
 import type { JsonValue } from '../../db/json-value.js'
 import type { PathSegment, PathValue } from '../endpoint/path-pattern.js'
-import type { FieldValues } from './form.js'
+import type { ReceivedBody } from './body.js'
+import type { BodyContent } from './body-store.js'
+import { readContentDisposition } from './content-disposition.js'
+import { emptyForm, parseForm, readMultipart, type Form } from './form.js'
 import type { RequestHeaders } from './headers.js'
 import type { RequestTarget } from './target.js'
 
@@ -22,38 +25,61 @@ export class RequestState {
   headers: RequestHeaders | null = null
   json: { readonly value: JsonValue } | null = null
   validatedJson: { readonly value: unknown } | null = null
-  form: FieldValues | null = null
   pathParams: Readonly<Record<string, PathValue>> | null = null
   abort: AbortController | null = null
+  readonly #received: ReceivedBody | null
   #body: Media | null = null
+  #form: Form | null = null
 
   constructor(
     readonly raw: FastifyRequest,
     readonly response: ServerResponse,
     readonly place: RequestPlace,
-    readonly bytes: Buffer | null,
-  ) {}
+    received: ReceivedBody | null,
+  ) {
+    this.#received = received
+  }
 
   /** The whole `Content-Type` header; `''` when there is none. */
   get contentType(): string {
     return this.raw.headers['content-type'] ?? ''
   }
 
-  /** The body as it was sent, or null when there is none. */
+  /** The content type without its parameters, in lower case; `''` when there is none. */
+  get mimetype(): string {
+    const { contentType } = this
+    const end = contentType.indexOf(';')
+    return (end === -1 ? contentType : contentType.slice(0, end)).trim().toLowerCase()
+  }
+
+  /** The bytes of the body, wherever they are; null when there is none. */
+  get content(): BodyContent | null {
+    return this.#received === null ? null : this.#received.content
+  }
+
+  /** The body, or null when there is none. */
   get body(): Media | null {
-    if (this.bytes === null) return null
-    return (this.#body ??= new Media(this.bytes, {
-      contentType: /^[\x20-\x7e]+$/.test(this.contentType) ? this.contentType : 'application/octet-stream',
+    if (this.#received === null) return null
+    return (this.#body ??= new Media(this.#received.content, {
+      ...(isContentType(this.contentType) && { contentType: this.contentType }),
       name: attachmentName(this.raw.headers['content-disposition']),
     }))
   }
+
+  /** The form that the body is; an empty one when it is none. @throws HttpError 400, 413 */
+  get form(): Form {
+    return this.#received === null ? emptyForm : (this.#form ??= this.#readForm(this.#received))
+  }
+
+  #readForm({ content, parts }: ReceivedBody): Form {
+    if (parts !== null) return readMultipart(content, parts)
+    return this.mimetype === 'application/x-www-form-urlencoded' ? parseForm(content) : emptyForm
+  }
 }
 
-/** The file name that `Content-Disposition: attachment; filename="f.png"` gives to a body, without any folder in it, nor characters that do not belong on a line. */
-function attachmentName(disposition: string | undefined): string | null {
-  const match = /;\s*filename="?([^";]+)"?/i.exec(disposition ?? '')
-  // Node.js reads headers as Latin-1; clients write names in UTF-8.
-  const text = Buffer.from(match?.[1] ?? '', 'latin1').toString('utf8')
-  const name = text.split(/[\\/]/).at(-1)?.replace(/\p{Cc}/gu, '_')
-  return name === undefined || name === '' ? null : name
+/** The file name that `Content-Disposition: attachment; filename="f.png"` gives to a body, without any folder in it. */
+function attachmentName(header: string | undefined): string | null {
+  if (header === undefined) return null
+  const disposition = readContentDisposition(header, (latin1) => Buffer.from(latin1, 'latin1').toString('utf8'))
+  return disposition === null || disposition.fileName === '' ? null : disposition.fileName
 }

@@ -8,8 +8,8 @@ import { CommonRequest } from './common-request.js'
  * @typeParam Body what `bodyJson` holds; an endpoint with a `body` schema knows it
  */
 export class RowhouseRequest<Body = JsonValue | null> extends CommonRequest<Body> {
-  /** The body as it was sent, or null when there is none. */
+  /** The body as it was sent, but uncompressed; null when there is none. */
   get body(): Media | null {
-    return CommonRequest.bodyOf(this)
+    return CommonRequest.stateOf(this).body
   }
 }
