@@ -170,7 +170,7 @@ t.test('no file stays open, however a request ends', async (t) => {
       httpEndpoint('/echo', (_args, { body }) => body)
       httpEndpoint('/unsendable', (_args, { body }) => [body, 1n])
     },
-    { bodyLimit: limit, requestTimeout: 1000, headersTimeout: 900 },
+    { bodyLimit: limit, requestTimeout: 1000, headersTimeout: 900, shutdownTimeout: 300 },
   )
   const post = (path: string, body: Buffer, headers: Record<string, string> = {}) => fetch(`${app.url}${api}${path}`, { method: 'POST', body, headers })
   const form = { 'content-type': 'multipart/form-data; boundary=X' }

@@ -3,6 +3,7 @@ import { printParseErrorCode, visit } from 'jsonc-parser'
 import type { JsonValue } from '../../db/json-value.js'
 import { HttpError } from '../errors/http-error.js'
 import type { BodyContent } from './body-store.js'
+import type { FileSlice } from './temporary-file.js'
 
 /** The deepest that lists and objects of a request may be nested; more is only ever sent to exhaust a stack. */
 const deepest = 100
@@ -20,11 +21,8 @@ export function isJsonType(mimetype: string): boolean {
 export function parseJson(content: BodyContent | null): JsonValue {
   if (content === null) throw malformed('it is empty')
   if (content.length > constants.MAX_STRING_LENGTH) throw new HttpError(413, `the body is longer than the ${constants.MAX_STRING_LENGTH} bytes that JSON may have`)
-  const bytes = Buffer.isBuffer(content) ? content : content.readSync()
-  const tooDeep = firstTooDeep(bytes)
-  if (tooDeep !== -1) {
-    throw new HttpError(400, `the body is not accepted: JSON nested more than ${deepest} levels deep, at position ${bytes.toString('utf8', 0, tooDeep).length}`)
-  }
+  const bytes = Buffer.isBuffer(content) ? content : readChecked(content)
+  checkDepth(bytes)
   let text: string
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
@@ -36,6 +34,18 @@ export function parseJson(content: BodyContent | null): JsonValue {
   } catch {
     throw malformed(describeMistake(text))
   }
+}
+
+/** Reads JSON from disk; but where its beginning is enough to refuse it, the rest stays there. */
+function readChecked(content: FileSlice): Buffer {
+  checkDepth(content.slice(0, Math.min(content.length, 64 * 1024)).readSync())
+  return content.readSync()
+}
+
+function checkDepth(bytes: Buffer): void {
+  const tooDeep = firstTooDeep(bytes)
+  if (tooDeep === -1) return
+  throw new HttpError(400, `the body is not accepted: JSON nested more than ${deepest} levels deep, at position ${bytes.toString('utf8', 0, tooDeep).length}`)
 }
 
 function malformed(mistake: string): HttpError {
