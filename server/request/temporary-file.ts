@@ -5,6 +5,9 @@ import { StoredContent } from '../../db/stored-content.js'
 const readFile = promisify(read)
 const writeFile = promisify(write)
 
+/** The most that is asked of the system at once, in bytes; it counts in 32 bits. */
+const largestRead = 2 ** 30
+
 /** An open file without a name: it is gone once it is closed. */
 export class TemporaryFile {
   #descriptor: number | null
@@ -39,7 +42,7 @@ export class TemporaryFile {
     return await this.#use(async (descriptor) => {
       const bytes = Buffer.allocUnsafeSlow(length)
       for (let done = 0; done < length; ) {
-        const { bytesRead } = await readFile(descriptor, bytes, done, length - done, position + done)
+        const { bytesRead } = await readFile(descriptor, bytes, done, Math.min(length - done, largestRead), position + done)
         done += expectSome(bytesRead)
       }
       return bytes
@@ -50,7 +53,7 @@ export class TemporaryFile {
   readSync(position: number, length: number): Buffer {
     const descriptor = this.#openDescriptor()
     const bytes = Buffer.allocUnsafeSlow(length)
-    for (let done = 0; done < length; ) done += expectSome(readSync(descriptor, bytes, done, length - done, position + done))
+    for (let done = 0; done < length; ) done += expectSome(readSync(descriptor, bytes, done, Math.min(length - done, largestRead), position + done))
     return bytes
   }
 

@@ -34,15 +34,14 @@ export class TemporaryFiles {
   }
 
   #create(): TemporaryFile {
-    if (!this.#isReady) {
-      rmSync(this.#folder, { recursive: true, force: true })
-      mkdirSync(this.#folder, { recursive: true, mode: 0o700 })
-      this.#isReady = true
-    }
+    if (!this.#isReady) rmSync(this.#folder, { recursive: true, force: true })
+    // Each time, since some machines remove what lies in folders of this name.
+    mkdirSync(this.#folder, { recursive: true, mode: 0o700 })
+    this.#isReady = true
     const path = join(this.#folder, randomUUID())
     const file = new TemporaryFile(openSync(path, 'wx+', 0o600), () => this.#open.delete(file))
-    unlinkSync(path)
     this.#open.add(file)
+    unlinkSync(path)
     return file
   }
 
