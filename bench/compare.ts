@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { measure, startServer, type Load, type Round } from './load.js'
+import { median } from './median.js'
 import { account } from './servers/answers.js'
 
 /** One claim: the same work asked of two sides, and how many of the second's requests per second the first has to reach. */
@@ -65,10 +66,4 @@ async function compare({ name, target, ours, rival, against }: Claim): Promise<s
   function side(which: 'ours' | 'rival'): Promise<Round> {
     return which === 'ours' ? measure(rowhouse, ours, seconds) : measure(other, rival, seconds)
   }
-}
-
-function median(numbers: readonly number[]): number {
-  const sorted = numbers.toSorted((a, b) => a - b)
-  const middle = Math.floor(sorted.length / 2)
-  return ((sorted[middle] ?? 0) + (sorted[sorted.length - 1 - middle] ?? 0)) / 2
 }

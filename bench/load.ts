@@ -14,8 +14,8 @@ export interface Server {
 }
 
 /** Starts a compiled server script; its log lines, if it writes any, are written to /dev/null, where they cost what they cost. */
-export async function startServer(script: URL, folder: string): Promise<Server> {
-  const child = fork(script, [folder], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+export async function startServer(script: URL, folder: string, more: readonly string[] = []): Promise<Server> {
+  const child = fork(script, [folder, ...more], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
   const { port } = (await answer(child)) as Listening
   return {
     url: `http://127.0.0.1:${port}`,

@@ -1,0 +1,81 @@
+import t from 'tap'
+import { eventStream, HttpResponse, httpEndpoint, request, route, type Media, type ServerSentEvent } from 'rowhouse'
+import { startApp } from './support/app.js'
+import { findBrowser, openPage } from './support/browser.js'
+
+const executable = findBrowser()
+const skip = executable === null ? 'no Chromium is installed here (Debian: apt-get install chromium)' : false
+
+const page = (body: string): HttpResponse => new HttpResponse(200, `<!doctype html><meta charset="utf-8"><title>test</title>${body}`, { 'content-type': 'text/html' })
+
+t.test('a form with files that a browser sends arrives as it was filled in', { skip }, async (t) => {
+  const { url } = await startApp(t, () => {
+    route('/', () => page('<form method="post" action="/form" enctype="multipart/form-data"><input name="title"><textarea name="text"></textarea><input type="file" name="files" multiple><input type="file" name="none"><input name="näme &quot;x&quot;" value="v"><button>Send</button></form>'))
+    route('/form', { methods: ['POST'] }, async () => {
+      const { files, ...others } = request.files
+      const list = [files].flat().filter((file): file is Media => file !== undefined)
+      return {
+        fields: request.formParams,
+        others: Object.keys(others),
+        files: await Promise.all(list.map(async ({ name, contentType, bytes }) => ({ name, contentType, bytes: Buffer.from(bytes).toString('latin1') }))),
+      }
+    })
+  })
+  const tab = await openPage(t, String(executable))
+  await tab.goto(url)
+  await tab.fill('[name=title]', 'Wash & “dry”')
+  await tab.fill('[name=text]', 'one\ntwo')
+  const bytes = Buffer.from(Array.from({ length: 256 }, (_, index) => index))
+  await tab.setInputFiles('[name=files]', [
+    { name: 'plain.txt', mimeType: 'text/plain', buffer: Buffer.from('hello\r\n--boundary\r\n') },
+    { name: 'é "quoted" 100%.bin', mimeType: 'application/octet-stream', buffer: bytes },
+    { name: 'empty.png', mimeType: 'image/png', buffer: Buffer.alloc(0) },
+  ])
+  await Promise.all([tab.waitForURL(`${url}/form`), tab.click('button')])
+  const received = JSON.parse(await tab.innerText('body')) as unknown
+  t.same(received, {
+    fields: { title: 'Wash & “dry”', text: 'one\r\ntwo', 'näme "x"': 'v' },
+    others: [],
+    files: [
+      { name: 'plain.txt', contentType: 'text/plain', bytes: 'hello\r\n--boundary\r\n' },
+      { name: 'é "quoted" 100%.bin', contentType: 'application/octet-stream', bytes: bytes.toString('latin1') },
+      { name: 'empty.png', contentType: 'image/png', bytes: '' },
+    ],
+  })
+})
+
+t.test('a browser is shown a page for an error, and runs nothing of what was asked for', { skip }, async (t) => {
+  const { url } = await startApp(t, () => httpEndpoint('/:name', ({ name }) => Promise.reject(new Error(name))))
+  const tab = await openPage(t, String(executable))
+  await tab.goto(`${url}/nothing/${encodeURIComponent('<script>document.title="run"</script>')}`)
+  t.equal(await tab.title(), '404 Not Found')
+  await tab.goto(`${url}/_/api/${encodeURIComponent('<img src=x onerror=\'document.title="run"\'>')}`)
+  t.equal(await tab.title(), '500 Internal Server Error')
+  t.match(await tab.innerText('body'), /An exception was raised/)
+})
+
+t.test('EventSource gets the events, and goes on where it was cut off', { skip }, async (t) => {
+  const lastEventIds: (string | undefined)[] = []
+  const { url } = await startApp(t, () => {
+    route('/', () => page(''))
+    route('/events', () => {
+      lastEventIds.push(request.headers['last-event-id'])
+      return eventStream(count(Number(request.headers['last-event-id'] ?? 0)))
+    })
+    async function* count(last: number): AsyncGenerator<ServerSentEvent> {
+      for (let number = last + 1; number <= last + 2; number++) yield { event: 'number', id: String(number), data: { number }, retry: 10 }
+    }
+  })
+  const tab = await openPage(t, String(executable))
+  await tab.goto(url)
+  const received = await tab.evaluate(`new Promise((resolve) => {
+    const numbers = []
+    const source = new EventSource('/events')
+    source.addEventListener('number', ({ data }) => {
+      numbers.push(JSON.parse(data).number)
+      if (numbers.length === 5) { source.close(); resolve(numbers) }
+    })
+  })`)
+  t.same(received, [1, 2, 3, 4, 5])
+  t.same(lastEventIds.slice(0, 3), [undefined, '2', '4'])
+})
