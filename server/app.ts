@@ -4,6 +4,7 @@ import type { Configuration } from './configuration/settings.js'
 import type { Deadlines } from './endpoint/deadlines.js'
 import type { EndpointUrls } from './endpoint-urls.js'
 import type { Endpoint } from './endpoint/endpoint.js'
+import type { ErrorHandlers } from './errors/error-handlers.js'
 import type { Origins } from './origins.js'
 import type { TemporaryFiles } from './request/temporary-files.js'
 import type { Users } from './users/users.js'
@@ -26,4 +27,7 @@ export interface App {
   /** Every endpoint it serves, the platform's own included. */
   readonly endpoints: readonly Endpoint[]
   readonly urls: EndpointUrls
+  readonly errorHandlers: ErrorHandlers
+  /** Whether the answer to an error that nobody caught shows what it was. */
+  readonly debug: boolean
 }

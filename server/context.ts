@@ -7,7 +7,8 @@ import type { RowhouseRequest } from './request/request.js'
 /** One request being served: what the code that it runs may ask about, however many awaits later. */
 export interface Call {
   readonly app: App
-  readonly endpoint: Endpoint
+  /** Null where an error handler answers a request that no endpoint was found for. */
+  readonly endpoint: Endpoint | null
   readonly request: RowhouseRequest
   readonly requestId: string
   /** The last commit that holds a write of this call. The answer waits for it; commits reach the disk in order, so the last one covers the others. */

@@ -17,9 +17,9 @@ import { Deadlines } from './endpoint/deadlines.js'
 import { EndpointUrls } from './endpoint-urls.js'
 import { findEndpoints } from './endpoint/find-endpoint.js'
 import { Matcher } from './endpoint/matcher.js'
-import { serve } from './endpoint/pipeline.js'
+import { refuse, serve } from './endpoint/pipeline.js'
 import { refuseClient } from './errors/client-error.js'
-import { sendError } from './errors/send-error.js'
+import { isDebugging } from './errors/debug-setting.js'
 import { loadModules } from './loading/load-modules.js'
 import { loadWithLog } from './logging/log.js'
 import { openLog, type AppLog } from './logging/open-log.js'
@@ -103,6 +103,8 @@ async function assembleApp(options: CreateAppOptions, configuration: Configurati
     deadlines: new Deadlines(),
     stopping: stopping.signal,
     temporaryFiles,
+    errorHandlers: declarations.errorHandlers,
+    debug: isDebugging(configuration, log),
   }
   registerApp(app)
 
@@ -164,6 +166,6 @@ function createServer(app: App): FastifyInstance {
   // Without a body, as far as Fastify is concerned: the pipeline reads bodies itself, after the credentials, up to the limit of the endpoint.
   for (const method of METHODS) if (method !== 'CONNECT') server.addHttpMethod(method, { hasBody: false, overrideExisting: true })
   server.decorate('rowhouse', app)
-  server.setErrorHandler((error, request, reply) => sendError(app, request, reply, error))
+  server.setErrorHandler((error, request, reply) => refuse(app, request, reply, error))
   return server
 }

@@ -51,6 +51,15 @@ export function oneOf<const Word extends string>(...words: Word[]): Check<Word> 
   }
 }
 
+/** true, false or one word. */
+export function flagOr<const Word extends string>(word: Word): Check<boolean | Word> {
+  return {
+    expected: `true, false or ${word}`,
+    read: (value) => (typeof value === 'boolean' || value === word ? (value as boolean | Word) : undefined),
+    fromText: (text) => (text === 'true' || text === 'false' ? text === 'true' : text),
+  }
+}
+
 /** The origin of a web site: scheme, host and port, nothing behind them (RFC 6454, 4). Ports that the scheme implies are left out. */
 export const origin: Check<string> = {
   expected: 'an origin such as https://example.com',

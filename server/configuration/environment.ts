@@ -16,3 +16,13 @@ export function readEnvironment(): Readonly<Record<string, string>> {
 export function variableName(setting: string): string {
   return prefix + setting.replace('.', '_').replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()
 }
+
+/** Every environment variable with its present value, for whoever has to keep their values out of a text. */
+export function everyVariable(): Iterable<readonly [name: string, value: string]> {
+  return Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined)
+}
+
+/** Whether this process is said to serve the public: `NODE_ENV` is what packages, hosts and images of Node.js agree on. */
+export function isProduction(): boolean {
+  return process.env['NODE_ENV'] === 'production'
+}

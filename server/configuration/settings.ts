@@ -1,4 +1,4 @@
-import { asciiLine, integer, line, listOf, network, oneOf, origin, originOrNull, path, pathOrNull, pathPrefix, type Check } from './checks.js'
+import { asciiLine, flagOr, integer, line, listOf, network, oneOf, origin, originOrNull, path, pathOrNull, pathPrefix, type Check } from './checks.js'
 
 /** One setting: what it may be and what it is when nobody sets it. */
 export interface Setting<Value> {
@@ -85,6 +85,8 @@ export const settings = {
   }),
   /** How error replies are dressed: as the caller's `Accept` header asks, or always as JSON. */
   errors: setting(oneOf('auto', 'json'), 'auto'),
+  /** Whether the answer to an error that nobody caught shows what it was. Where `NODE_ENV` is `production`, only `'production'` turns it on: it shows source code to whoever asks. */
+  debug: setting(flagOr('production'), false),
 } as const
 
 type Settings = typeof settings

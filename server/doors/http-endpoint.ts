@@ -17,6 +17,11 @@ const endpoints: ModuleDoor = { door: 'endpoint', call: 'httpEndpoint', methods:
  * @example httpEndpoint('/tasks', { methods: ['POST'], params: { title: text() } }, ({ title }) => …)
  */
 export function httpEndpoint<const Path extends string>(path: Path, handler: (args: EndpointArguments<Path, Record<never, never>>, request: RowhouseRequest) => unknown): void
+export function httpEndpoint<const Path extends string, Body = JsonValue | null>(
+  path: Path,
+  options: EndpointSettings<Record<never, never>, Body> & { readonly params?: never },
+  handler: (args: EndpointArguments<Path, Record<never, never>>, request: RowhouseRequest<Body>) => unknown,
+): void
 export function httpEndpoint<const Path extends string, const Params extends Parameters = Record<never, never>, Body = JsonValue | null>(
   path: Path,
   options: EndpointSettings<Params, Body>,

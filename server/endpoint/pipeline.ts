@@ -1,12 +1,15 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { App } from '../app.js'
 import { runCall, type Call } from '../context.js'
-import { HttpError } from '../errors/http-error.js'
-import { logFailure, sendError } from '../errors/send-error.js'
+import { answerError } from '../errors/answer-error.js'
+import { EarlyReply } from '../errors/early-reply.js'
+import { HttpError, tooSlow } from '../errors/http-error.js'
+import { logFailure } from '../errors/log-error.js'
+import { isA } from '../errors/to-error.js'
 import { discard } from '../reply/discard.js'
-import { toReply, type Reply } from '../reply/reply.js'
+import { isStream, toReply, type Reply } from '../reply/reply.js'
 import { sendReply } from '../reply/send-reply.js'
-import { watchStream } from '../reply/watch-stream.js'
+import { watchStreamOf } from '../reply/watch-stream.js'
 import { readBody, type ReceivedBody } from '../request/body.js'
 import { leaseBody, type BodyLease } from '../request/body-lease.js'
 import { RequestState } from '../request/request-state.js'
@@ -104,37 +107,42 @@ function send(exchange: Exchange, reply: Reply): void {
   }
   const { app, raw, response, call } = exchange
   const { body } = reply
-  const isStream = body !== null && typeof body !== 'string' && !Buffer.isBuffer(body)
   // To HEAD nothing of a stream is sent, and what is not sent is let go of, which a watch that has not begun does not hand on to its source.
-  const isWatched = isStream && call !== null && raw.method !== 'HEAD'
-  sendReply(response, isWatched ? { ...reply, body: watched(app, raw, call, body) } : reply, app.configuration.responseLimit)
+  if (isStream(body) && call !== null && raw.method !== 'HEAD') {
+    streaming.set(raw, call)
+    const pieces = watchStreamOf(call, body, (thrown) => logFailure(app, raw, thrown, 'after a part of the answer had been sent'))
+    sendReply(response, { ...reply, body: pieces }, app.configuration.responseLimit)
+  } else {
+    sendReply(response, reply, app.configuration.responseLimit)
+  }
   exchange.decided = true
 }
 
-/** A stream may write while it is sent; each of its pieces waits for the disk as a whole answer does. */
-function watched(app: App, raw: FastifyRequest, call: Call, body: AsyncIterable<unknown>): AsyncIterable<string | Uint8Array> {
-  let covered = call.lastCommit
-  return watchStream(body, {
-    beforePiece: () => {
-      if (call.lastCommit === covered) return null
-      covered = call.lastCommit
-      return covered?.durable ?? null
-    },
-    onLateFailure: (thrown) => logFailure(app, raw, thrown, 'after a part of the answer had been sent'),
-  })
+/** The calls whose answer is a stream: if it fails before its first piece, Fastify asks for an error reply, and knows no calls. */
+const streaming = new WeakMap<FastifyRequest, Call>()
+
+/** Answers a request that failed outside of the pipeline: in a hook before it, or in the stream that it has handed over. */
+export function refuse(app: App, raw: FastifyRequest, response: FastifyReply, thrown: unknown): void {
+  answer(app, raw, response, thrown, streaming.get(raw) ?? null)
 }
 
-/** What was written before a failure stays written, so the answer that tells of the failure waits for the disk too; and if the disk fails, that is the news. */
 function fail(exchange: Exchange, thrown: unknown): void {
   const { app, raw, response, call } = exchange
   exchange.lease?.handlerEnded()
   exchange.deadline?.stop()
-  if (exchange.decided) {
+  if (!exchange.decided) {
+    exchange.decided = true
+    answer(app, raw, response, thrown, call)
+  } else if (isA(EarlyReply, thrown)) {
+    discard(thrown.response)
+  } else {
     logFailure(app, raw, thrown, 'after the request had been answered')
-    return
   }
-  exchange.decided = true
-  const tell = (failure: unknown): void => void sendError(app, raw, response, failure)
+}
+
+/** What was written before a failure stays written, so the answer that tells of the failure waits for the disk too; and if the disk fails, that is the news. */
+function answer(app: App, raw: FastifyRequest, response: FastifyReply, thrown: unknown, call: Call | null): void {
+  const tell = (failure: unknown): void => answerError(app, raw, response, failure, call)
   if (call === null || call.lastCommit === null) tell(thrown)
   else call.lastCommit.durable.then(() => tell(thrown), tell)
 }
@@ -148,13 +156,13 @@ function startDeadline(exchange: Exchange): Deadline {
 function timeOut(exchange: Exchange): void {
   if (exchange.decided) return
   exchange.decided = true
-  const { app, raw, response, found } = exchange
+  const { app, raw, response, found, call } = exchange
   const { path, source, options } = found.endpoint
   app.log.error(
     { requestId: raw.id, endpoint: path.text, method: raw.method, timeout: options.timeout },
     `the handler at ${source.file}:${source.line} did not answer within ${options.timeout} ms`,
   )
-  sendError(app, raw, response, new HttpError(503, 'The server took too long to answer.'))
+  answerError(app, raw, response, new HttpError(503, tooSlow), call)
 }
 
 /** The request of an exchange that has entered its call. */

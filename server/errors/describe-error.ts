@@ -2,6 +2,7 @@ import { DatabaseFailure, TableError, type TableErrorCode } from '../../db/error
 import { Unauthorized } from '../../plugins/basic-auth.js'
 import { HashingOverloaded, TooManyFailures } from '../users/errors.js'
 import { HttpError, type ErrorDetails, type ErrorHeaders } from './http-error.js'
+import { toError } from './to-error.js'
 
 /** The status of each error of the tables: what the caller can mend is a 4xx, what the operator has to mend is a 5xx. */
 const tableErrorStatus: Readonly<Record<TableErrorCode, number>> = {
@@ -31,12 +32,33 @@ export interface ErrorDescription {
 /** What a caller is told of an error that nobody expected. */
 export const unexpected = 'An exception was raised. Check the application logs for details.'
 
+/** What a caller is told of a thrown value that cannot be looked at. */
+export const unreadable: ErrorDescription = describe(500, unexpected)
+
 /**
  * Finds out what a thrown value means for the caller. Only errors that were made to be shown keep their message; of anything else the caller learns
- * that it happened, and the log learns the rest.
+ * that it happened, and the log learns the rest. Never throws.
  */
 export function describeError(thrown: unknown): ErrorDescription {
-  if (thrown instanceof HttpError) return thrown
+  try {
+    return describeKnown(thrown)
+  } catch {
+    // A Proxy may refuse even to be asked what it is.
+    return unreadable
+  }
+}
+
+/** The error that an app's error handler is given: the one that was thrown, unless it is of a class that only Rowhouse knows. */
+export function presentError(thrown: unknown, { status, message, details, headers }: ErrorDescription): Error {
+  if (status === 500) return toError(thrown)
+  return thrown instanceof HttpError || thrown instanceof TableError ? thrown : new HttpError(status, message, details, headers)
+}
+
+function describeKnown(thrown: unknown): ErrorDescription {
+  if (thrown instanceof HttpError) {
+    const { status, message, details, headers } = thrown
+    return { status, message, details, headers }
+  }
   if (thrown instanceof TableError) return describeTableError(thrown)
   if (thrown instanceof Unauthorized) return describe(401, 'Unauthorized', thrown.headers)
   if (thrown instanceof TooManyFailures) {

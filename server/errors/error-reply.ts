@@ -2,7 +2,10 @@ import { STATUS_CODES } from 'node:http'
 import Negotiator from 'negotiator'
 import { encodeJson } from '../reply/encode-json.js'
 import type { Reply } from '../reply/reply.js'
+import { debugLook, debugPage } from './debug-page.js'
+import { formatFrame, type ReportedError } from './debug-report.js'
 import type { ErrorDescription } from './describe-error.js'
+import { escapeHtml, htmlPage, lookWith, type Html } from './html-page.js'
 
 /** What an error reply needs to know of the request it answers. */
 export interface ErrorCircumstances {
@@ -12,44 +15,58 @@ export interface ErrorCircumstances {
   readonly alwaysJson: boolean
 }
 
+/** What the developer of an app is told of an error that nobody caught. */
+export interface DebugReport {
+  /** At least one: the error, and those that led to it. */
+  readonly errors: readonly ReportedError[]
+  readonly method: string
+  readonly path: string
+}
+
+const pageLook = lookWith('')
+
 /** Preferred first; `*∕*`, which curl sends, gets the first. */
 const mediaTypes = ['text/plain', 'application/json', 'text/html']
 
 /**
  * Puts an error into the dress that the client accepts: a small page for a browser, JSON for a program, plain text otherwise. All three say the same.
+ *
+ * @param report what is told in place of the error's message; null outside of development
  */
-export function toErrorReply(error: ErrorDescription, { requestId, accept, alwaysJson }: ErrorCircumstances): Reply {
+export function toErrorReply(error: ErrorDescription, { requestId, accept, alwaysJson }: ErrorCircumstances, report: DebugReport | null = null): Reply {
   const mediaType = alwaysJson ? 'application/json' : (new Negotiator({ headers: { accept } }).mediaType(mediaTypes) ?? 'text/plain')
-  const reply = (contentType: string, body: string): Reply => ({
+  const reply = (headers: Readonly<Record<string, string>>, body: string): Reply => ({
     status: error.status,
-    headers: { 'content-type': contentType, ...normalize(error.headers) },
+    // What is shown to a developer stays in no cache.
+    headers: { ...headers, ...(report === null ? {} : { 'cache-control': 'no-store' }), ...normalize(error.headers) },
     body,
   })
   const name = STATUS_CODES[error.status] ?? 'Error'
+  const title = `${error.status} ${name}`
   if (mediaType === 'application/json') {
-    return reply('application/json', encodeJson({ status: error.status, error: name, message: error.message, requestId, ...error.details }))
+    const told = report === null ? { message: error.message, requestId } : { requestId, ...toMembers(report) }
+    return reply({ 'content-type': 'application/json' }, encodeJson({ status: error.status, error: name, ...told, ...error.details }))
   }
-  if (mediaType === 'text/html') return reply('text/html; charset=utf-8', toPage(error, name, requestId))
-  return reply('text/plain; charset=utf-8', error.message)
+  if (mediaType === 'text/html') return report === null ? reply(pageLook.headers, toPage(error, title, requestId)) : reply(debugLook.headers, debugPage(report, { title, requestId }))
+  return reply({ 'content-type': 'text/plain; charset=utf-8' }, report === null ? error.message : toText(report, requestId))
 }
 
 function normalize(headers: ErrorDescription['headers']): Record<string, string | string[]> {
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), typeof value === 'string' ? value : [...value]]))
 }
 
-function toPage({ status, message }: ErrorDescription, name: string, requestId: string): string {
-  const title = `${status} ${escape(name)}`
-  return `<!doctype html>
-<html lang="en">
-<head><meta charset="utf-8"><title>${title}</title><meta name="viewport" content="width=device-width">
-<style>body{font:1rem/1.5 system-ui,sans-serif;max-width:40rem;margin:15vh auto;padding:0 1.5rem;color:#222}h1{font-size:1.4rem}small{color:#767676}</style></head>
-<body><h1>${title}</h1><p>${escape(message)}</p><small>Request ${escape(requestId)}</small></body>
-</html>
-`
+function toPage({ message }: ErrorDescription, title: string, requestId: string): Html {
+  return htmlPage(pageLook, { title, body: `<h1>${escapeHtml(title)}</h1>\n<p>${escapeHtml(message)}</p>\n<small>Request ${escapeHtml(requestId)}</small>` })
 }
 
-const entities: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' }
+function toMembers({ errors }: DebugReport): object {
+  const [first, ...others] = errors.map(({ relation, name, message, frames }) => ({ relation, name, message, stack: frames.map(formatFrame) }))
+  return { message: first?.message, name: first?.name, stack: first?.stack, ...(others.length === 0 ? {} : { causes: others }) }
+}
 
-function escape(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => entities[character] ?? character)
+function toText({ errors }: DebugReport, requestId: string): string {
+  const told = errors.map(({ relation, name, message, frames }) => {
+    return [`${relation === '' ? '' : `${relation} `}${name}: ${message}`, ...frames.map((frame) => `    at ${formatFrame(frame)}`)].join('\n')
+  })
+  return `${told.join('\n')}\n\nRequest ${requestId}\n`
 }

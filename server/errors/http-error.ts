@@ -1,11 +1,15 @@
 import { STATUS_CODES } from 'node:http'
-import { ResponseHeaders } from '../reply/http-response.js'
+import { HttpResponse, ResponseHeaders } from '../reply/http-response.js'
+import { EarlyReply } from './early-reply.js'
 
 /** Members that an error reply carries beside `status`, `error` and `message`; they are shown to the caller. */
 export type ErrorDetails = Readonly<Record<string, unknown>>
 
 /** Header lines of an error reply; a list is sent as several lines. */
 export type ErrorHeaders = Readonly<Record<string, string | readonly string[]>>
+
+/** What the caller is told of a handler that did not answer in time. */
+export const tooSlow = 'The server took too long to answer.'
 
 /**
  * An error that the caller is told about: throw it from anywhere in a request.
@@ -32,10 +36,15 @@ export class HttpError extends Error {
 }
 
 /**
- * Ends the request with an error reply.
+ * Ends the request, from anywhere: with an error reply of this status, or with exactly this response, which no error handler gets to see and no log calls an error.
  *
- * @throws HttpError always
+ * @example abort(404)
+ * @example abort(redirect('/sign-in'))
+ * @throws HttpError, or what carries the response out: always
  */
-export function abort(status: number, message?: string): never {
-  throw new HttpError(status, message)
+export function abort(status: number, message?: string): never
+export function abort(response: HttpResponse | Response): never
+export function abort(statusOrResponse: number | HttpResponse | Response, message?: string): never {
+  if (statusOrResponse instanceof HttpResponse || statusOrResponse instanceof Response) throw new EarlyReply(statusOrResponse)
+  throw new HttpError(statusOrResponse, message)
 }

@@ -1,56 +1,60 @@
-import { inspect } from 'node:util'
+import { realpathSync } from 'node:fs'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { TableError } from '../../db/errors.js'
 import { challengeFor } from '../../plugins/basic-auth.js'
 import type { App } from '../app.js'
+import { everyVariable } from '../configuration/environment.js'
 import { sendReply } from '../reply/send-reply.js'
-import { describeError, unexpected, type ErrorDescription } from './describe-error.js'
-import { toErrorReply } from './error-reply.js'
+import { reportError } from './debug-report.js'
+import { unexpected, type ErrorDescription } from './describe-error.js'
+import { toErrorReply, type DebugReport } from './error-reply.js'
+import { hideSecrets } from './hide-secrets.js'
+import { HttpError } from './http-error.js'
+import { logFailure, pathOf } from './log-error.js'
 
-type Circumstances = Pick<App, 'log' | 'configuration'>
+/** What was thrown, and what it was thrown in the middle of. */
+export interface ThrownValues {
+  readonly thrown: unknown
+  /** The error that an error handler was answering when it threw. */
+  readonly earlier?: unknown
+}
 
 /**
- * The one way from a thrown value to an error reply: the caller learns what he can act on, the log learns the rest. It never throws: an error that cannot even be told
+ * Sends an error in the dress that the caller accepts: the answer to every error for which the app has no handler. It never throws: an error that cannot even be told
  * is told in general words.
  */
-export function sendError(app: Circumstances, request: FastifyRequest, response: FastifyReply, thrown: unknown): FastifyReply {
+export function sendError(app: App, request: FastifyRequest, response: FastifyReply, description: ErrorDescription, values: ThrownValues): void {
   try {
-    const error = describeError(thrown)
-    if (error.status >= 500 && thrown !== error) logFailure(app, request, thrown)
-    // Which of the two has made the mistake, the author or the caller, cannot be known here, so the author gets to see it too.
-    else if (thrown instanceof TableError) app.log.warn({ requestId: request.id, err: thrown }, `A table refused ${pathOf(request)} [${request.method}]`)
-    return send(app, request, response, error)
+    send(app, request, response, description, debugReport(app, request, description, values))
   } catch (second) {
-    logFailure(app, request, thrown)
+    logFailure(app, request, values.thrown)
     logFailure(app, request, second, 'while the error before this was told')
-    return send(app, request, response, { status: 500, message: unexpected, details: {}, headers: {} })
+    send(app, request, response, { status: 500, message: unexpected, details: {}, headers: {} }, null)
   }
 }
 
-/** Logs what nobody expected, with its stack. */
-export function logFailure({ log }: Circumstances, request: FastifyRequest, thrown: unknown, when = ''): void {
-  log.error({ requestId: request.id, err: toError(thrown) }, `Exception on ${pathOf(request)} [${request.method}]${when === '' ? '' : ` ${when}`}`)
-}
-
-function send({ configuration }: Circumstances, request: FastifyRequest, response: FastifyReply, error: ErrorDescription): FastifyReply {
-  const reply = toErrorReply(error, { requestId: request.id, accept: request.headers.accept, alwaysJson: configuration.errors === 'json' })
-  const headers = { ...reply.headers, 'x-request-id': request.id }
-  // Whatever a reply that did not come off has set, such as how long it may be cached, is not true of this one.
-  for (const name of Object.keys(response.getHeaders())) response.removeHeader(name)
+/** Puts the headers of an error's answer in the place of all that were set for the request so far. */
+export function setErrorHeaders({ configuration }: App, response: FastifyReply, status: number, headers: Readonly<Record<string, unknown>>): void {
+  clearHeaders(response)
+  for (const name in headers) response.header(name, headers[name])
   // RFC 9110, 15.5.2: a 401 says how to authenticate.
-  if (error.status === 401 && !('www-authenticate' in headers)) void response.header('www-authenticate', challengeFor(configuration.realm))
-  return sendReply(response, { ...reply, headers }, Number.POSITIVE_INFINITY)
+  if (status === 401 && !('www-authenticate' in headers)) response.header('www-authenticate', challengeFor(configuration.realm))
 }
 
-function pathOf(request: FastifyRequest): string {
-  return request.found?.target.path ?? request.originalUrl.split('?')[0] ?? ''
+/** Whatever a reply that did not come off has set, such as how long it may be cached, is not true of the one that is sent in its place. */
+export function clearHeaders(response: FastifyReply): void {
+  for (const name of Object.keys(response.getHeaders())) response.removeHeader(name)
 }
 
-/** Anything can be thrown in JavaScript; a log line wants an error. */
-function toError(thrown: unknown): Error {
-  try {
-    return thrown instanceof Error ? thrown : new Error(`a value that is no Error was thrown: ${inspect(thrown, { depth: 1 })}`)
-  } catch {
-    return new Error('a value was thrown that cannot even be looked at')
-  }
+function send(app: App, request: FastifyRequest, response: FastifyReply, error: ErrorDescription, report: DebugReport | null): void {
+  const reply = toErrorReply(error, { requestId: request.id, accept: request.headers.accept, alwaysJson: app.configuration.errors === 'json' }, report)
+  setErrorHeaders(app, response, reply.status, reply.headers)
+  sendReply(response, { ...reply, headers: {} }, Number.POSITIVE_INFINITY)
+}
+
+/** Null unless the app is being developed, and for errors that were made to be told. */
+function debugReport(app: App, request: FastifyRequest, { status }: ErrorDescription, { thrown, earlier }: ThrownValues): DebugReport | null {
+  if (!app.debug || status !== 500 || thrown instanceof HttpError) return null
+  const hide = hideSecrets({ variables: everyVariable(), headers: request.raw.headers })
+  const directory = realpathSync(app.configuration.directory)
+  return { errors: reportError(thrown, { directory, hide, earlier }), method: request.method, path: hide(pathOf(request)) }
 }

@@ -3,6 +3,7 @@ import { defineTables } from '../../db/define-tables.js'
 import { CallSites } from './call-site.js'
 import type { Endpoint, SourceLocation } from '../endpoint/endpoint.js'
 import { DeclarationError } from '../errors/declaration-error.js'
+import { ErrorHandlers, type DeclaredErrorHandler } from '../errors/error-handlers.js'
 import type { Configuration } from '../configuration/settings.js'
 
 /** Tables, by name, whatever their types. */
@@ -12,12 +13,14 @@ export type DeclaredTables = OpenDatabaseOptions['tables']
 export interface Declarations {
   /** In the order of declaration. */
   readonly endpoints: readonly Endpoint[]
+  readonly errorHandlers: ErrorHandlers
   /** What `defineTables` returned; the platform's own tables alone when no module calls it. */
   readonly tables: DeclaredTables
 }
 
 /** Collects what an app's modules declare while they load. */
 export class Registry implements Declarations {
+  readonly errorHandlers = new ErrorHandlers()
   readonly #endpoints: Endpoint[] = []
   readonly #callSites: CallSites
   #tables: { readonly tables: DeclaredTables; readonly source: SourceLocation } | null = null
@@ -37,6 +40,11 @@ export class Registry implements Declarations {
 
   addEndpoint(endpoint: Endpoint): void {
     this.#endpoints.push(endpoint)
+  }
+
+  /** @throws DeclarationError when there is one for the same errors already; both places are named */
+  addErrorHandler(handler: DeclaredErrorHandler): void {
+    this.errorHandlers.add(handler)
   }
 
   /** @throws DeclarationError when the app has defined its tables before; both places are named */

@@ -118,5 +118,5 @@ function isRequest(value: unknown): value is RowhouseRequest {
 }
 
 function placeOf(call: Call | undefined): { readonly requestId?: string; readonly endpoint?: string } {
-  return call === undefined ? {} : { requestId: call.requestId, endpoint: call.endpoint.path.text }
+  return call === undefined ? {} : { requestId: call.requestId, ...(call.endpoint !== null && { endpoint: call.endpoint.path.text }) }
 }

@@ -10,13 +10,20 @@ export interface Reply {
   readonly status: number
   readonly headers: OutgoingHttpHeaders
   /** A string is sent as UTF-8, an iterable piece by piece; null stands for no body at all, not even an empty one. */
-  readonly body: string | Buffer | AsyncIterable<unknown> | null
+  readonly body: ReplyBody
 }
+
+type ReplyBody = string | Buffer | AsyncIterable<unknown> | null
 
 type Content = Pick<Reply, 'headers' | 'body'>
 
 const json = { 'content-type': 'application/json' } as const
 const text = { 'content-type': 'text/plain; charset=utf-8' } as const
+
+/** Whether a body is sent piece by piece. */
+export function isStream(body: ReplyBody): body is AsyncIterable<unknown> {
+  return body !== null && typeof body !== 'string' && !Buffer.isBuffer(body)
+}
 
 /**
  * Turns whatever a handler returned into the reply. `docs/http.md` has the table.

@@ -1,7 +1,8 @@
+import type { Call } from '../context.js'
 import { UnsendableValue } from './encode-json.js'
 
 /** What is done about a stream while it is sent. */
-export interface StreamWatch {
+interface StreamWatch {
   /** Awaited before each piece leaves and before the end does; returns null when there is nothing to wait for. */
   readonly beforePiece: () => Promise<void> | null
   /** Told of a failure that the caller can no longer be told of, because a part of the answer has left. */
@@ -13,7 +14,7 @@ export interface StreamWatch {
  *
  * @throws UnsendableValue for any other piece, and whatever the source throws
  */
-export async function* watchStream(source: AsyncIterable<unknown>, { beforePiece, onLateFailure }: StreamWatch): AsyncGenerator<string | Uint8Array, void, undefined> {
+async function* watchStream(source: AsyncIterable<unknown>, { beforePiece, onLateFailure }: StreamWatch): AsyncGenerator<string | Uint8Array, void, undefined> {
   let sent = 0
   try {
     for await (const piece of source) {
@@ -29,4 +30,17 @@ export async function* watchStream(source: AsyncIterable<unknown>, { beforePiece
     if (sent > 0) onLateFailure(thrown)
     throw thrown
   }
+}
+
+/** Watches a stream that belongs to a call: it may write while it is sent, and each of its pieces waits for the disk as a whole answer does. */
+export function watchStreamOf(call: Pick<Call, 'lastCommit'>, body: AsyncIterable<unknown>, onLateFailure: StreamWatch['onLateFailure']): AsyncIterable<string | Uint8Array> {
+  let covered = call.lastCommit
+  return watchStream(body, {
+    beforePiece: () => {
+      if (call.lastCommit === covered) return null
+      covered = call.lastCommit
+      return covered?.durable ?? null
+    },
+    onLateFailure,
+  })
 }
