@@ -39,10 +39,9 @@ export function unregisterApp(app: App): void {
   openApps.delete(app)
 }
 
-/** The only app of this process, or null when there is none, or several. */
-export function openApp(): App | null {
-  const [app] = openApps
-  return app !== undefined && openApps.size === 1 ? app : null
+/** Every app of this process that has started and not been closed. */
+export function appsOfProcess(): readonly App[] {
+  return [...openApps]
 }
 
 /**

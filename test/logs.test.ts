@@ -237,6 +237,7 @@ const modules = {
   'a.ts': `import { httpEndpoint, log } from 'rowhouse'
 
 log.info('loading')
+process.on('exit', () => log.info('goodbye'))
 httpEndpoint('/hello', () => {
   log.info('informing')
   log.warning('warning')
@@ -272,12 +273,13 @@ t.test('a file of bare messages has what the app logs and the exceptions, in ord
   const [loading, informing, warning, screaming, exception, request, error, frame, ...more] = linesOf(file)
   t.same([loading, informing, warning, screaming], ['loading', 'informing', 'warning', 'screaming bloody murder!'])
   t.same([exception, request, error], [`Exception on ${api}/boom [GET]`, `    request ${boom.headers.get('x-request-id')}`, '    Error: boom'])
-  t.match(frame, /^ {8}at .*modules\/a\.ts:11:9\)?$/, 'the stack has the lines of the source')
+  t.match(frame, /^ {8}at .*modules\/a\.ts:12:9\)?$/, 'the stack has the lines of the source')
+  t.equal(more.pop(), 'goodbye', 'what is logged while the process ends is there')
   t.equal(more.pop(), 'two\\nlines \\u001b[2J\\u2028', 'one line for each event, whatever it says')
   for (const line of more) t.match(line, /^ {8}at /)
   t.equal(statSync(file).mode & 0o777, 0o600)
   const standard = output.stdout.trim().split('\n').map((line) => JSON.parse(line) as { message: string })
-  for (const message of ['loading', 'informing', `Exception on ${api}/boom [GET]`, 'request', 'stopped']) t.ok(standard.some((line) => line.message === message), `standard output has ${message}`)
+  for (const message of ['loading', 'informing', `Exception on ${api}/boom [GET]`, 'request', 'stopped', 'goodbye']) t.ok(standard.some((line) => line.message === message), `standard output has ${message}`)
 })
 
 t.test('the last lines before the process ends are in the file, however it ends, and begin on a line of their own after half a line', async (t) => {
@@ -295,9 +297,10 @@ t.test('the last lines before the process ends are in the file, however it ends,
   const crashing = await startServer(t, directory, [], { env })
   await fetch(`${crashing.url}${api}/uncaught`).catch(() => undefined)
   t.equal((await crashing.ended).code, 1)
-  t.match(linesOf(file).slice(-3).map((line) => JSON.parse(line) as unknown).filter((line) => (line as { message: string }).message !== 'request'), [
+  t.match(linesOf(file).slice(-4).map((line) => JSON.parse(line) as unknown).filter((line) => (line as { message: string }).message !== 'request'), [
     { message: 'just before', endpoint: `${api}/uncaught` },
     { level: 60, message: 'an exception was not caught; the process ends', err: { stack: /nobody catches this[^]*modules\/a\.ts:/ } },
+    { message: 'goodbye' },
   ])
 })
 

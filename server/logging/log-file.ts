@@ -40,7 +40,7 @@ export class LogFile implements DestinationStream {
   readonly #tell: LogFileOptions['tell']
   readonly #describeLoss: LogFileOptions['describeLoss']
   readonly #timer: NodeJS.Timeout
-  readonly #atExit = (): void => this.#writeAll()
+  readonly #atExit = (): void => this.close()
   #lines: string[] = []
   #waiting = 0
   #dropped = 0
@@ -101,11 +101,12 @@ export class LogFile implements DestinationStream {
       this.#underWay = null
       if (error === null) this.#advance(chunk, written)
       else this.#fail(error)
-      if (this.#chunk !== null || this.#lines.length >= mostLines) this.#flush()
+      if (this.#closed) this.close()
+      else if (this.#chunk !== null || this.#lines.length >= mostLines) this.#flush()
     })
   }
 
-  /** For the end: nothing happens any more once this returns. */
+  /** Writes everything before it returns, as far as that is possible. */
   #writeAll(): void {
     if (!this.#finishWrite()) return
     for (let chunk = this.#next(); chunk !== null; chunk = this.#next()) {

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { format } from 'node:util'
 import { destination, type Logger } from 'pino'
-import { currentCall, openApp, type Call } from '../context.js'
+import { appsOfProcess, currentCall, type Call } from '../context.js'
 import { request } from '../request/current-request.js'
 import { RowhouseRequest } from '../request/request.js'
 import { loggerTo } from './open-log.js'
@@ -41,22 +41,31 @@ export const log: AppLogger = Object.freeze({ debug: writerOf('debug'), info: wr
 /** The log of the app whose modules are being loaded, for what they do at their top level and all that they start there. */
 const loading = new AsyncLocalStorage<Logger>()
 
+/** That of the app which was loaded last, for what still runs when it has been closed, such as listeners of the process's end. */
+let latest: Logger | null = null
+
 /** Runs `load`, which runs an app's modules, so that what they log goes to `logger`, whenever it is that they do. */
 export function loadWithLog<Result>(logger: Logger, load: () => Result): Result {
+  latest = logger
   return loading.run(logger, load)
 }
 
 let outside: Logger | null = null
 
-/** For code that belongs to no app, such as modules that are only looked at: standard error, since standard output may be somebody's data. */
-function loggerOutside(): Logger {
-  return (outside ??= loggerTo(destination({ fd: 2, sync: true }), 'info'))
+/**
+ * The log of code that runs outside of calls. Where no app is, as for modules that are only looked at, or nobody can know which one it is, that is standard error: standard output
+ * may be somebody's data.
+ */
+function loggerOutsideOfCalls(): Logger {
+  const [app, another] = appsOfProcess()
+  const own = loading.getStore() ?? (another === undefined ? (app?.ownLog ?? latest) : null)
+  return own ?? (outside ??= loggerTo(destination({ fd: 2, sync: true }), 'info'))
 }
 
 function writerOf(level: Level): WriteLog {
   return (...given: readonly unknown[]) => {
     const call = currentCall()
-    const logger = call?.app.ownLog ?? loading.getStore() ?? openApp()?.ownLog ?? loggerOutside()
+    const logger = call?.app.ownLog ?? loggerOutsideOfCalls()
     if (!logger.isLevelEnabled(level)) return
     try {
       const { about, message } = readArguments(given)

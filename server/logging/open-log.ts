@@ -74,11 +74,13 @@ function openFile({ logging, data }: Configuration, elsewhere: Logger): LogFile 
     const message = `${count} log lines are missing here: they could not be written, and were more than could wait`
     return format === 'message' ? `${message}\n` : `${JSON.stringify({ level: 40, time: new Date().toISOString(), message })}\n`
   }
+  let file: LogFile | null = null
   try {
-    const file = new LogFile({ path, maxSize, keep, tell: (level, message) => elsewhere[level](message), describeLoss })
+    file = new LogFile({ path, maxSize, keep, tell: (level, message) => elsewhere[level](message), describeLoss })
     assertRoom(path)
     return file
   } catch (error) {
+    file?.close()
     throw new ConfigurationError([`logging.file: ${path} cannot be written (${reasonOf(error)}); make it a file that this user can write, or choose another one`])
   }
 }

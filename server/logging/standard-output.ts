@@ -13,12 +13,13 @@ class GatheredOutput implements DestinationStream {
   readonly #output = destination({ fd: 1, sync: false, maxLength: mostWaiting })
   #lines: string[] = []
   #dropped = 0
+  #ending = false
 
   constructor() {
     setInterval(() => this.#flush(), longestWait).unref()
     process.on('exit', () => {
-      this.#flush()
-      this.#output.flushSync()
+      this.#ending = true
+      this.#finish()
     })
     this.#output.on('drop', (lines: string) => (this.#dropped += lines.split('\n').length - 1))
     // Whoever read our output may go away; that is no reason to stop serving.
@@ -29,7 +30,14 @@ class GatheredOutput implements DestinationStream {
 
   write(line: string): void {
     this.#lines.push(line)
-    if (this.#lines.length >= mostLines) this.#flush()
+    if (this.#ending) this.#finish()
+    else if (this.#lines.length >= mostLines) this.#flush()
+  }
+
+  /** While the process ends, other code that hears of it may still log; nothing is written later. */
+  #finish(): void {
+    this.#flush()
+    this.#output.flushSync()
   }
 
   #flush(): void {
