@@ -1,12 +1,12 @@
 import { spawn } from 'node:child_process'
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import * as fc from 'fast-check'
 import t from 'tap'
-import { boolean, crudEndpoints, date, datetime, defineTables, httpEndpoint, HttpError, integer, json, link, links, Media, media, number, table, text, transaction, users, type StandardSchema } from 'rowhouse'
+import { boolean, crudEndpoints, date, datetime, defineTables, httpEndpoint, HttpError, integer, json, link, links, Media, media, number, table, text, transaction, urlFor, users, type StandardSchema } from 'rowhouse'
 import { basic, buildApp, temporaryFolder, type TestApp } from './support/app.js'
 import { startServer } from './support/rowhouse-process.js'
 
@@ -415,11 +415,13 @@ t.test('of a hundred parallel changes none is lost', async (t) => {
 })
 
 t.test('a row that changes hands while a change of it waits is not changed', async (t) => {
+  const giving = new EventEmitter()
   const { ask, tables } = await appWith(t, ({ tasks, users: everybody }) => {
     crudEndpoints('/tasks', tasks, { ownedBy: 'owner', authenticateUsers: true, columns: ['title', 'parent'] })
     httpEndpoint('/give/:id', { methods: ['POST'], authenticateUsers: true }, ({ id }) =>
       transaction(async () => {
         const row = await tasks.getById(id)
+        giving.emit('begun')
         await delay(100)
         await row?.update({ owner: await everybody.get({ email: 'you@example.com' }) })
         return users.getUser()?.email
@@ -429,10 +431,11 @@ t.test('a row that changes hands while a change of it waits is not changed', asy
   const [a, b, c] = rows.map(({ id }) => id)
   if (a === undefined || b === undefined || c === undefined) throw new Error('there are three rows')
   const race = async (id: string, change: () => ReturnType<Ask>): Promise<number> => {
-    const giving = ask('POST', `/give/${encodeURIComponent(id)}`)
-    await delay(30)
+    const begun = once(giving, 'begun')
+    const given = ask('POST', `/give/${encodeURIComponent(id)}`)
+    await begun
     const { status } = await change()
-    t.equal((await giving).status, 200)
+    t.equal((await given).status, 200)
     return status
   }
   t.equal(await race(a, () => ask('PATCH', at(a), me, { title: 'too late' })), 404)
@@ -449,12 +452,14 @@ t.test('only what is named is opened, and refusals of the table are told as ever
       seats: table({ place: text().required().unique(), row: integer() }).unique('row'),
       bookings: table({ seat: link('seats', { onDelete: 'restrict' }) }),
     })
-    crudEndpoints('/seats', tables.seats, { public: true, summary: 'Seats', bodyLimit: 100 })
-    crudEndpoints('/bookings', tables.bookings, { public: true, only: ['create', 'list'] })
+    crudEndpoints('/seats', tables.seats, { public: true, summary: 'Seats', bodyLimit: 100, name: 'seat' })
+    crudEndpoints('/bookings', tables.bookings, { public: true, only: ['create', 'list'], name: 'bookings' })
+    httpEndpoint('/urls', () => [urlFor('seat', { id: '[5,1]' }), urlFor('bookings', { limit: 1 })])
     crudEndpoints('/people', tables.users, { public: true, only: ['read', 'list'], columns: ['enabled'] })
   })
   const ask = askOf(app.server)
   const { id } = (await ask('POST', '/seats', {}, { place: 'A1' })).row()
+  t.equal((await ask('GET', '/urls', {})).text, '["/_/api/seats/%5B5%2C1%5D","/_/api/bookings?limit=1"]')
   const again = await ask('POST', '/seats', {}, { place: 'A1' })
   t.same([again.status, again.text], [409, 'table seats already has a row with this place'])
   t.equal((await ask('POST', '/seats', {}, { place: 'x'.repeat(100) })).status, 413)

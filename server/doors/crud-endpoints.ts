@@ -2,8 +2,8 @@ import { describeValue } from '../../db/describe-value.js'
 import type { Schema, Table } from '../../db/row-types.js'
 import { DataTable } from '../../db/table.js'
 import { CrudHandlers } from '../crud/crud-handlers.js'
-import type { CrudOptions } from '../crud/crud-options.js'
-import { readPlan } from '../crud/crud-plan.js'
+import type { CrudOptions, SharedSettings } from '../crud/crud-options.js'
+import { readPlan, type CrudPlan } from '../crud/crud-plan.js'
 import { parsePath } from '../endpoint/path-pattern.js'
 import { DeclarationError } from '../errors/declaration-error.js'
 import { currentRegistry, type DeclaredTables } from '../loading/registry.js'
@@ -25,14 +25,15 @@ export function crudEndpoints(path: unknown, table: unknown, options: unknown): 
     const checkedPath = checkPath(path)
     const { bodyLimit, handlerTimeout, apiPrefix } = configuration
     const plan = readPlan(checkedPath, options, { table: checkTable(checkedPath, table, tables), tables, defaults: { methods: ['GET'], bodyLimit, timeout: handlerTimeout } })
-    const { operations, settings } = plan
+    const { operations } = plan
+    const { list, row } = settingsOf(plan)
     const handlers = new CrudHandlers(plan, locationOf(apiPrefix + checkedPath))
     const rowPath = `${checkedPath}/:id` as const
-    if (operations.has('list')) httpEndpoint(checkedPath, { ...settings, methods: ['GET'] }, (_args, request) => handlers.list(request))
-    if (operations.has('create')) httpEndpoint(checkedPath, { ...settings, methods: ['POST'] }, (_args, request) => handlers.create(request))
-    if (operations.has('read')) httpEndpoint(rowPath, { ...settings, methods: ['GET'] }, ({ id }, request) => handlers.read(id, request))
-    if (operations.has('update')) httpEndpoint(rowPath, { ...settings, methods: ['PATCH', 'PUT'] }, ({ id }, request) => handlers.update(id, request))
-    if (operations.has('delete')) httpEndpoint(rowPath, { ...settings, methods: ['DELETE'] }, ({ id }, request) => handlers.delete(id, request))
+    if (operations.has('list')) httpEndpoint(checkedPath, { ...list, methods: ['GET'] }, (_args, request) => handlers.list(request))
+    if (operations.has('create')) httpEndpoint(checkedPath, { ...list, methods: ['POST'] }, (_args, request) => handlers.create(request))
+    if (operations.has('read')) httpEndpoint(rowPath, { ...row, methods: ['GET'] }, ({ id }, request) => handlers.read(id, request))
+    if (operations.has('update')) httpEndpoint(rowPath, { ...row, methods: ['PATCH', 'PUT'] }, ({ id }, request) => handlers.update(id, request))
+    if (operations.has('delete')) httpEndpoint(rowPath, { ...row, methods: ['DELETE'] }, ({ id }, request) => handlers.delete(id, request))
   } catch (error) {
     throw error instanceof DeclarationError ? error.at(registry.callSite()) : error
   }
@@ -53,6 +54,13 @@ function checkTable(path: string, table: unknown, tables: DeclaredTables): DataT
   // Told apart at run time only; to TypeScript a declared table is what DataTable does.
   if ((tables[table.name] as unknown) !== table) throw new DeclarationError(`${what}, got the table ${table.name} of other declarations`)
   return table
+}
+
+/** The settings of both paths. A name is that of one path only: of a row's or, where none is opened, of the list's. */
+function settingsOf({ operations, settings }: CrudPlan): { readonly list: SharedSettings; readonly row: SharedSettings } {
+  const { name: _name, ...nameless } = settings
+  const hasRowPath = operations.has('read') || operations.has('update') || operations.has('delete')
+  return { list: hasRowPath ? nameless : settings, row: settings }
 }
 
 /** The path as it stands in a URL, percent-encoded. */
