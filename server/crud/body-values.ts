@@ -9,6 +9,8 @@ import type { Problems } from './problems.js'
 /** The values of columns, by name. */
 export type Values = Record<string, unknown>
 
+const formTypes: ReadonlySet<string> = new Set(['application/x-www-form-urlencoded', 'multipart/form-data'])
+
 /** What may stand in a body. */
 export interface BodyColumns {
   readonly writable: ReadonlyMap<string, OpenedColumn>
@@ -24,17 +26,24 @@ export interface BodyColumns {
 export function readValues(request: RowhouseRequest, { writable, sent }: BodyColumns, problems: Problems): Values {
   const { members, from } = readMembers(request)
   const values: Values = {}
+  const addUnwritable = (name: string): void => {
+    if (name === 'id' || sent.includes(name)) problems.add(`column ${name} cannot be written`)
+    else problems.addUnknown('column', name, [...writable.keys()])
+  }
   for (const name of Object.keys(members)) {
     const column = writable.get(name)
     if (column === undefined) {
-      if (name === 'id' || sent.includes(name)) problems.add(`column ${name} cannot be written`)
-      else problems.addUnknown('column', name, [...writable.keys()])
+      addUnwritable(name)
       continue
     }
     // Members of forms are texts and lists of texts.
     const read = readMember(column, { from, value: members[name] } as RawParameter)
     if ('problem' in read) problems.add(`column ${name}: ${read.problem}`)
     else values[name] = read.value
+  }
+  for (const name of Object.keys(request.files)) {
+    if (writable.has(name)) problems.add(`column ${name}: expected a field of the form, got a file`)
+    else addUnwritable(name)
   }
   return values
 }
@@ -56,8 +65,8 @@ function readMembers(request: RowhouseRequest): { readonly from: RawParameter['f
     if (isPlainObject(bodyJson)) return { from: 'json', members: bodyJson }
     throw new HttpError(400, `expected a JSON object as the body, got ${request.body === null ? 'none' : describeSent(bodyJson)}`)
   }
-  if (request.body !== null && request.mimetype !== 'application/x-www-form-urlencoded') {
-    throw new HttpError(415, `expected a body with content-type application/json or application/x-www-form-urlencoded, got ${request.mimetype === '' ? 'none' : describeSent(request.mimetype)}`)
+  if (request.body !== null && !formTypes.has(request.mimetype)) {
+    throw new HttpError(415, `expected a body with content-type application/json, application/x-www-form-urlencoded or multipart/form-data, got ${request.mimetype === '' ? 'none' : describeSent(request.mimetype)}`)
   }
   return { from: 'text', members: request.formParams }
 }
