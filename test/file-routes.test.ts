@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { createApp, HttpResponse, JSONResponse } from 'rowhouse'
 import { basic, type Settings } from './support/app.js'
+import { field, file, multipart } from './support/multipart.js'
 import { runRowhouse, startServer } from './support/rowhouse-process.js'
 
 interface Files {
@@ -176,6 +177,18 @@ t.test('a handler reads the body as JSON, form and bytes, all on one request, wh
   t.same(await send('DELETE', '{"id":1}', 'application/json'), { json: { id: 1 }, form: {}, bytes: [...Buffer.from('{"id":1}')], key: 'k' })
   t.same(await send('POST', 'a=1&b=x%20y', 'application/x-www-form-urlencoded'), { json: 400, form: { a: '1', b: 'x y' }, bytes: [...Buffer.from('a=1&b=x%20y')], key: 'k' })
   t.same(await send('POST', Buffer.from([0, 255, 10]), 'application/octet-stream'), { json: 400, form: {}, bytes: [0, 255, 10], key: 'k' })
+})
+
+t.test('a form with files is read by form(), and its bytes as sent by body()', async (t) => {
+  const { app } = await load(t, {
+    'form.ts': `export async function post(request) {
+      const { a, f } = await request.form()
+      return { a, name: f.name, type: f.contentType, bytes: [...f.bytes], same: request.files.f === f, sent: (await request.body()).length }
+    }`,
+  })
+  const payload = multipart('edge', [[field('a'), '1'], [file('f', 'x.bin', 'application/x-test'), Buffer.from([0, 255, 13, 10])]])
+  const reply = await app.inject({ method: 'POST', url: '/api/form', payload, headers: { 'content-type': 'multipart/form-data; boundary=edge' } })
+  t.same(reply.json(), { a: '1', name: 'x.bin', type: 'application/x-test', bytes: [0, 255, 13, 10], same: true, sent: payload.length })
 })
 
 t.test('a file route sends what every endpoint may return', async (t) => {

@@ -122,8 +122,9 @@ class Answers {
       const answer = this.#byMethod.get(method)
       return answer === undefined ? [] : [{ name: answer.name, methods: [method], handler: answer.handler }]
     })
-    const rest = this.#fallback === null ? [] : usualMethods.filter((method) => !this.#byMethod.has(method))
-    return this.#fallback === null || rest.length === 0 ? found : [...found, { ...this.#fallback, methods: rest }]
+    if (this.#fallback === null) return found
+    const rest = usualMethods.filter((method) => !this.#byMethod.has(method))
+    return rest.length === 0 ? found : [...found, { ...this.#fallback, methods: rest }]
   }
 
   #add(method: string, name: string, told: string, handler: RouteHandler): void {
