@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process'
 import { EventEmitter, once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -7,9 +6,9 @@ import { fileURLToPath } from 'node:url'
 import * as fc from 'fast-check'
 import t from 'tap'
 import { boolean, crudEndpoints, date, datetime, defineTables, httpEndpoint, HttpError, integer, json, link, links, Media, media, number, table, text, transaction, urlFor, users, type StandardSchema } from 'rowhouse'
-import { basic, buildApp, temporaryFolder, type TestApp } from './support/app.js'
-import { startServer } from './support/rowhouse-process.js'
+import { basic, buildApp, type TestApp } from './support/app.js'
 
+const root = fileURLToPath(new URL('..', import.meta.url))
 const api = '/_/api'
 const password = 'correct: horse: bättery'
 const me = basic('me@example.com', password)
@@ -721,28 +720,9 @@ t.test('whatever two users ask for, each has his own rows and no others (propert
   await t.resolves(fc.assert(property, { numRuns: 100 }))
 })
 
-const root = fileURLToPath(new URL('..', import.meta.url))
-
-t.test('the crud example does what its README says', async (t) => {
+t.test('the example of crudEndpoints is a whole API in less than ten lines', async (t) => {
   const example = join(root, 'examples/crud')
-  const code = (await Promise.all(['tables.ts', 'modules/tasks.ts'].map((file) => readFile(join(example, file), 'utf8')))).join('').split('\n').filter((line) => line.trim() !== '')
-  t.ok(code.length < 10, `the whole API is ${code.length} lines`)
-  const data = await temporaryFolder(t)
-  const server = await startServer(t, example, ['--data', data])
-  for (const name of ['me', 'you']) {
-    const child = spawn(process.execPath, [join(root, 'dist/bin/rowhouse.js'), 'users', 'add', `${name}@example.com`, '--data', data], { stdio: ['pipe', 'inherit', 'inherit'] })
-    child.stdin.end(`${name === 'me' ? 'my' : 'your'} password\n`)
-    await once(child, 'exit')
-  }
-  const readme = await readFile(join(example, 'README.md'), 'utf8')
-  const [, session = ''] = /^```console\n([\s\S]*?)^```$/m.exec(readme) ?? []
-  const parts = session.split(/^\$ /m).slice(1)
-  t.ok(parts.length > 8)
-  for (const part of parts) {
-    const [command = '', ...expected] = part.split('\n')
-    const child = spawn('bash', ['-c', command.replaceAll('http://127.0.0.1:3030', server.url).replace(/^curl /, 'curl -s ')], { stdio: ['ignore', 'pipe', 'inherit'] })
-    let output = ''
-    for await (const chunk of child.stdout) output += String(chunk)
-    t.equal(output.trimEnd(), expected.join('\n').trimEnd(), command)
-  }
+  const files = await Promise.all(['tables.ts', 'modules/tasks.ts'].map((file) => readFile(join(example, file), 'utf8')))
+  const lines = files.join('').split('\n').filter((line) => line.trim() !== '')
+  t.ok(lines.length < 10, `it is ${lines.length} lines`)
 })

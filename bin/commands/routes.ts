@@ -32,6 +32,7 @@ function toJson({ methods, path, door, options, source }: Endpoint): object {
       body: options.body !== null,
       bodyLimit: options.bodyLimit,
       timeout: options.timeout,
+      name: options.name,
       summary: options.summary,
     },
     file: source.file,
@@ -46,6 +47,7 @@ function toCells({ methods, path, door, options, source }: Endpoint, { bodyLimit
     options.params.length === 0 ? '' : `params: ${options.params.map(([name]) => name).join(' ')}`,
     options.body === null ? '' : 'body',
     options.bodyLimit === bodyLimit ? '' : `bodyLimit: ${options.bodyLimit}`,
+    options.name === null ? '' : `name: ${options.name}`,
     options.timeout === handlerTimeout ? '' : `timeout: ${options.timeout}`,
   ]
   return [methods.join(' '), path.text, door, told.filter((text) => text !== '').join(', ') || '-', door === 'platform' ? '-' : `${source.file}:${source.line}`]

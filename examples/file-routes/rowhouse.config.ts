@@ -1,0 +1,3 @@
+import { defineConfig } from 'rowhouse'
+
+export default defineConfig({ port: 8000 })
