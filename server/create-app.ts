@@ -159,7 +159,8 @@ function createServer(app: App): FastifyInstance {
     http: { headersTimeout: configuration.headersTimeout, connectionsCheckingInterval: 1000 },
     // Fastify decodes a path before it looks for a route. One that it cannot decode comes by a path that it can, and is refused like any other when its endpoint is looked for.
     frameworkErrors: (_error, { raw }, { raw: response }) => {
-      server.routing(Object.assign(raw, { originalUrl: raw.url, url: '/' }), response)
+      const { url = '' } = raw
+      server.routing(Object.assign(raw, { originalUrl: url, url: url.replace(/^[^?]*/, '/') }), response)
     },
     clientErrorHandler: (error, socket) => refuseClient(app, randomUUID(), error, socket),
   })

@@ -13,7 +13,7 @@ const files = {
     import { defineTables, table, text } from 'rowhouse'
     export const tables = defineTables({ entries: table({ marker: text().required().unique() }) })`,
   'modules/entries.ts': `
-    import { httpEndpoint, HttpError, text, transaction } from 'rowhouse'
+    import { abort, errorHandler, httpEndpoint, HttpError, HttpResponse, text, transaction } from 'rowhouse'
     import { tables } from '../tables.js'
     const params = { marker: text() }
     httpEndpoint('/add', { methods: ['POST'], params }, async ({ marker }) => {
@@ -54,6 +54,24 @@ const files = {
       await tables.entries.addRow({ marker })
       yield 'ack ' + marker + '\\n'
     })
+    httpEndpoint('/abort', { methods: ['POST'], params }, async ({ marker }) => {
+      await tables.entries.addRow({ marker })
+      abort(new HttpResponse(200, 'ack ' + marker + '\\n'))
+    })
+    class Early extends Error {}
+    errorHandler(Early, (error) => 'ack ' + error.message + '\\n')
+    httpEndpoint('/early', { methods: ['POST'], params }, async function* ({ marker }) {
+      await tables.entries.addRow({ marker })
+      throw new Early(marker)
+    })
+    class Handled extends Error {}
+    errorHandler(Handled, async (error) => {
+      await tables.entries.addRow({ marker: error.message })
+      return 'ack ' + error.message + '\\n'
+    })
+    httpEndpoint('/handled', { methods: ['POST'], params }, ({ marker }) => {
+      throw new Handled(marker)
+    })
     // A signal for strace would not reach what it traces.
     httpEndpoint('/end', () => process.kill(process.pid, 'SIGTERM'))`,
 }
@@ -66,7 +84,7 @@ async function serveTraced(t: Test): Promise<{ readonly acknowledged: number; re
   const output = join(directory, 'trace.txt')
   const child = started(t, new Child(...traced(output, ['-e', 'inject=fdatasync:delay_enter=2000'], [process.execPath, program, 'start', directory, '--port', '0'])))
   const [, url = ''] = / is ready at ([^"]+)"/.exec(await child.line(/ is ready at /)) ?? []
-  const paths = ['add', 'forget', 'transact', 'fail', 'together', 'forget-transaction', 'then-read', 'then-refused', 'stream']
+  const paths = ['add', 'forget', 'transact', 'fail', 'together', 'forget-transaction', 'then-read', 'then-refused', 'stream', 'abort', 'early', 'handled']
   const send = async (marker: string, path = 'add'): Promise<string> =>
     (await fetch(`${url}/_/api/${path}`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ marker }) })).text()
   for (const path of paths) t.equal(await send(`<one-${path}>`, path), `ack <one-${path}>\n`)
@@ -79,6 +97,6 @@ async function serveTraced(t: Test): Promise<{ readonly acknowledged: number; re
 
 t.test('no answer to a write leaves the server before the end of the sync that covers it', { skip: traceMissing }, async (t) => {
   const { acknowledged, unsafe } = await serveTraced(t)
-  t.equal(acknowledged, 144)
+  t.equal(acknowledged, 147)
   t.same(unsafe, [])
 })

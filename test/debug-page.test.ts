@@ -83,7 +83,7 @@ t.test('everything on the page is escaped, and no message can make it show a fil
 })
 
 t.test('no secret of the environment or of the headers is shown', async (t) => {
-  const secrets = { BILLING_API_KEY: 'sk-billing-0001', DATABASE_URL: 'postgres://app:p%40ssw0rd!@db/main', SESSION_SECRET: 'crimson"ted secret', LITTLE_TOKEN: 'four', HARMLESS: 'harmless value' }
+  const secrets = { BILLING_API_KEY: 'sk-billing-0001', DATABASE_URL: 'postgres://app:p%40ssw0rd!@db/main', SESSION_SECRET: 'crimson"ted secret', LITTLE_TOKEN: 'four', SIGNING_KEY: 'first line of it\nlast line of it', BACKENDS: 'amqp://a:backend-1@x,amqp://b:backend-2@y', HARMLESS: 'harmless value' }
   setVariables(t, secrets)
   const headers = { ...basic('ada', 'correct horse'), cookie: 'session=cookie-value-1; theme=darkness', 'x-api-key': 'header-key-1', 'x-note': 'a plain note' }
   const message = [
@@ -91,6 +91,8 @@ t.test('no secret of the environment or of the headers is shown', async (t) => {
     encodeURIComponent(secrets.SESSION_SECRET),
     JSON.stringify(secrets.SESSION_SECRET),
     'p@ssw0rd!',
+    'the last line of it',
+    'backend-2',
     headers.authorization,
     'ada:correct horse',
     'correct horse',
@@ -103,7 +105,7 @@ t.test('no secret of the environment or of the headers is shown', async (t) => {
   for (const accept of [html, json, {}]) {
     const answer = await server.inject({ method: 'POST', url: `${api}/say`, payload: `what=${encodeURIComponent(message)}`, headers: { ...headers, ...accept, 'content-type': 'application/x-www-form-urlencoded' } })
     t.equal(answer.statusCode, 500)
-    for (const secret of ['sk-billing', 'ssw0rd', 'crimson', 'ted secret', 'ted%20secret', headers.authorization.slice(6), 'correct', 'cookie-value', 'darkness', 'header-key']) t.notMatch(answer.body, secret, secret)
+    for (const secret of ['sk-billing', 'ssw0rd', 'crimson', 'ted secret', 'ted%20secret', 'line of it', 'backend-', headers.authorization.slice(6), 'correct', 'cookie-value', 'darkness', 'header-key']) t.notMatch(answer.body, secret, secret)
     t.match(answer.body, '[hidden]')
     for (const open of ['harmless value', 'a plain note', 'four']) t.match(answer.body, open, `${open} is no secret, or too short to be one`)
     t.notMatch(answer.body, /x-api-key|BILLING_API_KEY|user-agent/, 'neither headers nor variables are listed')

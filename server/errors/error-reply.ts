@@ -47,7 +47,7 @@ export function toErrorReply(error: ErrorDescription, { requestId, accept, alway
     const told = report === null ? { message: error.message, requestId } : { requestId, ...toMembers(report) }
     return reply({ 'content-type': 'application/json' }, encodeJson({ status: error.status, error: name, ...told, ...error.details }))
   }
-  if (mediaType === 'text/html') return report === null ? reply(pageLook.headers, toPage(error, title, requestId)) : reply(debugLook.headers, debugPage(report, { title, requestId }))
+  if (mediaType === 'text/html') return report === null ? reply(pageLook.headers, toPage(title, error.message === name ? '' : error.message, requestId)) : reply(debugLook.headers, debugPage(report, { title, requestId }))
   return reply({ 'content-type': 'text/plain; charset=utf-8' }, report === null ? error.message : toText(report, requestId))
 }
 
@@ -55,8 +55,8 @@ function normalize(headers: ErrorDescription['headers']): Record<string, string 
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), typeof value === 'string' ? value : [...value]]))
 }
 
-function toPage({ message }: ErrorDescription, title: string, requestId: string): Html {
-  return htmlPage(pageLook, { title, body: `<h1>${escapeHtml(title)}</h1>\n<p>${escapeHtml(message)}</p>\n<small>Request ${escapeHtml(requestId)}</small>` })
+function toPage(title: string, message: string, requestId: string): Html {
+  return htmlPage(pageLook, { title, body: `<h1>${escapeHtml(title)}</h1>\n${message === '' ? '' : `<p>${escapeHtml(message)}</p>\n`}<small>Request ${escapeHtml(requestId)}</small>` })
 }
 
 function toMembers({ errors }: DebugReport): object {

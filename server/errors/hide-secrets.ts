@@ -13,7 +13,7 @@ const secretName = /key|secret|token|pass|pwd|auth|credential|dsn|private|cookie
 /** Names that look secret and are the paths of the current folder and the one before. */
 const openNames: ReadonlySet<string> = new Set(['PWD', 'OLDPWD'])
 /** The user information of a URL (RFC 3986, 3.2.1). */
-const userInformation = /\/\/([^/?#\s@]*)@/
+const userInformation = /\/\/([^/?#\s@]*)@/g
 
 /** Where secrets of this process and of one request come from. */
 export interface SecretSources {
@@ -35,7 +35,7 @@ export function hideSecrets({ variables, headers }: SecretSources): HideSecrets 
 }
 
 function isSecret(name: string, value: string): boolean {
-  return (secretName.test(name) && !openNames.has(name.toUpperCase())) || userInformation.test(value)
+  return (secretName.test(name) && !openNames.has(name.toUpperCase())) || value.search(userInformation) !== -1
 }
 
 function* secretsOf(headers: IncomingHttpHeaders): Iterable<string> {
@@ -56,14 +56,17 @@ function* partsOfAuthorization(header: string): Iterable<string> {
   yield authorization.password
 }
 
-/** The forms in which a value may stand in a text: as it is, its password if it is a URL, encoded for a URL, and as JSON. */
+/** The forms in which a value may stand in a text: whole or a line of it, the password of a URL in it, each as it is, encoded for a URL, and as JSON. */
 function* formsOf(value: string): Iterable<string> {
-  const text = value.trim()
-  const password = userInformation.exec(text)?.[1]?.replace(/^[^:]*:/, '')
-  for (const form of password === undefined ? [text] : [text, password, decoded(password)]) {
-    yield form
-    yield encodeURIComponent(form.toWellFormed())
-    yield JSON.stringify(form).slice(1, -1)
+  const parts = [value, ...value.split('\n')]
+  for (const [, information = ''] of value.matchAll(userInformation)) {
+    const password = information.replace(/^[^:]*:/, '')
+    parts.push(password, decoded(password))
+  }
+  for (const part of parts.map((text) => text.trim())) {
+    yield part
+    yield encodeURIComponent(part.toWellFormed())
+    yield JSON.stringify(part).slice(1, -1)
   }
 }
 

@@ -28,7 +28,7 @@ export function sourceExcerpt(directory: string, file: string, line: number): re
     const path = join(directory, file)
     const status = statSync(path)
     if (!status.isFile() || status.size > largest) return []
-    const lines = readFileSync(path, 'utf8').split('\n')
+    const lines = readFileSync(path, 'utf8').trimEnd().split('\n')
     if (line < 1 || line > lines.length) return []
     const first = Math.max(1, line - around)
     return lines.slice(first - 1, line + around).map((text, index) => ({
