@@ -239,6 +239,34 @@ t.test('a stream of an error handler that fails late is cut, and so the client n
   t.equal(log.filter(({ message }) => /in the error handler at .*, after a part of the answer had been sent/.test(String(message))).length, 2)
 })
 
+t.test('a stream sees its own request in each of its pieces, however slowly they are read', async (t) => {
+  const seen = new Set<string>()
+  const look = () => { try { seen.add(request.path) } catch (error) { seen.add(String(error)) } }
+  const { url } = await startApp(t, () => {
+    const pieces = async function* () {
+      for (let n = 0; n < 200; n++) {
+        if (n % 10 === 9) await delay(1)
+        look()
+        yield 'x'.repeat(100_000)
+        look()
+      }
+    }
+    httpEndpoint('/long', pieces)
+    errorHandler(404, pieces)
+  })
+  for (const path of ['/_/api/long', '/nothing']) {
+    seen.clear()
+    const answer = await fetch(url + path)
+    let length = 0
+    for await (const chunk of answer.body ?? []) {
+      length += chunk.length
+      if (length % 7 === 0) await delay(2)
+    }
+    t.equal(length, 20_000_000)
+    t.same([...seen], [path === '/nothing' ? path : '/long'])
+  }
+})
+
 t.test('an HttpError of an error handler is its answer, and is handled no further', async (t) => {
   const { server } = await buildApp(t, () => {
     defineFailures()
@@ -249,6 +277,7 @@ t.test('an HttpError of an error handler is its answer, and is handled no furthe
 })
 
 t.test('an error handler that hangs is answered for with 503 within the time limit', async (t) => {
+  const silent = new Readable({ read: () => undefined })
   const { url, log } = await startApp(
     t,
     () => {
@@ -258,6 +287,7 @@ t.test('an error handler that hangs is answered for with 503 within the time lim
         throw new Error('too late to be told')
       })
       errorHandler(404, () => new Promise(() => undefined))
+      errorHandler(405, () => silent)
       errorHandler(503, () => 'not asked')
     },
     { handlerTimeout: 50 },
@@ -266,7 +296,9 @@ t.test('an error handler that hangs is answered for with 503 within the time lim
     const answer = await fetch(url + path)
     t.same([answer.status, await answer.text()], [503, 'The server took too long to answer.'], path)
   }
-  t.equal(log.filter(({ message }) => /^the error handler at .*error-handlers\.test\.ts:\d+ did not answer within (30|50) ms$/.test(String(message))).length, 2)
+  t.equal((await fetch(`${url}${api}/boom`, { method: 'DELETE' })).status, 503)
+  t.equal(silent.destroyed, true, 'a stream that nobody gets is closed')
+  t.equal(log.filter(({ message }) => /^the error handler at .*error-handlers\.test\.ts:\d+ did not answer within (30|50) ms$/.test(String(message))).length, 3)
   while (!JSON.stringify(log).includes('too late to be told')) await delay(10)
   t.pass('what it threw later is in the log')
 })

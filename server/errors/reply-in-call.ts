@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { App } from '../app.js'
 import { runCall, type Call } from '../context.js'
+import type { Deadline } from '../endpoint/deadlines.js'
 import { discard } from '../reply/discard.js'
 import { HttpResponse } from '../reply/http-response.js'
 import { isStream, toReply, type Reply } from '../reply/reply.js'
@@ -53,10 +54,7 @@ export async function replyInCall(app: App, raw: FastifyRequest, response: Fasti
   const attempt: Attempt = { app, raw, response, task, call: { app, endpoint: raw.found?.endpoint ?? null, request, requestId: raw.id, lastCommit: null }, source: null, isOver: false }
   const deadline = app.deadlines.start(raw.found?.endpoint.options.timeout ?? app.configuration.handlerTimeout, () => timeOut(attempt))
   try {
-    const reply = await runCall(attempt.call, makeReply, attempt)
-    deadline.stop()
-    if (attempt.isOver) discard(reply.body)
-    else sendWhole(attempt, reply)
+    await runCall(attempt.call, carryOut, { attempt, deadline })
   } catch (thrown) {
     deadline.stop()
     if (attempt.isOver) logFailure(app, raw, thrown, 'after the request had been answered')
@@ -64,13 +62,21 @@ export async function replyInCall(app: App, raw: FastifyRequest, response: Fasti
   }
 }
 
-async function makeReply(attempt: Attempt): Promise<Reply> {
-  const { call, task } = attempt
+/** Sending is a part of the call, too: a stream makes its pieces while it is sent. */
+async function carryOut({ attempt, deadline }: { readonly attempt: Attempt; readonly deadline: Deadline }): Promise<void> {
   const value = await makeValue(attempt)
   if (attempt.isOver) {
     discard(value)
-    return { status: 503, headers: {}, body: null }
+    return
   }
+  const reply = await makeReply(attempt, value)
+  deadline.stop()
+  if (attempt.isOver) discard(reply.body)
+  else sendWhole(attempt, reply)
+}
+
+async function makeReply(attempt: Attempt, value: unknown): Promise<Reply> {
+  const { call, task } = attempt
   const reply = await toReply(value)
   const saysStatus = value instanceof HttpResponse || value instanceof Response
   const status = saysStatus || task.error === null ? reply.status : task.error.status
