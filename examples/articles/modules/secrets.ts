@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
-import { jsonify, requiresAuth, route } from 'rowhouse'
+import { requiresAuth, route } from 'rowhouse'
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest()
 
@@ -8,7 +8,7 @@ const equals = (one: string, other: string): boolean => timingSafeEqual(digest(o
 
 const admin = requiresAuth(({ username, password }) => equals(`${username}:${password}`, 'admin:secret'), {
   challenge: 'Basic realm="Example"',
-  refusal: () => jsonify({ message: 'Authenticate.' }, 401),
+  refusal: { message: 'Authenticate.' },
 })
 
 route('/secrets', admin(() => 'Shhh this is top secret spy stuff!'))
