@@ -341,6 +341,24 @@ t.test('a file of 200 MiB arrives and goes back in constant memory', { skip: pro
   t.ok(growth < 64, `the peak grew by ${growth} MiB`)
 })
 
+t.test('a body that arrives byte by byte costs little more than one that arrives at once', async (t) => {
+  const { port } = await startApp(t, () => httpEndpoint('/b', ({ a }, { body }) => [body?.length, String(a).length]))
+  const parts = Array.from({ length: 20 }, () => `--X\r\n${field('b')}\r\nx: ${'x'.repeat(16_000)}\r\n\r\n1\r\n`)
+  const payload = `${parts.join('')}--X\r\n${field('a')}\r\n\r\n${'a'.repeat(100_000)}\r\n--X--`
+  const socket = connect(port, '127.0.0.1').setEncoding('utf8')
+  const before = process.memoryUsage()
+  const start = process.cpuUsage()
+  socket.write(`POST ${api}/b HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\nconnection: close\r\ncontent-type: multipart/form-data; boundary=X\r\n\r\n`)
+  socket.write(`${payload.replace(/[^]/g, (byte) => `1\r\n${byte}\r\n`)}0\r\n\r\n`)
+  let answer = ''
+  for await (const text of socket) answer += String(text)
+  t.match(answer, new RegExp(`200 OK[\\s\\S]*\\[${payload.length},100000\\]$`))
+  const time = process.cpuUsage(start).user / 1000
+  const growth = (process.memoryUsage().rss - before.rss) / mebibyte
+  t.ok(time < 5000, `took ${time} ms`)
+  t.ok(growth < 150, `took ${growth} MiB`)
+})
+
 t.test('exactly the limit passes and one byte more answers 413, for every kind of body and in chunks', async (t) => {
   const most = 1_200_000
   const { server } = await buildApp(t, () => httpEndpoint('/b', (_args, { body }) => body?.length), { bodyLimit: most })

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { HttpError } from '../errors/http-error.js'
 import { BodyStore, type BodyContent } from './body-store.js'
+import { ChunkJoiner } from './chunk-joiner.js'
 import { decompress, type Decompressor } from './content-encoding.js'
 import { readBoundary } from './multipart-boundary.js'
 import { MultipartScanner, type Part } from './multipart-scanner.js'
@@ -46,6 +47,7 @@ interface Reception {
 function receive({ raw, decompressor, limit, files, scanner }: Reception): Promise<ReceivedBody | null> {
   return new Promise((resolve, reject) => {
     const source = decompressor ?? raw
+    const joiner = new ChunkJoiner()
     const store = new BodyStore(files, () => source.resume(), fail)
     let [sent, length] = [0, 0]
 
@@ -70,11 +72,15 @@ function receive({ raw, decompressor, limit, files, scanner }: Reception): Promi
       try {
         length += chunk.length
         if (length > limit) throw tooLong(limit)
-        scanner?.push(chunk)
-        if (!store.add(chunk)) source.pause()
+        pass(joiner.add(chunk))
       } catch (error) {
         fail(error)
       }
+    }
+    function pass(bytes: Buffer | null): void {
+      if (bytes === null) return
+      scanner?.push(bytes)
+      if (!store.add(bytes)) source.pause()
     }
     function onEnd(): void {
       // A decompressor that has seen the end of its format leaves the rest alone.
@@ -82,18 +88,19 @@ function receive({ raw, decompressor, limit, files, scanner }: Reception): Promi
         fail(new HttpError(400, 'the body has something behind its compressed content'))
         return
       }
-      const content = store.finish()
-      if (content instanceof Promise) void content.then(complete)
-      else complete(content)
-    }
-    function complete(content: BodyContent | null): void {
       try {
-        const body = content === null ? null : { content, parts: scanner?.finish() ?? null }
-        stop()
-        resolve(body)
+        pass(joiner.finish())
+        const content = store.finish()
+        if (content instanceof Promise) content.then(complete).catch(fail)
+        else complete(content)
       } catch (error) {
         fail(error)
       }
+    }
+    function complete(content: BodyContent | null): void {
+      const body = content === null ? null : { content, parts: scanner?.finish() ?? null }
+      stop()
+      resolve(body)
     }
     function onCorrupt(error: Error): void {
       fail(new HttpError(400, `the body is not what its content-encoding says: ${error.message}`))

@@ -79,7 +79,9 @@ export function readMultipart(content: BodyContent, parts: readonly Part[]): For
 
 /** The encoding that a form says it is in, with a field of this name (RFC 7578, 4.6). */
 function formCharset(content: BodyContent, parts: readonly Part[]): string {
-  const part = parts.find(({ headers }) => !headers.isFile && readContentDisposition(headers.disposition, (text) => text)?.name === '_charset_')
+  const isIt = ({ headers: { isFile, disposition } }: Part): boolean =>
+    !isFile && disposition.includes('_charset_') && readContentDisposition(disposition, (text) => text)?.name === '_charset_'
+  const part = parts.find(isIt)
   return part === undefined ? 'utf-8' : bytesOf(content, part.start, Math.min(part.end, part.start + 100)).toString('latin1')
 }
 

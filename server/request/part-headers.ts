@@ -8,7 +8,7 @@ export interface PartHeaders {
   readonly isFile: boolean
 }
 
-const line = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+)[ \t]*:[ \t]*([^\r\n\0]*)$/
+const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 
 /**
  * Reads the headers of a part of a form (RFC 7578, 4.2). Only `Content-Disposition` and `Content-Type` mean something; a `Content-Transfer-Encoding` is not looked at, as in browsers.
@@ -25,11 +25,12 @@ export function readPartHeaders(bytes: Buffer, number: number): PartHeaders {
   const lines = bytes.toString('latin1').replace(/\r\n(?=[ \t])/g, '').split('\r\n')
   for (const text of lines) {
     if (text === '') continue
-    const [, name, value] = line.exec(text) ?? []
-    if (name === undefined || value === undefined) return refuse('has a header line that is none')
+    const colon = text.indexOf(':')
+    const name = text.slice(0, Math.max(0, colon)).trimEnd()
+    if (!token.test(name) || /[\r\n\0]/.test(text)) return refuse('has a header line that is none')
     const key = name.toLowerCase()
     if (found.has(key) && key.startsWith('content-')) return refuse(`has ${name} twice`)
-    found.set(key, value.trimEnd())
+    found.set(key, text.slice(colon + 1).trim())
   }
   const disposition = found.get('content-disposition')
   if (disposition === undefined) return refuse('has no Content-Disposition')
