@@ -8,7 +8,7 @@ import { Readable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { brotliCompressSync, constants, deflateSync, gzipSync } from 'node:zlib'
 import t from 'tap'
-import { HttpResponse, httpEndpoint, integer, Media, request } from 'rowhouse'
+import { defineTables, HttpResponse, httpEndpoint, integer, media as mediaColumn, Media, request, table } from 'rowhouse'
 import { buildApp, startApp, temporaryFolder, type TestApp } from './support/app.js'
 import { field, file, multipart } from './support/multipart.js'
 import { startServer } from './support/rowhouse-process.js'
@@ -159,6 +159,22 @@ t.test('a large body can be read until the handler has ended and the answer is o
   await allClosed(t, app, 'a streamed answer')
 })
 
+t.test('an uploaded file can be kept in a media column', async (t) => {
+  const bytes = randomBytes(limit)
+  const app = await startApp(t, () => {
+    const { pictures } = defineTables({ pictures: table({ file: mediaColumn() }) })
+    httpEndpoint('/pictures', async (_args, { files }) => (await pictures.addRow({ file: files['f'] as Media })).id)
+    httpEndpoint('/picture', async () => (await pictures.get({}))?.file)
+  })
+  const form = multipart('X', [[file('f', 'p.png', 'image/png'), bytes]])
+  const kept = await fetch(`${app.url}${api}/pictures`, { method: 'POST', body: form, headers: { 'content-type': 'multipart/form-data; boundary=X' } })
+  t.equal(kept.status, 200)
+  const answer = await fetch(`${app.url}${api}/picture`)
+  t.match([answer.headers.get('content-type'), answer.headers.get('content-disposition')], ['image/png', "inline; filename*=UTF-8''p.png"])
+  t.ok(bytes.equals(Buffer.from(await answer.arrayBuffer())))
+  await allClosed(t, app, 'a kept upload')
+})
+
 t.test('no file stays open, however a request ends', async (t) => {
   const app = await startApp(
     t,
@@ -297,10 +313,10 @@ t.test('a bomb is refused before it has gone off', async (t) => {
   const bombs = { gzip: Buffer.concat(Array<Buffer>(400).fill(gzipSync(zeros))), br: brotliCompressSync(Buffer.alloc(100 * mebibyte), { params: { [constants.BROTLI_PARAM_QUALITY]: 1 } }) }
   for (const [encoding, payload] of Object.entries(bombs)) {
     const before = process.memoryUsage().rss
-    const start = performance.now()
+    const start = process.cpuUsage()
     const answer = await server.inject({ method: 'POST', url: `${api}/b`, payload, headers: { 'content-encoding': encoding, 'content-type': 'multipart/form-data; boundary=X' } })
     t.match([answer.statusCode, answer.body], [413, /longer than the 20971520 bytes/], `${encoding}, ${payload.length} bytes`)
-    const time = performance.now() - start
+    const time = process.cpuUsage(start).user / 1000
     const growth = (process.memoryUsage().rss - before) / mebibyte
     t.ok(time < 2000, `took ${time} ms`)
     t.ok(growth < 64, `took ${growth} MiB`)
@@ -356,7 +372,7 @@ t.test('a body that arrives byte by byte costs little more than one that arrives
   const time = process.cpuUsage(start).user / 1000
   const growth = (process.memoryUsage().rss - before.rss) / mebibyte
   t.ok(time < 5000, `took ${time} ms`)
-  t.ok(growth < 150, `took ${growth} MiB`)
+  t.ok(growth < 200, `took ${growth} MiB`)
 })
 
 t.test('exactly the limit passes and one byte more answers 413, for every kind of body and in chunks', async (t) => {
