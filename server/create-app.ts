@@ -166,6 +166,8 @@ function createServer(app: App): FastifyInstance {
   })
   // Without a body, as far as Fastify is concerned: the pipeline reads bodies itself, after the credentials, up to the limit of the endpoint.
   for (const method of METHODS) if (method !== 'CONNECT') server.addHttpMethod(method, { hasBody: false, overrideExisting: true })
+  // Node.js would answer 417 by itself, to a request that nobody has looked at.
+  server.server.on('checkExpectation', (request, response) => server.routing(request, response))
   server.decorate('rowhouse', app)
   server.setErrorHandler((error, request, reply) => refuse(app, request, reply, error))
   return server

@@ -1,8 +1,11 @@
+import { existsSync, readdirSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
 import { boolean, date, datetime, httpEndpoint, HttpResponse, integer, json, Media, number, optional, redirect, request, route } from 'rowhouse'
 import { basic, startApp } from './support/app.js'
+import { Random, someConversation, type RandomConversation } from './support/random-requests.js'
 import { converse, readAnswers, requestsIn, type RawAnswer } from './support/raw-http.js'
+import { startServer } from './support/rowhouse-process.js'
 
 const api = '/_/api'
 
@@ -53,13 +56,18 @@ t.test('a message that two readers could end at different places gets one refusa
     ['chunks in HTTP/1.0 behind a malformed path', `POST /%zz HTTP/1.0\r\nconnection: keep-alive\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n${hidden}`],
     ['two hosts', `${line('GET', '/b')}host: y\r\n\r\n${hidden}`],
     ['two hosts behind a malformed path', `GET /%zz HTTP/1.1\r\nhost: x\r\nhost: y\r\n\r\n${hidden}`],
+    ['two hosts behind an expectation', `${line('GET', '/b')}host: y\r\nexpect: x\r\n\r\n${hidden}`],
+    ['an expectation that nobody meets', `${post}expect: x\r\ncontent-length: 3\r\n\r\nabc${hidden}`],
     ['HTTP/2.0', `POST ${api}/b HTTP/2.0\r\nconnection: keep-alive\r\n\r\n${hidden}`],
     ['HTTP/0.9', `GET ${api}/b HTTP/0.9\r\nconnection: keep-alive\r\n\r\n${hidden}`],
+    ['the beginning of HTTP/2', `PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n${hidden}`],
+    ['the method of that beginning', `PRI ${api}/b HTTP/1.1\r\nhost: x\r\n\r\n${hidden}`],
+    ['that method in another version', `PRI ${api}/b HTTP/2.0\r\nhost: x\r\n\r\n${hidden}`],
     ['no version', `GET ${api}/b\r\n\r\n${hidden}`],
   ]
   for (const [name, text] of cases) {
     const answers = await ask(port, text, 1000)
-    t.same(answers.map(({ status }) => status), [400], name)
+    t.same(answers.map(({ status }) => status), [name.startsWith('an expectation') ? 417 : 400], name)
     t.equal(answers[0]?.headers['connection'], 'close', `${name}: the connection is closed`)
   }
   t.same(asked, [])
@@ -270,4 +278,129 @@ t.test('no input takes more time than its length explains', async (t) => {
     if (milliseconds > 200) t.fail(`${name} takes ${Math.round(milliseconds)} ms`)
   }
   t.ok(slowest.milliseconds <= 200, `${probes.length} inputs; the slowest, ${slowest.name}, took ${Math.round(slowest.milliseconds)} ms`)
+})
+
+const fuzzed = {
+  'rowhouse.config.ts': `
+    import { defineConfig } from 'rowhouse'
+    export default defineConfig({ bodyLimit: 256 * 1024, headersTimeout: 1000, requestTimeout: 2000 })`,
+  'tables.ts': `
+    import { defineTables, table, text } from 'rowhouse'
+    export const tables = defineTables({ entries: table({ title: text().required() }) })`,
+  modules: {
+    'app.ts': `
+      import { monitorEventLoopDelay } from 'node:perf_hooks'
+      import { setFlagsFromString } from 'node:v8'
+      import { runInNewContext } from 'node:vm'
+      import { boolean, date, datetime, httpEndpoint, HttpResponse, integer, json, Media, number, optional, redirect, request, route, text } from 'rowhouse'
+      import { tables } from '../tables.js'
+
+      httpEndpoint('/echo/:id', (args, { path, method, url, queryParams, formParams, headers, body, bodyJson, mimetype, origin, authorization }) =>
+        ({ args, path, method, url, queryParams, formParams, headers, body, bodyJson: JSON.stringify(bodyJson), mimetype, origin, authorization }))
+      httpEndpoint('/typed', { params: { n: optional(integer()), day: optional(date()), at: optional(datetime()), rate: optional(number()), flag: optional(boolean()), data: optional(json()) } },
+        ({ data, ...args }) => ({ ...args, data: JSON.stringify(data) }))
+      httpEndpoint('/checked', { methods: ['POST'], body: { '~standard': { version: 1, vendor: 'test', validate: (value) =>
+        (typeof value?.title === 'string' ? { value } : { issues: [{ message: 'expected a title', path: ['title'] }] }) } } }, () => request.bodyJson)
+      httpEndpoint('/add', { params: { title: text() } }, async ({ title }) => (await tables.entries.addRow({ title })).getId())
+      httpEndpoint('/form', async () => [Object.keys(await request.form()), await request.text()])
+      httpEndpoint('/upload', { methods: ['POST', 'PUT'] }, () => request.body)
+      httpEndpoint('/mine', { authenticateUsers: true }, () => 'mine')
+      httpEndpoint('/judged', { requireCredentials: true }, () => request.authorization)
+      route('/r/<int:i>/<float:f>/<uuid:u>/<any(a, b):c>', (args) => args)
+      route('/files/<path:rest>', ({ rest }) => rest)
+      route('/redirect', ({ to }) => redirect(String(to)))
+      route('/headers', ({ value }) => new HttpResponse(200, String(value), { 'x-value': encodeURIComponent(String(value).toWellFormed()), 'content-type': 'text/html' }))
+      route('/media', ({ name }) => new Media('x', { name: String(name).replace(/\\p{Cc}|\\p{Surrogate}/gu, '_') }))
+      route('/stream', async function* () { for (let count = 0; count < 20; count++) yield 'piece' + (await count) })
+      route('/goodbye', () => 'goodbye')
+
+      const delays = monitorEventLoopDelay({ resolution: 10 })
+      delays.enable()
+      setFlagsFromString('--expose-gc')
+      const collectGarbage = runInNewContext('gc')
+      route('/process', ({ reset }) => {
+        collectGarbage()
+        const longestDelay = delays.max / 1e6
+        if (reset !== undefined) delays.reset()
+        return { pid: process.pid, heapUsed: process.memoryUsage().heapUsed, external: process.memoryUsage().external, longestDelay }
+      })`,
+  },
+}
+
+/** What the app tells of its own process. */
+interface ProcessState {
+  readonly pid: number
+  readonly heapUsed: number
+  readonly external: number
+  /** Of the event loop, in milliseconds. */
+  readonly longestDelay: number
+}
+
+/** What is wrong with how the server answered a conversation; undefined when nothing is. */
+function mistakeIn({ pieces, ending, isValid }: RandomConversation, received: string): string | undefined {
+  const expected = requestsIn(pieces.join(''))
+  let answers: RawAnswer[]
+  try {
+    answers = readAnswers(received, expected)
+  } catch (error) {
+    return String(error)
+  }
+  const failed = answers.find(({ status }) => status >= 500)
+  if (failed !== undefined) return `answered ${failed.status}: ${failed.body.slice(0, 200)}`
+  if (answers.some(({ headers }) => 'x-injected' in headers)) return 'a header was injected'
+  if (answers.length > expected.length) return `${answers.length} answers to ${expected.length} requests`
+  if (isValid && ending === 'wait' && answers.length !== expected.length) return `only ${answers.length} answers to ${expected.length} valid requests`
+  return undefined
+}
+
+const openFiles = (pid: number): number => readdirSync(`/proc/${pid}/fd`).length
+
+t.test('10,000 random and malformed requests leave the server as it was', { timeout: 110_000 }, async (t) => {
+  const seed = Date.now() >>> 0
+  t.comment(`seed ${seed}`)
+  const random = new Random(seed)
+  const server = await startServer(t, t.testdir(fuzzed))
+  const port = Number(new URL(server.url).port)
+  const stateOf = async (query = ''): Promise<ProcessState> => (await (await fetch(`${server.url}/process${query}`, { headers: { connection: 'close' } })).json()) as ProcessState
+
+  const mistakes: string[] = []
+  let left = 10_000
+  const work = async (): Promise<void> => {
+    while (left > 0 && mistakes.length < 3) {
+      const conversation = someConversation(random)
+      left -= conversation.requests
+      const mistake = mistakeIn(conversation, await converse(port, conversation))
+      if (mistake !== undefined) mistakes.push(`${mistake}, to ${JSON.stringify(conversation.pieces).slice(0, 3000)}`)
+    }
+  }
+  const workTogether = async (requests: number): Promise<void> => {
+    left = requests
+    await Promise.all(Array.from({ length: 32 }, work))
+  }
+
+  // What opens and grows once, such as the connections for readers of the database, does so here.
+  await workTogether(500)
+  const before = await stateOf('?reset')
+  const filesBefore = existsSync('/proc/self/fd') ? openFiles(before.pid) : null
+  const dribbles = ['GET /goodbye HTTP/1.1\r\nhost: x\r\n', 'nonsense', 'POST /_/api/upload HTTP/1.1\r\nhost: x\r\ncontent-length: 500\r\n\r\n'].map((start) =>
+    converse(port, { pieces: [start, ...'x'.repeat(120)], pause: 25, patience: 3000 }),
+  )
+  await workTogether(9500)
+  t.same(mistakes, [], `seed ${seed}`)
+  for (const dribble of await Promise.all(dribbles)) t.match(dribble, /^HTTP\/1\.1 4(?:00|08) /, 'what takes too long is refused')
+
+  const after = await stateOf()
+  t.equal(after.pid, before.pid, 'the process is the same')
+  t.equal(server.child.exitCode, null)
+  t.ok(after.longestDelay < 1000, `nothing held up everything else for a second (${Math.round(after.longestDelay)} ms at most)`)
+  t.ok(after.heapUsed - before.heapUsed < 30e6 && after.external - before.external < 30e6, `memory is given back (${Math.round((after.heapUsed - before.heapUsed) / 1e6)} MB more)`)
+  if (filesBefore !== null) {
+    for (const deadline = Date.now() + 5000; openFiles(before.pid) > filesBefore && Date.now() < deadline; ) await delay(50)
+    t.ok(openFiles(before.pid) <= filesBefore, `no file or connection is left open (${filesBefore} before)`)
+  }
+  t.equal(server.output.stderr, '')
+  const alarms = server.output.stdout.split('\n').filter((entry) => /^\{"level":[56]0|Exception|not caught|nobody handled/.test(entry))
+  t.same(alarms.slice(0, 3), [], 'the log knows no failure')
+  server.child.kill('SIGTERM')
+  t.equal((await server.ended).code, 0)
 })

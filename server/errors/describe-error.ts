@@ -1,3 +1,4 @@
+import { errorCodes } from 'fastify'
 import { DatabaseFailure, TableError, type TableErrorCode } from '../../db/errors.js'
 import { Unauthorized } from '../../plugins/basic-auth.js'
 import { HashingOverloaded, TooManyFailures } from '../users/errors.js'
@@ -68,6 +69,8 @@ function describeKnown(thrown: unknown): ErrorDescription {
     return describe(503, 'Too many people are signing in at this moment; try again.', { 'retry-after': String(thrown.retryAfterSeconds) })
   }
   if (thrown instanceof DatabaseFailure) return describe(503, 'The server cannot write at the moment.')
+  // Node.js reads one method that it does not list, for which there is no route at all: PRI, with which HTTP/2 begins (RFC 9113, 3.4).
+  if (thrown instanceof errorCodes.FST_ERR_NOT_FOUND) return describe(400, 'the method is not one of HTTP/1.1', { connection: 'close' })
   return describe(500, unexpected)
 }
 

@@ -130,7 +130,8 @@ function readChunks(text: string, start: number): Content | null {
 export function requestsIn(text: string): string[] {
   const methods: string[] = []
   for (let position: number | null = 0; position !== null; ) {
-    while (text.startsWith('\r\n', position)) position += 2
+    // Line breaks before a request are skipped (RFC 9112, 2.2).
+    while (text[position] === '\r' || text[position] === '\n') position++
     if (position >= text.length) break
     methods.push(/^[^ \r\n]*/.exec(text.slice(position, position + 40))?.[0] ?? '')
     try {
@@ -156,8 +157,8 @@ function endOfRequest(text: string, start: number): number | null {
   if (length !== undefined && !/^\d+$/.test(length)) throw new Error('ambiguous content-length')
   const hosts = lines.filter((line) => /^host:/i.test(line)).length
   if (hosts > 1 || (hosts === 0 && version === '1')) throw new Error('not one host')
-  const options = connection.toLowerCase().split(/[\t ]*,[\t ]*/)
+  const options = connection.toLowerCase().split(',').map((option) => option.trim())
   const content = coding === undefined ? { end: end + 4 + Number(length ?? 0) } : readChunks(text, end + 4)
-  const isLast = method === 'CONNECT' || options.includes('close') || (version === '0' && !options.includes('keep-alive'))
+  const isLast = method === 'CONNECT' || (version === '0' ? !options.includes('keep-alive') : options.includes('close'))
   return isLast || content === null || content.end > text.length ? null : content.end
 }
