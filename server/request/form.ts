@@ -32,6 +32,8 @@ const mostFields = 1000
 /** The longest that the texts of a form may be together, in bytes: as long as a whole body usually may be. Unlike files, texts are held in memory. */
 const longestTexts = 20 * 1024 * 1024
 
+const [space, plus] = [0x20, 0x2b]
+
 /**
  * Decodes a form (application/x-www-form-urlencoded, WHATWG URL Standard, 5.1).
  *
@@ -39,7 +41,7 @@ const longestTexts = 20 * 1024 * 1024
  */
 export function parseForm(content: BodyContent): Form {
   checkTextLength(content.length)
-  const text = bytesOf(content).toString('utf8')
+  const text = withSpaces(bytesOf(content)).toString('utf8')
   let fields = 1
   for (let position = text.indexOf('&'); position !== -1; position = text.indexOf('&', position + 1)) {
     if (++fields > mostFields) throw new HttpError(400, `the form has more than ${mostFields} fields`)
@@ -125,4 +127,13 @@ class FormBuilder<Value extends string | Media> {
     else if (Array.isArray(present)) present.push(value)
     else this.values[name] = [present, value]
   }
+}
+
+/** Turns each "+" into the space that it stands for. Byte by byte that takes milliseconds where the parser, which would do it, takes seconds: for a long text of nothing else. */
+function withSpaces(bytes: Buffer): Buffer {
+  const first = bytes.indexOf(plus)
+  if (first === -1) return bytes
+  const copy = Buffer.from(bytes)
+  for (let position = first; position < copy.length; position++) if (copy[position] === plus) copy[position] = space
+  return copy
 }

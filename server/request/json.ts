@@ -1,8 +1,8 @@
 import { constants } from 'node:buffer'
-import { printParseErrorCode, visit } from 'jsonc-parser'
 import type { JsonValue } from '../../db/json-value.js'
 import { HttpError } from '../errors/http-error.js'
 import type { BodyContent } from './body-store.js'
+import { describeMistake } from './json-mistake.js'
 import type { FileSlice } from './temporary-file.js'
 
 /** The deepest that lists and objects of a request may be nested; more is only ever sent to exhaust a stack. */
@@ -75,35 +75,4 @@ function endOfString(bytes: Uint8Array, start: number): number {
   let position = start + 1
   for (; position < bytes.length && bytes[position] !== 0x22; position++) if (bytes[position] === 0x5c) position++
   return position
-}
-
-/** How far a mistake is looked for, in characters. The parser that finds it is slow, and everybody waits for it. */
-const longestSearch = 256 * 1024
-
-/** JSON.parse of Node.js 20 does not always tell the position, so a second parser, which does, looks at what the first refused. */
-function describeMistake(text: string): string {
-  if (text.trim() === '') return 'it is empty'
-  const searched = text.slice(0, longestSearch)
-  try {
-    visit(searched, { onError: (code, offset, length) => throwMistake(printParseErrorCode(code), offset, offset + length) }, { disallowComments: true, allowTrailingComma: false })
-  } catch (thrown) {
-    if (!(thrown instanceof Mistake)) throw thrown
-    // What reaches the end of the searched part may be no mistake if one reads on.
-    return thrown.end < searched.length || searched === text ? thrown.message : `the mistake is behind position ${longestSearch}`
-  }
-  return 'a character is not allowed where it stands'
-}
-
-/** Ends the parser at the first mistake. Left alone, it goes on behind it, gathers one mistake for each character, and takes brackets for nesting that stand in an unended text. */
-class Mistake extends Error {
-  constructor(
-    message: string,
-    readonly end: number,
-  ) {
-    super(message)
-  }
-}
-
-function throwMistake(code: string, offset: number, end: number): never {
-  throw new Mistake(`${code.replace(/(?<=[a-z])(?=[A-Z])/g, ' ').toLowerCase()} at position ${offset}`, end)
 }

@@ -48,10 +48,10 @@ const api = '/_/api'
 
 /** Texts that something on the way may stumble over. */
 const texts = [
-  ...['', ' ', '%', '%zz', '%00', '%0d%0ax-injected:%201', '%E0%A4%A', '%ED%A0%80', '%FF', '%F0%9F%92%A9', '%2f', '%2e%2e%2f', '..', '../../etc/passwd', '//', '\\', '?', '#', '&&==', ';', '+', '*'],
-  ...['\0', '\r\nx-injected: 1', '\n', '\t', '\x7f', '\x85', 'é', '\xff\xfe', '__proto__', 'constructor', 'toString', '{"a":', '[1,', '"', "' OR 1=1 --", '<script>', '${7*7}', '{{7*7}}'],
-  ...['0', '-0', '007', '1.5', '1e999', '9007199254740993', 'NaN', 'true', 'null', '2024-02-30', '2024-02-29', '2024-02-29T25:00:00Z', '2024-02-29T12:00:00Z', '00000000-0000-0000-0000-000000000000'],
-  ...['a'.repeat(5000), '%41'.repeat(1500), '['.repeat(3000), '1'.repeat(4000), 'a[b]'.repeat(500), '/x'.repeat(1000)],
+  '', ' ', '%', '%zz', '%00', '%0d%0ax-injected:%201', '%E0%A4%A', '%ED%A0%80', '%FF', '%F0%9F%92%A9', '%2f', '%2e%2e%2f', '..', '../../etc/passwd', '//', '\\', '?', '#', '&&==', ';', '+', '*',
+  '\0', '\r\nx-injected: 1', '\n', '\t', '\x7f', '\x85', 'é', '\xff\xfe', '__proto__', 'constructor', 'toString', '{"a":', '[1,', '"', "' OR 1=1 --", '<script>', '${7*7}', '{{7*7}}',
+  '0', '-0', '007', '1.5', '1e999', '9007199254740993', 'NaN', 'true', 'null', '2024-02-30', '2024-02-29', '2024-02-29T25:00:00Z', '2024-02-29T12:00:00Z', '00000000-0000-0000-0000-000000000000',
+  'a'.repeat(5000), '%41'.repeat(1500), '['.repeat(3000), '1'.repeat(4000), 'a[b]'.repeat(500), '/x'.repeat(1000),
 ]
 const methods = ['GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'HEAD', 'OPTIONS', 'TRACE', 'CONNECT', 'PROPFIND', 'LOCK', 'QUERY', 'PURGE', 'get', 'Post', 'GETT', 'G T', 'BREW', 'M-SEARCH', 'PRI', '']
 const versions = ['0.9', '1.0', '1.0', '1.2', '2.0', '2', '3.0', '11', '1.1 ', '1,1', '-1.1', '1.١']
@@ -150,7 +150,7 @@ const twists: readonly ((draft: Draft, random: Random) => void)[] = [
   (draft, random) => addHeader(draft, random),
   (draft, random) => void draft.headers.push(...draft.headers.slice(random.below(draft.headers.length))),
   (draft) => void (draft.headers = []),
-  (draft) => void draft.headers.reverse(),
+  (draft) => void (draft.headers = draft.headers.toReversed()),
   (draft, random) => void (draft.headers = draft.headers.map(([name, value]) => [random.pick([name, name.toUpperCase(), `${name} `, ` ${name}`, `${name}\t`]), random.pick([value, ` ${value} `, `${value}\x0b`, `"${value}"`, `${value}\r\n folded`])])),
   (draft, random) => draft.headers.push(...Array.from({ length: random.pick([50, 999, 1001, 3000]) }, (_, index): [string, string] => [index.toString(36), ''])),
   (draft, random) => void draft.headers.push([random.pick(['x', 'cookie', 'content-type', 'content-disposition', 'accept']), random.pick(texts)]),

@@ -157,8 +157,8 @@ function endOfRequest(text: string, start: number): number | null {
   if (length !== undefined && !/^\d+$/.test(length)) throw new Error('ambiguous content-length')
   const hosts = lines.filter((line) => /^host:/i.test(line)).length
   if (hosts > 1 || (hosts === 0 && version === '1')) throw new Error('not one host')
-  const options = connection.toLowerCase().split(',').map((option) => option.trim())
+  const options = new Set(connection.toLowerCase().split(',').map((option) => option.trim()))
   const content = coding === undefined ? { end: end + 4 + Number(length ?? 0) } : readChunks(text, end + 4)
-  const isLast = method === 'CONNECT' || (version === '0' ? !options.includes('keep-alive') : options.includes('close'))
+  const isLast = method === 'CONNECT' || (version === '0' ? !options.has('keep-alive') : options.has('close'))
   return isLast || content === null || content.end > text.length ? null : content.end
 }
