@@ -9,6 +9,7 @@ import { basicAuth } from '../plugins/basic-auth.js'
 import { gracefulClose } from '../plugins/graceful-close.js'
 import { requestIds } from '../plugins/request-ids.js'
 import { requestLogs } from '../plugins/request-logs.js'
+import { basePathOf, requireAccessKey } from './access-key.js'
 import type { App } from './app.js'
 import { loadConfiguration, type ConfigurationOverrides } from './configuration/configuration.js'
 import type { Configuration } from './configuration/settings.js'
@@ -99,7 +100,7 @@ async function assembleApp(options: CreateAppOptions, configuration: Configurati
     users,
     endpoints,
     urls,
-    origins: new Origins(configuration),
+    origins: new Origins({ ...configuration, basePath: basePathOf(configuration) }),
     deadlines: new Deadlines(),
     stopping: stopping.signal,
     temporaryFiles,
@@ -119,6 +120,7 @@ async function assembleApp(options: CreateAppOptions, configuration: Configurati
   if (appLog.writeRequest !== null) {
     await server.register(requestLogs, { write: appLog.writeRequest, describe: (request) => ({ endpoint: request.found?.endpoint.path.text, user: request.user?.id }) })
   }
+  requireAccessKey(server, basePathOf(configuration))
   findEndpoints(server, { matcher, apiPrefix: configuration.apiPrefix })
   await server.register(basicAuth, {
     realm: configuration.realm,

@@ -1,3 +1,4 @@
+import { basePathOf } from './access-key.js'
 import { currentApp } from './context.js'
 import type { Endpoint } from './endpoint/endpoint.js'
 import type { PathPattern, PathSegment } from './endpoint/path-pattern.js'
@@ -88,12 +89,13 @@ function textOf(value: unknown): string | undefined {
 
 /**
  * The path of an endpoint, prefix and query included, percent-encoded: `urlFor('article', { id: 'a b', page: 2 })` is `/articles/a%20b?page=2`.
- * Put `getAppOrigin()` in front for a link that leaves the app.
+ * `new URL(urlFor(…), getAppOrigin())` is a link that can leave the app.
  *
  * @param name the endpoint's option `name` or else the name of its handler function
  * @param params those of the path are filled in, by their converters where there are any; the rest becomes the query
  * @throws Error when there is no endpoint of that name or several, a parameter of the path is missing, or a value does not fit
  */
 export function urlFor(name: string, params: LinkParameters = {}): string {
-  return currentApp('urlFor()').urls.build(name, params)
+  const { urls, configuration } = currentApp('urlFor()')
+  return basePathOf(configuration) + urls.build(name, params)
 }

@@ -8,6 +8,8 @@ export interface OriginSettings {
   /** Further origins under which the same app is reached. */
   readonly alternateOrigins: readonly string[]
   readonly apiPrefix: string
+  /** What stands before every path; `''` for nothing. */
+  readonly basePath: string
 }
 
 /**
@@ -47,6 +49,11 @@ export class Origins {
     return this.#settings.origin ?? this.#listening[0] ?? null
   }
 
+  /** What stands before every path. */
+  get basePath(): string {
+    return this.#settings.basePath
+  }
+
   get apiPrefix(): string {
     return this.#settings.apiPrefix
   }
@@ -62,7 +69,7 @@ function originOf(url: string): string | null {
 }
 
 /**
- * The root URL of the app, without a trailing slash: the origin under which the caller reached it, or the published one.
+ * The root URL of the app, without a trailing slash: the origin under which the caller reached it, or the published one, and the access key of a private app.
  *
  * @param environment `'published'` for the configured `origin` whoever calls; null when there is none
  */
@@ -70,10 +77,10 @@ export function getAppOrigin(environment: 'published'): string | null
 export function getAppOrigin(): string
 export function getAppOrigin(environment?: 'published'): string | null {
   const { origins } = currentApp('getAppOrigin()')
-  if (environment === 'published') return origins.published
+  if (environment === 'published') return origins.published === null ? null : origins.published + origins.basePath
   const origin = origins.connected(currentCall()?.request.url ?? null)
   if (origin === null) throw new Error('getAppOrigin() was called before the server listens, and no origin is configured; set "origin" in rowhouse.config.ts')
-  return origin
+  return origin + origins.basePath
 }
 
 /**

@@ -4,7 +4,7 @@ import { request as httpRequest } from 'node:http'
 import { connect } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
-import { getApiOrigin, get_api_origin, getAppOrigin, get_app_origin, HttpError, httpEndpoint, pick, request, users } from 'rowhouse'
+import { getApiOrigin, get_api_origin, getAppOrigin, get_app_origin, HttpError, httpEndpoint, pick, request, route, urlFor, users } from 'rowhouse'
 import { basic, buildApp, startApp } from './support/app.js'
 
 const api = '/_/api'
@@ -302,4 +302,36 @@ t.test('origins are built from what is configured or listened on, never from a f
   t.same(await ask({ host: 'api.mydomain.test' }, published), ['http://api.mydomain.test', `http://api.mydomain.test${api}`, ...configured], 'a configured domain reaches the same app')
   t.equal(get_app_origin, getAppOrigin)
   t.equal(get_api_origin, getApiOrigin)
+})
+
+t.test('a private app is served under its access key only, and keeps the key out of its log', async (t) => {
+  const accessKey = 'k-9sYt_3yX0aVbWqPzR7Lm2d'
+  const define = (): void => {
+    httpEndpoint('/hello', { name: 'hello' }, () => ({ path: request.path, url: request.url, link: urlFor('hello', { x: 1 }), app: getAppOrigin(), api: getApiOrigin('published') }))
+    route('/', () => 'home')
+    route('/fail', () => Promise.reject(new Error('no')))
+  }
+  const { url, log, port } = await startApp(t, define, { private: { accessKey }, origin: 'https://app.example' })
+  const inside = `${url}/${accessKey}`
+  t.same(await (await fetch(`${inside}/_/api/hello?y=2`)).json(), {
+    path: '/hello',
+    url: `${inside}/_/api/hello?y=2`,
+    link: `/${accessKey}/_/api/hello?x=1`,
+    app: inside,
+    api: `https://app.example/${accessKey}/_/api`,
+  })
+  for (const path of ['', '/', '?x=1']) t.equal(await (await fetch(inside + path)).text(), 'home')
+  t.equal((await fetch(`${inside}/_/health/live`)).status, 200)
+  t.equal((await fetch(`${inside}/nothing`)).status, 404)
+  t.equal((await fetch(`${inside}/fail`)).status, 500)
+  t.equal((await fetch(`${inside}/hello/%zz`)).status, 400)
+  for (const path of ['/', '/_/api/hello', '/_/health/live', `/${accessKey}x/`, `/${accessKey.slice(0, -1)}/`, `/${accessKey.toLowerCase()}/`, `//${accessKey}/`, '/%zz']) {
+    for (const method of ['GET', 'OPTIONS', 'POST']) {
+      const answer = await fetch(`http://127.0.0.1:${port}${path}`, { method })
+      t.same([answer.status, await answer.text()], [404, 'Not Found'], `${method} ${path}`)
+      t.notOk(answer.headers.has('allow'))
+    }
+  }
+  t.notMatch(JSON.stringify(log), `"/${accessKey}/`)
+  await t.rejects(buildApp(t, define, { private: { accessKey: 'short' } }), { name: 'ConfigurationError', message: /private\.accessKey.*expected a text of 22 to 128/ })
 })

@@ -108,3 +108,9 @@ export const pathPrefix: Check<string> = {
   expected: "a path such as /api that starts with a slash and does not end with one, or ''",
   read: (value) => (typeof value === 'string' && /^(?:\/[\w.~-]+)*$/.test(value) && !/\/\.{1,2}(?:\/|$)/.test(value) ? value : undefined),
 }
+
+/** A secret that stands in a path, or null for none: 128 bits or more where each character is chosen at random. */
+export const accessKey: Check<string | null> = {
+  expected: 'a text of 22 to 128 letters, digits, "-" and "_", such as node -p "crypto.randomBytes(24).toString(\'base64url\')" prints, or null',
+  read: (value) => (value === null || (typeof value === 'string' && /^[\w-]{22,128}$/.test(value)) ? value : undefined),
+}

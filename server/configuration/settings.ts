@@ -1,4 +1,4 @@
-import { asciiLine, flagOr, integer, line, listOf, network, oneOf, origin, originOrNull, path, pathOrNull, pathPrefix, type Check } from './checks.js'
+import { accessKey, asciiLine, flagOr, integer, line, listOf, network, oneOf, origin, originOrNull, path, pathOrNull, pathPrefix, type Check } from './checks.js'
 
 /** One setting: what it may be and what it is when nobody sets it. */
 export interface Setting<Value> {
@@ -45,6 +45,11 @@ export const settings = {
   origin: setting(originOrNull, null),
   /** Further origins at which the app is reached; they count as its own. */
   alternateOrigins: setting(listOf(origin), []),
+  /** An app that is not for everybody: without its key there is nothing. */
+  private: group({
+    /** What stands before every path then. Long enough that nobody finds it by trying. */
+    accessKey: setting(accessKey, null),
+  }),
   /** The realm in `WWW-Authenticate`, which browsers show when they ask for a password. */
   realm: setting(asciiLine, null),
   /** The longest body that a request may have. Room for a photograph or a document, far from what exhausts the memory. */

@@ -1,6 +1,7 @@
 import { describeValue } from '../../db/describe-value.js'
 import type { Schema, Table } from '../../db/row-types.js'
 import { DataTable } from '../../db/table.js'
+import { basePathOf } from '../access-key.js'
 import { CrudHandlers } from '../crud/crud-handlers.js'
 import type { CrudOptions, SharedSettings } from '../crud/crud-options.js'
 import { readPlan, type CrudPlan } from '../crud/crud-plan.js'
@@ -27,7 +28,7 @@ export function crudEndpoints(path: unknown, table: unknown, options: unknown): 
     const plan = readPlan(checkedPath, options, { table: checkTable(checkedPath, table, tables), tables, defaults: { methods: ['GET'], bodyLimit, timeout: handlerTimeout } })
     const { operations } = plan
     const { list, row } = settingsOf(plan)
-    const handlers = new CrudHandlers(plan, locationOf(apiPrefix + checkedPath))
+    const handlers = new CrudHandlers(plan, basePathOf(configuration) + locationOf(apiPrefix + checkedPath))
     const rowPath = `${checkedPath}/:id` as const
     if (operations.has('list')) httpEndpoint(checkedPath, { ...list, methods: ['GET'] }, (_args, request) => handlers.list(request))
     if (operations.has('create')) httpEndpoint(checkedPath, { ...list, methods: ['POST'] }, (_args, request) => handlers.create(request))
