@@ -91,7 +91,7 @@ async function assembleApp(options: CreateAppOptions, configuration: Configurati
     },
   })
   const users = new Users({ database, hashing: configuration.passwordHashing })
-  const temporaryFiles = new TemporaryFiles(join(configuration.data, 'tmp'), () => log.error('the disk is full: a request body was refused; make room'))
+  const temporaryFiles = new TemporaryFiles(join(configuration.data, 'request-bodies'), () => log.error('the disk is full: a request body was refused; make room'))
   const app: App = {
     configuration,
     log,

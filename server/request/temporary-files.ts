@@ -1,8 +1,10 @@
-import { mkdirSync, openSync, rmSync, unlinkSync } from 'node:fs'
+import { mkdirSync, openSync, readdirSync, unlinkSync } from 'node:fs'
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { HttpError } from '../errors/http-error.js'
 import { TemporaryFile } from './temporary-file.js'
+
+const extension = '.body'
 
 /** Makes the files that hold what is too large for memory, in a folder of its own that nobody else may look into. */
 export class TemporaryFiles {
@@ -12,7 +14,7 @@ export class TemporaryFiles {
   #isReady = false
 
   /**
-   * @param folder made when it is first needed; whatever is in it then was left there by a process that was killed, and is removed
+   * @param folder made when it is first needed; files in it that a killed process has left are removed then
    * @param onDiskFull called each time there was no room
    */
   constructor(folder: string, onDiskFull: () => void) {
@@ -34,11 +36,11 @@ export class TemporaryFiles {
   }
 
   #create(): TemporaryFile {
-    if (!this.#isReady) rmSync(this.#folder, { recursive: true, force: true })
-    // Each time, since some machines remove what lies in folders of this name.
+    // Each time, since somebody may have tidied up.
     mkdirSync(this.#folder, { recursive: true, mode: 0o700 })
+    if (!this.#isReady) removeLeftOvers(this.#folder)
     this.#isReady = true
-    const path = join(this.#folder, randomUUID())
+    const path = join(this.#folder, `${randomUUID()}${extension}`)
     const file = new TemporaryFile(openSync(path, 'wx+', 0o600), () => this.#open.delete(file))
     this.#open.add(file)
     unlinkSync(path)
@@ -57,4 +59,9 @@ export class TemporaryFiles {
   close(): void {
     for (const file of this.#open) file.close()
   }
+}
+
+/** Removes files by our own names only: the folder is where somebody else has said. */
+function removeLeftOvers(folder: string): void {
+  for (const name of readdirSync(folder)) if (name.endsWith(extension)) unlinkSync(join(folder, name))
 }
