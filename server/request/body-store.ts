@@ -48,7 +48,7 @@ export class BodyStore {
   /** What has arrived, once all of it is where it belongs; null when nothing has. */
   finish(): BodyContent | null | Promise<BodyContent> {
     const file = this.#file
-    if (file === null) return this.#length === 0 ? null : this.#takeWaiting()
+    if (file === null) return this.#length === 0 ? null : joined(this.#takeWaiting(), this.#length)
     const content = new FileSlice(file, 0, this.#length)
     if (!this.#isWriting) return content
     return new Promise((resolve) => (this.#onWritten = () => resolve(content)))
@@ -77,11 +77,15 @@ export class BodyStore {
     }
   }
 
-  #takeWaiting(): Buffer {
-    const [first] = this.#waiting
-    const batch = this.#waiting.length === 1 && first !== undefined ? first : Buffer.concat(this.#waiting, this.#waitingLength)
+  #takeWaiting(): readonly Buffer[] {
+    const waiting = this.#waiting
     this.#waiting = []
     this.#waitingLength = 0
-    return batch
+    return waiting
   }
+}
+
+function joined(chunks: readonly Buffer[], length: number): Buffer {
+  const [first] = chunks
+  return chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks, length)
 }

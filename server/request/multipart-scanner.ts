@@ -16,6 +16,10 @@ const longestHeaders = 16 * 1024
 /** How many spaces may follow a boundary on its line. */
 const longestPadding = 256
 
+/** How much of a chunk is joined with what was left over of the one before, in bytes, to begin with. */
+const seamLength = 1024
+
+const none = Buffer.alloc(0)
 const lineBreak = Buffer.from('\r\n')
 const blankLine = Buffer.from('\r\n\r\n')
 const [dash, space, tab, carriageReturn, lineFeed] = [0x2d, 0x20, 0x09, 0x0d, 0x0a]
@@ -54,13 +58,20 @@ export class MultipartScanner {
 
   /** @throws HttpError 400 when the body is malformed or has more than 1000 parts */
   push(chunk: Buffer): void {
-    if (this.#state === 'epilogue') return
-    const bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk])
-    let progress: Progress = { position: 0, isWaiting: false }
-    while (!progress.isWaiting) progress = this.#advance(bytes, progress.position)
+    let taken = 0
+    // What was left over is joined with as much of the chunk as it takes to judge it; copying whole chunks would cost more than all else here.
+    for (let length = seamLength; this.#rest.length > 0 && taken < chunk.length; length *= 2) {
+      const seam = Buffer.concat([this.#rest, chunk.subarray(taken, taken + length)])
+      const understood = this.#scan(seam)
+      taken += seam.length - this.#rest.length
+      const isJudged = understood >= this.#rest.length
+      if (isJudged) taken -= seam.length - understood
+      this.#rest = isJudged ? none : seam.subarray(understood)
+    }
+    if (this.#rest.length > 0) return
+    const bytes = chunk.subarray(taken)
     // A copy, so that a few bytes do not keep a whole chunk.
-    this.#rest = Buffer.from(bytes.subarray(progress.position))
-    this.#restStart += progress.position
+    this.#rest = Buffer.from(bytes.subarray(this.#scan(bytes)))
   }
 
   /**
@@ -74,6 +85,14 @@ export class MultipartScanner {
       throw new HttpError(400, `the multipart form is malformed: ${missing}`)
     }
     return this.#parts
+  }
+
+  /** @returns how many of the bytes have been understood; the others have to come again, with more behind them */
+  #scan(bytes: Buffer): number {
+    let progress: Progress = { position: 0, isWaiting: false }
+    while (!progress.isWaiting) progress = this.#advance(bytes, progress.position)
+    this.#restStart += progress.position
+    return progress.position
   }
 
   #advance(bytes: Buffer, position: number): Progress {

@@ -1,9 +1,9 @@
-import { close, read, readSync, write } from 'node:fs'
+import { close, read, readSync, writev } from 'node:fs'
 import { promisify } from 'node:util'
 import { StoredContent } from '../../db/stored-content.js'
 
 const readFile = promisify(read)
-const writeFile = promisify(write)
+const writeFile = promisify(writev)
 
 /** The most that is asked of the system at once, in bytes; it counts in 32 bits. */
 const largestRead = 2 ** 30
@@ -27,12 +27,12 @@ export class TemporaryFile {
   }
 
   /** Writes at the end. One at a time: wait for it before the next. */
-  async append(bytes: Buffer): Promise<void> {
+  async append(chunks: readonly Buffer[]): Promise<void> {
     await this.#use(async (descriptor) => {
-      for (let done = 0; done < bytes.length; ) {
-        const { bytesWritten } = await writeFile(descriptor, bytes, done, bytes.length - done, this.#length)
-        done += bytesWritten
+      for (let rest = chunks; rest.length > 0; ) {
+        const { bytesWritten } = await writeFile(descriptor, rest, this.#length)
         this.#length += bytesWritten
+        rest = without(rest, bytesWritten)
       }
     })
   }
@@ -89,6 +89,14 @@ export class TemporaryFile {
     this.#descriptor = null
     this.#onClose()
   }
+}
+
+/** Chunks without their first bytes. */
+function without(chunks: readonly Buffer[], length: number): readonly Buffer[] {
+  let whole = 0
+  let cut = length
+  for (; whole < chunks.length && cut >= (chunks[whole]?.length ?? 0); whole++) cut -= chunks[whole]?.length ?? 0
+  return chunks.slice(whole).map((chunk, index) => (index === 0 ? chunk.subarray(cut) : chunk))
 }
 
 /** A read of what was written finds something. */
