@@ -170,6 +170,11 @@ function createServer(app: App): FastifyInstance {
   for (const method of METHODS) if (method !== 'CONNECT') server.addHttpMethod(method, { hasBody: false, overrideExisting: true })
   // Node.js would answer 417 by itself, to a request that nobody has looked at.
   server.server.on('checkExpectation', (request, response) => server.routing(request, response))
+  // And it would write "100 Continue" between the head and the body of an answer that has to wait for another on the same connection. Where that is not said, it closes the connection afterwards.
+  server.server.on('checkContinue', (request, response) => {
+    if (response.socket !== null) response.writeContinue()
+    server.routing(request, response)
+  })
   server.decorate('rowhouse', app)
   server.setErrorHandler((error, request, reply) => refuse(app, request, reply, error))
   return server

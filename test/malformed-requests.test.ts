@@ -119,6 +119,17 @@ t.test('a request that has been taken on gets its own answer, whatever follows i
   t.same(done, ['1', '1', '1', '1'])
 })
 
+t.test('100 Continue is said where an answer can begin, and never in the middle of one', async (t) => {
+  const { port } = await startApp(t, () => {
+    httpEndpoint('/slow', () => delay(50, 'slow'))
+    httpEndpoint('/upload', () => request.body)
+  })
+  const upload = `${line('POST', '/upload')}expect: 100-continue\r\ncontent-length: 3\r\n\r\nabc`
+  t.match(await converse(port, { pieces: [upload] }), /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 OK\r\n[^]*\r\n\r\nabc$/)
+  const waiting = await ask(port, `${line('GET', '/slow')}\r\n${upload}`)
+  t.match(waiting, [{ body: 'slow' }, { body: 'abc', headers: { connection: 'close' } }], 'a client that was not told to send its body may not have sent it')
+})
+
 t.test('HEAD is answered without running a stream, and closes it', async (t) => {
   const seen: string[] = []
   async function* endless(): AsyncGenerator<string> {

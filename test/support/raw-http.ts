@@ -46,7 +46,7 @@ export async function converse(port: number, { pieces, pause = 0, ending = 'wait
   return Buffer.concat(chunks).toString('latin1')
 }
 
-const fieldLine = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[\t ]*([\t\x20-\x7e\x80-\xff]*)$/
+const fieldLine = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[\t ]*([\t\x20-\x7e\x80-\xff]*?)[\t ]*$/
 
 /**
  * Takes apart all answers of a connection, interim ones (1xx) left out; one at the end that is not complete is left out too.
