@@ -7,7 +7,7 @@ import { Readable } from 'node:stream'
 import { promisify } from 'node:util'
 import * as fc from 'fast-check'
 import t from 'tap'
-import { httpEndpoint, HttpResponse, Media, request } from 'rowhouse'
+import { httpEndpoint, Media, request } from 'rowhouse'
 import { buildApp, startApp, temporaryFolder, type TestApp } from './support/app.js'
 import { field, file, join, multipart, type RawPart } from './support/multipart.js'
 
@@ -299,29 +299,3 @@ function* cut(body: Buffer, sizes: readonly number[]): Generator<Buffer> {
     at += size
   }
 }
-
-t.test('a form that Chromium sends arrives as it was', { skip: !existsSync('/usr/bin/chromium') && 'there is no Chromium here' }, async (t) => {
-  const names = ['q"uo;te\'.txt', 'ünï 100% 日本.bin']
-  const page = `<!doctype html><meta charset="utf-8"><form method="post" action="${api}/form" enctype="multipart/form-data">
-    <input type="hidden" name="_charset_"><input type="file" name="f" multiple><input type="file" name="none"><textarea name='a "b"'></textarea></form><script>
-    const chosen = new DataTransfer()
-    for (const name of ${JSON.stringify(names)}) chosen.items.add(new File([new Uint8Array([0, 255, 13, 10]), name], name, { type: 'text/x-odd' }))
-    document.querySelector('[name=f]').files = chosen.files
-    document.querySelector('textarea').value = 'one\\ntwo'
-    document.forms[0].submit()</script>`
-  let received: FormAnswer | null = null
-  const { url } = await startApp(t, () => {
-    httpEndpoint('/page', () => new HttpResponse(200, page, { 'content-type': 'text/html; charset=utf-8' }))
-    httpEndpoint('/form', (_args, { formParams, files }) => {
-      received = { fields: showAll(formParams) as FormAnswer['fields'], files: showAll(files) as FormAnswer['files'], digest: '' }
-      return 'done'
-    })
-  })
-  const profile = await temporaryFolder(t)
-  await run('/usr/bin/chromium', ['--headless', '--no-sandbox', '--disable-gpu', `--user-data-dir=${profile}`, '--virtual-time-budget=5000', '--dump-dom', `${url}${api}/page`], { timeout: 60_000 })
-  t.same(received, {
-    fields: [['_charset_', 'UTF-8'], ['a "b"', 'one\r\ntwo']],
-    files: [['f', names.map((name) => ({ name, type: 'text/x-odd', bytes: `\x00\xff\r\n${Buffer.from(name).toString('latin1')}` }))]],
-    digest: '',
-  })
-})
