@@ -264,6 +264,15 @@ t.test('no input takes more time than its length explains', async (t) => {
     ...['n', 'i', 'd', 'at', 'b', 'j'].flatMap((name) =>
       ['1', '1.', '-', '0', ' ', '1e', '2024-02-29', 'T00:00:00', '(', '%25', '+', '[1,', '"', '{"a":1,'].flatMap((unit) => [form(`${name}=${fill(unit, long, 'x')}`), get(`${api}/typed?${name}=${fill(unit, short, 'x')}`)]),
     ),
+    ...['\\"', '"', ';', ''].map((start) => [
+      `1000 parts with ${JSON.stringify(start)} and spaces`,
+      {
+        method: 'POST',
+        url: `${api}/open/1`,
+        headers: { 'content-type': 'multipart/form-data; boundary=b' },
+        payload: `${`--b\r\ncontent-disposition: form-data; name="a${start}${' '.repeat(2000)}x"\r\n\r\n\r\n`.repeat(1000)}--b--\r\n`,
+      },
+    ] as const),
     form(fill('a', long, '=1')),
     form(fill('%41', long)),
     form(`a=${fill('%zz', long)}`),
