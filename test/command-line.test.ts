@@ -149,6 +149,30 @@ t.test('routes lists what an app answers, and does not touch its data', async (t
   t.notOk(existsSync(join(directory, '.rowhouse')))
 })
 
+t.test('routes lists the endpoints of every door, with the place where each is declared', async (t) => {
+  const directory = t.testdir({
+    'tables.ts': `import { defineTables, link, table, text } from 'rowhouse'\nexport const tables = defineTables({ tasks: table({ title: text(), owner: link('users') }) })\n`,
+    modules: {
+      'app.ts': `import { crudEndpoints, httpEndpoint, route } from 'rowhouse'\nimport { tables } from '../tables.js'\n\nhttpEndpoint('/a/<int:id>', () => 1)\n\nroute('/b/<path:rest>', { name: 'rest', methods: ['GET', 'PATCH'] }, () => 1)\ncrudEndpoints('/tasks', tables.tasks, { ownedBy: 'owner', authenticateUsers: true, only: ['list', 'delete'] })\n`,
+    },
+    pages: { api: { '[...slug].ts': `\nexport const config = { timeout: 5000 }\n\nexport const get = () => 1\n\nasync function remove() {}\nexport { remove as delete }\n` } },
+  })
+  const { stdout } = await runRowhouse(t, ['routes', directory])
+  const rows = stdout.split('\n').map((line) => line.split(/ {2,}/))
+  t.same(rows.slice(1, -1), [
+    ['GET', '/_/api/tasks', 'endpoint', 'authenticateUsers', 'modules/app.ts:7'],
+    ['DELETE', '/_/api/tasks/:id', 'endpoint', 'authenticateUsers', 'modules/app.ts:7'],
+    ['GET POST', '/_/api/a/<int:id>', 'endpoint', '-', 'modules/app.ts:4'],
+    ['GET', '/_/health/live', 'platform', '-', '-'],
+    ['GET', '/_/health/ready', 'platform', '-', '-'],
+    ['GET', '/api/[...slug]', 'file', 'timeout: 5000', 'pages/api/[...slug].ts:4'],
+    ['DELETE', '/api/[...slug]', 'file', 'timeout: 5000', 'pages/api/[...slug].ts:7'],
+    ['GET PATCH', '/b/<path:rest>', 'route', 'name: rest', 'modules/app.ts:6'],
+  ].sort((a, b) => ((a[1] ?? '') < (b[1] ?? '') ? -1 : (a[1] ?? '') > (b[1] ?? '') ? 1 : 0)))
+  const json = JSON.parse((await runRowhouse(t, ['routes', directory, '--json'])).stdout) as unknown[]
+  t.match(json.at(-1), { methods: ['GET', 'PATCH'], path: '/b/<path:rest>', door: 'route', options: { name: 'rest', timeout: 30_000 }, file: 'modules/app.ts', line: 6 })
+})
+
 t.test('check finds the to-do example in order', async (t) => {
   t.match(await runRowhouse(t, ['check', todo]), { code: 0, stdout: /configuration: .*\nroutes: .*\ntables: .*\ntypes: in order\n$/, stderr: '' })
 })
