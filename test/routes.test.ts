@@ -1,7 +1,9 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { array, constantFrom, record, sample, uniqueArray, type Arbitrary } from 'fast-check'
 import t from 'tap'
-import { httpEndpoint, integer, request, route, urlFor, type LinkParameters } from 'rowhouse'
-import { buildApp, startApp } from './support/app.js'
+import { createApp, httpEndpoint, integer, request, route, urlFor, type LinkParameters } from 'rowhouse'
+import { buildApp, startApp, temporaryFolder } from './support/app.js'
 
 t.test('a route is served at its path without a prefix, and answers GET unless it names its methods', async (t) => {
   const { server } = await buildApp(t, () => {
@@ -223,6 +225,56 @@ t.test('2,000 generated sets of routes match as a plain specification says', asy
     }
   }
   t.equal(compared, 12_000)
+})
+
+/** Files of a folder, as parts of a path: a text, `[p]`, and at the end perhaps `[...p]` or `[[...p]]`. */
+const someFiles = record({
+  files: uniqueArray(
+    record({ folders: array(constantFrom('a', 'b', '[p]'), { maxLength: 2 }), end: constantFrom('a', '[p]', '[...rest]', '[[...rest]]', 'index') }),
+    { minLength: 1, maxLength: 6, selector: ({ folders, end }) => [...folders, ...(end === 'index' ? [] : [end])].join('/') },
+  ),
+  paths: array(array(constantFrom('a', 'b', 'c', ''), { maxLength: 3 }), { minLength: 12, maxLength: 12 }),
+})
+
+/** How specific each part of a file's path is, and whether it takes the parts of a request's path from here on; null when it does not. */
+function judge(parts: readonly string[], path: readonly string[]): string | null {
+  const [part, ...others] = parts
+  if (part === undefined) return path.length === 0 ? '' : null
+  const [text, ...rest] = path
+  if (part === '[[...rest]]') return text === '' ? null : '4'
+  if (text === undefined) return null
+  if (part === '[...rest]') return text === '' ? null : '3'
+  const isTaken = part === '[p]' ? text !== '' : part === text
+  const behind = isTaken ? judge(others, rest) : null
+  return behind === null ? null : `${part === '[p]' ? 2 : 0}${behind}`
+}
+
+t.test('generated folders of file routes match as a plain specification says', async (t) => {
+  const seed = Date.now()
+  const sets = sample(someFiles, { numRuns: 60, seed })
+  const folder = await temporaryFolder(t)
+  for (const [index, { files }] of sets.entries()) {
+    for (const [number, { folders, end }] of files.entries()) {
+      const parts = folders.map((part, depth) => part.replace('p', `p${depth}`))
+      const file = join(folder, 'pages/api', `set${index}`, ...parts, `${end.replace('[p]', '[last]')}.ts`)
+      await mkdir(dirname(file), { recursive: true })
+      await writeFile(file, `export const get = () => ${number}`)
+    }
+  }
+  const server = await createApp({ directory: folder, logTo: { write: () => undefined } })
+  t.teardown(() => server.close())
+  for (const [index, { files, paths }] of sets.entries()) {
+    for (const path of paths) {
+      const fitting = files.map(({ folders, end }, number) => ({ number, ranks: judge(end === 'index' ? folders : [...folders, end], path) })).filter(({ ranks }) => ranks !== null)
+      // A path that ends is more specific than one that may go on.
+      const [best] = fitting.sort((one, other) => (String(one.ranks) < String(other.ranks) ? -1 : 1))
+      const answer = await server.inject(`/api/set${index}${path.map((text) => `/${text}`).join('')}`)
+      const expected = best === undefined ? 404 : best.number
+      const got = answer.statusCode === 200 ? answer.json<number>() : answer.statusCode
+      if (got !== expected) return t.equal(got, expected, `/${path.join('/')} in ${files.map(({ folders, end }) => [...folders, end].join('/')).join(' ')}, seed ${seed}`)
+    }
+  }
+  return t.pass('720 paths')
 })
 
 t.test('a path that almost matches many routes is refused quickly', async (t) => {
