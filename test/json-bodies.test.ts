@@ -50,13 +50,15 @@ const invalidBodies: readonly (string | Buffer)[] = [
   utf16('{"a":1}'), Buffer.concat([bytes(0xff, 0xfe), utf16('[1]')]), Buffer.concat([bytes(0xfe, 0xff), utf16('[1]').swap16()]), utf16('"é"').swap16(), bytes(0xff), bytes(0xfe, 0xff), bytes(0xef, 0xbb), bytes(0xef, 0xbb, 0xbf),
   quoted(0xe9), quoted(0x80), quoted(0xff), quoted(0xc0, 0x80), quoted(0xc1, 0xbf), quoted(0xe0, 0x80, 0x80), quoted(0xed, 0xa0, 0x80), quoted(0xed, 0xb0, 0x80), quoted(0xed, 0xa0, 0xbd, 0xed, 0xb8, 0x80), quoted(0xf4, 0x90, 0x80, 0x80), quoted(0xf0, 0x80, 0x80, 0x80), quoted(0xf5, 0x80, 0x80, 0x80),
   quoted(0xc3), quoted(0xe2, 0x82), quoted(0xf0, 0x9f, 0x98), quoted(0xfc, 0x83, 0xbf, 0xbf, 0xbf, 0xbf), quoted(0xa0, 0xa1), bytes(0x5b, 0xe5, 0x5d), bytes(0x31, 0xe5), bytes(0xc3, 0x28), Buffer.concat([Buffer.from('{"'), bytes(0xb9), Buffer.from('":1}')]),
+  // numbers that would become Infinity
+  '1e400', '-1e400', '123123e100000', '9'.repeat(400),
   // nesting
   nested(101), nested(500), '['.repeat(101), '['.repeat(100_000), '{"a":'.repeat(100_000), '[{"a":'.repeat(50_000), `${'['.repeat(100_000)}1${']'.repeat(100_000)}`, ']'.repeat(1000), '[]'.repeat(1000),
 ]
 
 /** What RFC 8259 leaves open, and what becomes of it here. */
 const implementationDefined: readonly (readonly [body: string | Buffer, value: unknown])[] = [
-  ['1e400', Infinity], ['-1e400', -Infinity], ['123123e100000', Infinity], ['1e-100000', 0], ['100000000000000000000', 1e20], ['9007199254740993', 9007199254740992], ['-9223372036854775809', -9223372036854775808], ['0.1234567890123456789012', 0.12345678901234568],
+  ['1e-100000', 0], ['100000000000000000000', 1e20], ['9007199254740993', 9007199254740992], ['-9223372036854775809', -9223372036854775808], ['0.1234567890123456789012', 0.12345678901234568],
   [String.raw`"\uD800"`, '\ud800'], [String.raw`"\uDC00"`, '\udc00'], [String.raw`"\uDE00\uD83D"`, '\ude00\ud83d'], [String.raw`"\uD800\uD800"`, '\ud800\ud800'], [String.raw`"\uD800a"`, '\ud800a'], [String.raw`"\uD800\n"`, '\ud800\n'],
   ['\ufeff{"a":1}', { a: 1 }], [Buffer.concat([bytes(0xef, 0xbb, 0xbf), Buffer.from('[]')]), []], ['{"a":1,"b":2,"a":3}', { b: 2, a: 3 }], [nested(100), JSON.parse(nested(100))], [`"${'x'.repeat(100_000)}"`, 'x'.repeat(100_000)],
   [`[${'1,'.repeat(99_999)}1]`, Array.from({ length: 100_000 }, () => 1)],
@@ -118,7 +120,7 @@ t.test('invalid JSON is refused with 400, alone and in lists and objects', async
   for (const text of invalidBodies) {
     const { status, body } = await decode(text)
     t.equal(status, 400, name(text))
-    t.match(body, /^the body is not (?:valid JSON: .|accepted: JSON nested more than 100 levels deep, at position 1?\d\d+$)/)
+    t.match(body, /^the body is not (?:valid JSON: .|accepted: (?:JSON nested more than 100 levels deep, at position 1?\d\d+|it has a number beyond 1\.8e\+308, the largest that can be read)$)/)
     cases++
   }
   t.ok(validValues.length * 6 + cases + implementationDefined.length > 900, 'none has got lost')

@@ -16,7 +16,7 @@ export function isJsonType(mimetype: string): boolean {
 /**
  * Decodes a JSON body; null, which stands for no body, is malformed too.
  *
- * @throws HttpError 400 with the position when it is malformed, not UTF-8 or nested more than 100 deep, 413 when it is too long for a text of JavaScript
+ * @throws HttpError 400 with the position when it is malformed, not UTF-8 or nested more than 100 deep, or has a number too large to be read, 413 when it is too long for a text of JavaScript
  */
 export function parseJson(content: BodyContent | null): JsonValue {
   if (content === null) throw malformed('it is empty')
@@ -29,11 +29,23 @@ export function parseJson(content: BodyContent | null): JsonValue {
   } catch {
     throw malformed('it is not UTF-8')
   }
+  let value: JsonValue
   try {
-    return JSON.parse(text) as JsonValue
+    value = JSON.parse(text) as JsonValue
   } catch {
     throw malformed(describeMistake(text))
   }
+  // RFC 8259, 6, leaves the range of numbers to us. One that became Infinity is no longer what was sent, nor can it be sent back.
+  if (holdsInfinity(value)) throw new HttpError(400, `the body is not accepted: it has a number beyond ${Number.MAX_VALUE.toPrecision(2)}, the largest that can be read`)
+  return value
+}
+
+function holdsInfinity(value: JsonValue): boolean {
+  if (typeof value === 'number') return value === Infinity || value === -Infinity
+  if (typeof value !== 'object' || value === null) return false
+  if (Array.isArray(value)) return value.some(holdsInfinity)
+  for (const name in value) if (holdsInfinity((value as Readonly<Record<string, JsonValue>>)[name] ?? null)) return true
+  return false
 }
 
 /** Reads JSON from disk; but where its beginning is enough to refuse it, the rest stays there. */
