@@ -6,8 +6,10 @@ import { originForm } from './request/target.js'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** What stands before the path of every request to a private app, its access key; `''` for others. */
+    /** What stood before the path of this request: the access key of a private app; `''` without it, and for apps that are not private. */
     basePath: string
+    /** Whether the app may see this request: not, if it is private and the access key was not there. */
+    isAdmitted: boolean
   }
 }
 
@@ -19,21 +21,25 @@ export function basePathOf(settings: { readonly private: { readonly accessKey: s
 
 /**
  * Serves a private app under its access key only: the key is taken off the front of each path before anything looks at it, so that it gets into no log,
- * and a request without it is told that there is nothing, whatever it asks for.
+ * and a request without it is told that there is nothing, whatever it asks for. Code of the app never sees such a request, because any link that it made would tell the key.
  *
  * @param basePath as {@link basePathOf} gives it
  */
 export function requireAccessKey(server: FastifyInstance, basePath: string): void {
-  server.decorateRequest('basePath', basePath)
+  server.decorateRequest('basePath', '')
+  server.decorateRequest('isAdmitted', basePath === '')
   if (basePath === '') return
   const expected = digest(basePath)
-  server.addHook('onRequest', ({ raw }: { readonly raw: IncomingMessage & { originalUrl?: string } }, _reply, done) => {
+  server.addHook('onRequest', (request, _reply, done) => {
+    const raw: IncomingMessage & { originalUrl?: string } = request.raw
     const path = originForm(raw.originalUrl ?? raw.url ?? '')
     const rest = path.slice(basePath.length)
     // By digests, in a time that does not tell how much of a guess is right.
     if (!/^(?:[/?]|$)/.test(rest) || !timingSafeEqual(digest(path.slice(0, basePath.length)), expected)) throw new HttpError(404, 'Not Found')
     // This is where Fastify reads the path, and nobody has asked for it before.
     raw.originalUrl = rest.startsWith('/') ? rest : `/${rest}`
+    request.basePath = basePath
+    request.isAdmitted = true
     done()
   })
 }

@@ -4,7 +4,7 @@ import { request as httpRequest } from 'node:http'
 import { connect } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
-import { getApiOrigin, get_api_origin, getAppOrigin, get_app_origin, HttpError, httpEndpoint, pick, request, route, urlFor, users } from 'rowhouse'
+import { errorHandler, getApiOrigin, get_api_origin, getAppOrigin, get_app_origin, HttpError, httpEndpoint, pick, request, route, urlFor, users } from 'rowhouse'
 import { basic, buildApp, startApp } from './support/app.js'
 
 const api = '/_/api'
@@ -310,6 +310,7 @@ t.test('a private app is served under its access key only, and keeps the key out
     httpEndpoint('/hello', { name: 'hello' }, () => ({ path: request.path, url: request.url, link: urlFor('hello', { x: 1 }), app: getAppOrigin(), api: getApiOrigin('published') }))
     route('/', () => 'home')
     route('/fail', () => Promise.reject(new Error('no')))
+    for (const status of [400, 404]) errorHandler(status, (_error, { url }) => ({ asked: url, home: getAppOrigin() }))
   }
   const { url, log, port } = await startApp(t, define, { private: { accessKey }, origin: 'https://app.example' })
   const inside = `${url}/${accessKey}`
@@ -322,15 +323,22 @@ t.test('a private app is served under its access key only, and keeps the key out
   })
   for (const path of ['', '/', '?x=1']) t.equal(await (await fetch(inside + path)).text(), 'home')
   t.equal((await fetch(`${inside}/_/health/live`)).status, 200)
-  t.equal((await fetch(`${inside}/nothing`)).status, 404)
+  for (const [path, status] of [['/nothing', 404], ['/hello/%zz', 400]] as const) {
+    const answer = await fetch(inside + path)
+    t.same([answer.status, await answer.json()], [status, { asked: inside + path, home: inside }])
+  }
   t.equal((await fetch(`${inside}/fail`)).status, 500)
-  t.equal((await fetch(`${inside}/hello/%zz`)).status, 400)
   for (const path of ['/', '/_/api/hello', '/_/health/live', `/${accessKey}x/`, `/${accessKey.slice(0, -1)}/`, `/${accessKey.toLowerCase()}/`, `//${accessKey}/`, '/%zz']) {
     for (const method of ['GET', 'OPTIONS', 'POST']) {
       const answer = await fetch(`http://127.0.0.1:${port}${path}`, { method })
       t.same([answer.status, await answer.text()], [404, 'Not Found'], `${method} ${path}`)
       t.notOk(answer.headers.has('allow'))
     }
+  }
+  for (const request of ['GET / HTTP/1.1\r\nhost: a\r\nhost: b', 'GET / HTTP/1.1\r\nhost: a b', 'GET * HTTP/1.1\r\nhost: a', 'POST /x HTTP/1.0\r\ntransfer-encoding: chunked', 'nonsense']) {
+    const answer = await exchange(port, `${request}\r\n\r\n`)
+    t.match(answer, /^HTTP\/1\.1 40[04] /)
+    t.notMatch(answer, accessKey, `no handler of the app is asked, which would tell the key: ${request}`)
   }
   t.notMatch(JSON.stringify(log), `"/${accessKey}/`)
   await t.rejects(buildApp(t, define, { private: { accessKey: 'short' } }), { name: 'ConfigurationError', message: /private\.accessKey.*expected a text of 22 to 128/ })

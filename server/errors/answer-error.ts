@@ -44,7 +44,8 @@ function tellError(failed: FailedRequest, thrown: unknown): void {
   const { app, raw, response } = failed
   const description = describeError(thrown)
   const isLogged = logError(app, raw, thrown, description)
-  const error = app.errorHandlers.isEmpty || raw.found?.endpoint.door === 'platform' ? null : presentError(thrown, description)
+  const hasHandlers = !app.errorHandlers.isEmpty && raw.isAdmitted && raw.found?.endpoint.door !== 'platform'
+  const error = hasHandlers ? presentError(thrown, description) : null
   const handler = error === null ? null : app.errorHandlers.find(error, description.status, raw.found?.endpoint.source.file ?? null)
   if (error === null || handler === null) sendError(app, raw, response, description, { thrown })
   else runHandler(failed, handler, { thrown, error, description, isLogged })
