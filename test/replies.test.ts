@@ -418,7 +418,11 @@ t.test('a 401 of the author asks for credentials too, and keeps a challenge of h
 })
 
 t.test('headers are set by their methods, and anything else throws at once', async (t) => {
-  const response = new HttpResponse()
+  const response = new HttpResponse(200, '', { 'X-One': 'a', 'set-cookie': ['a=1', 'b=2'] })
+  const copy = new HttpResponse(200, '', response.headers)
+  response.headers.clear()
+  t.same([[...response.headers], [...copy.headers]], [[], [['x-one', 'a'], ['set-cookie', 'a=1'], ['set-cookie', 'b=2']]], 'a copy is a copy')
+  t.same([copy.headers.get('X-ONE'), copy.headers.has('Set-Cookie'), copy.headers.getAll('Set-Cookie'), copy.headers.get('x-two')], ['a', true, ['a=1', 'b=2'], null])
   t.throws(() => Object.assign(response.headers, { location: '/x' }), TypeError)
   t.throws(() => Object.assign(response, { headers: {} }), TypeError)
   t.equal(redirect('http://[::1]:3030/x y/ü"?a=%20b').headers.get('location'), 'http://[::1]:3030/x%20y/%C3%BC%22?a=%20b')

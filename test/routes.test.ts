@@ -51,7 +51,7 @@ t.test('a converter takes what Werkzeug’s takes, and hands over its value', as
     ['/digits/007', 7], ['/digits/7', null], ['/digits/1234', null],
     ['/range/1', 1], ['/range/9', 9], ['/range/0', null], ['/range/10', null],
     ['/signed/-5', -5], ['/signed/5', 5], ['/signed/-0', 0], ['/signed/--5', null],
-    ['/float/1.5', 1.5], ['/float/01.50', 1.5], ['/float/1', null], ['/float/1.', null], ['/float/.5', null], ['/float/-1.5', null], ['/float/1.5e3', null],
+    ['/float/1.5', 1.5], ['/float/01.50', 1.5], ['/float/1', null], ['/float/1.', null], ['/float/.5', null], ['/float/-1.5', null], ['/float/1.5e3', null], ['/float/1e3', null],
     ['/signedfloat/-1.5', -1.5], ['/signedfloat/2.6', null],
     ['/string/a%20b', 'a b'], ['/string/a%2Fb', 'a/b'], ['/string/a/b', null], ['/string/', null],
     ['/two/ab', 'ab'], ['/two/a', null], ['/two/abc', null], ['/two/%F0%9F%98%80%F0%9F%98%80', '😀😀'],
