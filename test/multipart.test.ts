@@ -260,6 +260,21 @@ t.test('a form may have 1000 parts, and ten thousand are refused at once', async
   }
 })
 
+t.test('a part whose headers are made to be read slowly holds nobody up', async (t) => {
+  const app = await buildApp(t, defineForm)
+  for (const unit of [' ', '\t', '\\" ', '" ', '; ', ';', '=', 'a', 'a=', '%22', "UTF-8''", '\r\n ']) {
+    for (const start of ['form-data; name="a\\"', 'form-data; name="a"', 'form-data; name="a"; filename="', 'form-data; name=', '']) {
+      const headers = `Content-Disposition: ${start}${unit.repeat(15_000 / unit.length)}x"`
+      const payload = multipart('X', Array.from({ length: 20 }, (): RawPart => [headers, '1']))
+      const before = process.cpuUsage()
+      const { status } = await send(app, payload)
+      const { user } = process.cpuUsage(before)
+      t.ok(status === 200 || status === 400)
+      t.ok(user < 500_000, `${JSON.stringify(start + unit)} took ${user / 1000} ms`)
+    }
+  }
+})
+
 t.test('texts of a form may have 20 MiB together; files do not count', async (t) => {
   const { server } = await buildApp(t, () => httpEndpoint('/form', () => [(request.formParams['a'] as string | undefined)?.length, (request.files['f'] as Media).length]), { bodyLimit: 50_000_000 })
   const text = 20 * 1024 * 1024
