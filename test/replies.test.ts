@@ -4,6 +4,8 @@ import type { AddressInfo } from 'node:net'
 import { Readable } from 'node:stream'
 import { ReadableStream } from 'node:stream/web'
 import { setTimeout as delay } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { gzipSync } from 'node:zlib'
 import t from 'tap'
 import { abort, defineTables, eventStream, HttpError, httpEndpoint, HttpResponse, jsonify, Media, redirect, request, route, table, text, type ServerSentEvent, type StandardSchema } from 'rowhouse'
@@ -471,6 +473,27 @@ t.test('an event stream sends events in their form, and comments while there are
   }, 'an event that has no form cuts the stream')
   t.match(text, /^:\n\ndata: one\ndata: two\ndata: three\n\nevent: change\nid: 7\nretry: 10\ndata: \{"title":"Wash\\nthe car"\}\n\n(?::\n\n)+data: late\n\n$/)
   t.equal(ended, true)
+})
+
+t.test('an event stream keeps nothing of what it has sent', async (t) => {
+  setFlagsFromString('--expose-gc')
+  const collectGarbage = runInNewContext('gc') as () => void
+  const sent: WeakRef<object>[] = []
+  async function* events(): AsyncGenerator<ServerSentEvent> {
+    for (;;) {
+      const data = { number: sent.length }
+      sent.push(new WeakRef(data))
+      yield { data }
+    }
+  }
+  const pieces = (eventStream(events()).body as AsyncIterable<string>)[Symbol.asyncIterator]()
+  for (let count = 0; count < 2000; count++) await pieces.next()
+  collectGarbage()
+  await new Promise((resolve) => setTimeout(resolve, 1))
+  collectGarbage()
+  const kept = sent.filter((reference) => reference.deref() !== undefined).length
+  t.ok(kept < 100, `${kept} of ${sent.length} events are still there`)
+  await pieces.return?.()
 })
 
 t.test('the source of an event stream is ended when the client goes away, and when the server stops', async (t) => {

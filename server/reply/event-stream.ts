@@ -42,47 +42,69 @@ export function eventStream(source: AsyncIterable<string | ServerSentEvent>, { h
   })
 }
 
-const silent = Symbol('silent')
-const stopped = Symbol('stopped')
-
 async function* encodeEvents(source: AsyncIterable<string | ServerSentEvent>, heartbeat: number, stopping: AbortSignal | null): AsyncGenerator<string, void, undefined> {
   const events = source[Symbol.asyncIterator]()
-  let stop: (() => void) | undefined
-  const end = new Promise<typeof stopped>((resolve) => {
-    stop = () => resolve(stopped)
-    if (stopping?.aborted === true) stop()
-    else stopping?.addEventListener('abort', stop)
-  })
+  const bell = new Bell()
+  const isStopping = (): boolean => stopping?.aborted === true
+  const onStop = (): void => bell.ring()
+  stopping?.addEventListener('abort', onStop)
   try {
     // The headers leave with the first piece, and a browser waits for them to know that it is connected.
     yield heartbeatComment
-    for (;;) {
-      const next = Promise.race([events.next(), end])
-      let outcome = await within(next, heartbeat)
-      while (outcome === silent) {
-        yield heartbeatComment
-        outcome = await within(next, heartbeat)
-      }
-      if (outcome === stopped || outcome.done === true) return
-      yield encodeEvent(outcome.value)
+    while (!isStopping()) {
+      const next = new Arrival(events.next(), bell)
+      while (next.outcome === null && !isStopping()) if (await bell.wait(heartbeat)) yield heartbeatComment
+      if (next.outcome === null) return
+      const { done, value } = next.outcome()
+      if (done === true) return
+      yield encodeEvent(value)
     }
   } finally {
-    if (stop !== undefined) stopping?.removeEventListener('abort', stop)
+    stopping?.removeEventListener('abort', onStop)
     // Not awaited: a source that waits for something that never comes would hold the answer open.
     void events.return?.()?.catch(() => undefined)
   }
 }
 
-/** What the promise resolves to, or `silent` when that takes longer. */
-async function within<Value>(promise: Promise<Value>, milliseconds: number): Promise<Value | typeof silent> {
-  let timer: NodeJS.Timeout | undefined
-  const timeout = new Promise<typeof silent>((resolve) => {
-    timer = setTimeout(() => resolve(silent), milliseconds).unref()
-  })
-  try {
-    return await Promise.race([promise, timeout])
-  } finally {
-    clearTimeout(timer)
+/** The result of a promise, once it is there. It is listened to once, however often somebody looks: `Promise.race` would leave a listener behind, and with it the event, each time. */
+class Arrival<Value> {
+  /** Returns the value or throws what the promise was rejected with; null until it is settled. */
+  outcome: (() => Value) | null = null
+
+  constructor(promise: Promise<Value>, bell: Bell) {
+    const settle = (outcome: () => Value): void => {
+      this.outcome = outcome
+      bell.ring()
+    }
+    promise.then(
+      (value) => settle(() => value),
+      (thrown: unknown) =>
+        settle(() => {
+          throw thrown
+        }),
+    )
+  }
+}
+
+/** Wakes the one who waits for it. */
+class Bell {
+  #wake: (isSilent: boolean) => void = () => undefined
+
+  ring(): void {
+    this.#wake(false)
+  }
+
+  /** Resolves when it rings, or with true when it has been silent for so long. */
+  async wait(milliseconds: number): Promise<boolean> {
+    let timer: NodeJS.Timeout | undefined
+    try {
+      return await new Promise<boolean>((resolve) => {
+        this.#wake = resolve
+        timer = setTimeout(() => resolve(true), milliseconds).unref()
+      })
+    } finally {
+      clearTimeout(timer)
+    }
   }
 }
 
