@@ -6,10 +6,8 @@ import { originForm } from './request/target.js'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** What stood before the path of this request: the access key of a private app; `''` without it, and for apps that are not private. */
-    basePath: string
-    /** Whether the app may see this request: not, if it is private and the access key was not there. */
-    isAdmitted: boolean
+    /** What stood before the path: the access key of a private app, `''` for others; null as long as the request has not shown the key. */
+    basePath: string | null
   }
 }
 
@@ -21,13 +19,12 @@ export function basePathOf(settings: { readonly private: { readonly accessKey: s
 
 /**
  * Serves a private app under its access key only: the key is taken off the front of each path before anything looks at it, so that it gets into no log,
- * and a request without it is told that there is nothing, whatever it asks for. Code of the app never sees such a request, because any link that it made would tell the key.
+ * and a request without it is told that there is nothing, whatever it asks for. No code of the app runs for such a one: a handler of errors may tell what it knows, such as a link.
  *
  * @param basePath as {@link basePathOf} gives it
  */
 export function requireAccessKey(server: FastifyInstance, basePath: string): void {
-  server.decorateRequest('basePath', '')
-  server.decorateRequest('isAdmitted', basePath === '')
+  server.decorateRequest('basePath', basePath === '' ? '' : null)
   if (basePath === '') return
   const expected = digest(basePath)
   server.addHook('onRequest', (request, _reply, done) => {
@@ -35,11 +32,11 @@ export function requireAccessKey(server: FastifyInstance, basePath: string): voi
     const path = originForm(raw.originalUrl ?? raw.url ?? '')
     const rest = path.slice(basePath.length)
     // By digests, in a time that does not tell how much of a guess is right.
-    if (!/^(?:[/?]|$)/.test(rest) || !timingSafeEqual(digest(path.slice(0, basePath.length)), expected)) throw new HttpError(404, 'Not Found')
-    // This is where Fastify reads the path, and nobody has asked for it before.
-    raw.originalUrl = rest.startsWith('/') ? rest : `/${rest}`
+    const isShown = /^(?:[/?]|$)/.test(rest) && timingSafeEqual(digest(path.slice(0, basePath.length)), expected)
+    // This is where Fastify reads the path, and nobody has asked for it before. What was asked for without the key is told nowhere: it may have nearly been the key.
+    raw.originalUrl = isShown && rest.startsWith('/') ? rest : `/${isShown ? rest : ''}`
+    if (!isShown) throw new HttpError(404, 'Not Found')
     request.basePath = basePath
-    request.isAdmitted = true
     done()
   })
 }

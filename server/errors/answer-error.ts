@@ -44,11 +44,15 @@ function tellError(failed: FailedRequest, thrown: unknown): void {
   const { app, raw, response } = failed
   const description = describeError(thrown)
   const isLogged = logError(app, raw, thrown, description)
-  const hasHandlers = !app.errorHandlers.isEmpty && raw.isAdmitted && raw.found?.endpoint.door !== 'platform'
-  const error = hasHandlers ? presentError(thrown, description) : null
+  const error = mayHandle(app, raw) ? presentError(thrown, description) : null
   const handler = error === null ? null : app.errorHandlers.find(error, description.status, raw.found?.endpoint.source.file ?? null)
   if (error === null || handler === null) sendError(app, raw, response, description, { thrown })
   else runHandler(failed, handler, { thrown, error, description, isLogged })
+}
+
+/** Whether handlers of the app are asked at all: not for Rowhouse's own endpoints, nor for those who have not shown the key of a private app. */
+function mayHandle({ errorHandlers }: App, { found, basePath }: FastifyRequest): boolean {
+  return !errorHandlers.isEmpty && found?.endpoint.door !== 'platform' && basePath !== null
 }
 
 /** An error that a handler of the app answers. */

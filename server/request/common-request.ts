@@ -34,7 +34,7 @@ export abstract class CommonRequest<Body = JsonValue | null> {
   /** Absolute: the scheme and host under which the client reached this server. The host is what the client claims; build links with `getAppOrigin`. */
   get url(): string {
     const { raw } = this.#state
-    return `${raw.protocol}://${raw.host || 'localhost'}${raw.basePath}${originForm(raw.originalUrl)}`
+    return `${raw.protocol}://${raw.host || 'localhost'}${raw.basePath ?? ''}${originForm(raw.originalUrl)}`
   }
 
   /** The path's parameters by name: texts, or what a converter has made of them. The object has no prototype. */
