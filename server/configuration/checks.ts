@@ -10,6 +10,8 @@ export interface Check<Value> {
   readonly fromText?: (text: string) => unknown
   /** Whether the value is a path, which starts at the place where it was set. */
   readonly isPath?: boolean
+  /** Whether the value is told to nobody, not even where it is wrong: it may be nearly right. */
+  readonly isSecret?: boolean
 }
 
 /** Text of one line that is not blank. */
@@ -113,4 +115,5 @@ export const pathPrefix: Check<string> = {
 export const accessKey: Check<string | null> = {
   expected: 'a text of 22 to 128 letters, digits, "-" and "_", such as node -p "crypto.randomBytes(24).toString(\'base64url\')" prints, or null',
   read: (value) => (value === null || (typeof value === 'string' && /^[\w-]{22,128}$/.test(value)) ? value : undefined),
+  isSecret: true,
 }

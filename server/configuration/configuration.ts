@@ -69,7 +69,7 @@ function resolveConfiguration(directory: string, sources: readonly Source[]): Co
     for (const [name, given] of source.values) {
       const check = settingsByName.get(name)?.check
       const value = check?.read(source.isText && typeof given === 'string' && check.fromText !== undefined ? check.fromText(given) : given)
-      if (value === undefined) mistakes.push(`${source.label(name)}: expected ${check?.expected}, got ${describeValue(given)}`)
+      if (value === undefined) mistakes.push(`${source.label(name)}: expected ${check?.expected}, got ${describeValue(given, check)}`)
       else values.set(name, check?.isPath === true && value !== null ? resolve(source.base, String(value)) : value)
     }
   }

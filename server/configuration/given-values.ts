@@ -1,5 +1,6 @@
 import { closest, distance } from 'fastest-levenshtein'
 import { suggestName } from '../errors/nearest-name.js'
+import type { Check } from './checks.js'
 import { variableName } from './environment.js'
 import { settings, settingsByName } from './settings.js'
 
@@ -49,9 +50,9 @@ export function valuesOfVariables(variables: Readonly<Record<string, string>>): 
   return { values, mistakes }
 }
 
-/** What came, as far as it can be shown: numbers and short texts as they are, anything else by its type. */
-export function describeValue(value: unknown): string {
-  if (typeof value === 'string') return value.length > 100 ? `a text of ${value.length} characters` : JSON.stringify(value)
+/** What came, as far as it can be shown: numbers and short texts that are no secret as they are, anything else by its type. */
+export function describeValue(value: unknown, { isSecret = false }: Pick<Check<unknown>, 'isSecret'> = {}): string {
+  if (typeof value === 'string') return isSecret || value.length > 100 ? `a text of ${value.length} characters` : JSON.stringify(value)
   if (typeof value === 'number' || typeof value === 'boolean' || value === null) return String(value)
   return Array.isArray(value) ? `the list ${JSON.stringify(value).slice(0, 100)}` : `a value of type ${typeof value}`
 }
