@@ -313,6 +313,14 @@ t.test('middleware runs in the call: it reads request and tables, and its time i
   t.ok(log.some(({ message }) => message === 'the handler at pages/api/slow/index.ts:1 did not answer within 100 ms'))
 })
 
+t.test('the request of a file route that is logged is told by method and path, without its headers', async (t) => {
+  const { app, log } = await load(t, { 'me.ts': `import { log } from 'rowhouse'\nexport const get = (own) => { log.info(own, 'came'); log.info({ own }, 'asked') }` })
+  await app.inject({ url: '/api/me?token=secret', headers: basic('me', 'secret') })
+  t.match(log.find(({ message }) => message === 'came'), { request: { method: 'GET', path: '/api/me' } })
+  t.match(log.find(({ message }) => message === 'asked'), { own: { method: 'GET', path: '/api/me' } })
+  t.notMatch(JSON.stringify(log), /secret/)
+})
+
 t.test('middleware that returns nothing, or calls next twice, is a 500 that the log explains', async (t) => {
   const index = { 'index.ts': 'export const get = () => "secret"' }
   const { app, log } = await load(t, {

@@ -2,8 +2,8 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { format } from 'node:util'
 import { destination, type Logger } from 'pino'
 import { appsOfProcess, currentCall, type Call } from '../context.js'
+import { CommonRequest } from '../request/common-request.js'
 import { request } from '../request/current-request.js'
-import { RowhouseRequest } from '../request/request.js'
 import { loggerTo } from './open-log.js'
 
 /** Writes one event to the log. */
@@ -122,8 +122,8 @@ function fieldsOf(about: object | null, message: string | undefined): Record<str
 }
 
 /** Requests are told by method and path: their headers and attributes hold passwords. */
-function isRequest(value: unknown): value is RowhouseRequest {
-  return value instanceof RowhouseRequest || value === request
+function isRequest(value: unknown): value is CommonRequest {
+  return value instanceof CommonRequest || value === request
 }
 
 function placeOf(call: Call | undefined): { readonly requestId?: string; readonly endpoint?: string } {
