@@ -55,16 +55,22 @@ function readMiddleware(route: RouteFile): Middleware {
 
 function standAround({ file, run }: FolderMiddleware, inner: RouteHandler): RouteHandler {
   return async (request, args) => {
-    let calls = 0
-    const twice = new Error(`${file} called next() a second time; call it once, and keep the response to use it again`)
+    let wasCalled = false
+    let twice: Error | null = null
     const refuse = (): Promise<never> => {
+      twice ??= new Error(`${file} called next() a second time; call it once, and keep the response to use it again`)
       const refused = Promise.reject(twice)
       // Whether or not anybody waits for it, the call ends with this error below.
       refused.catch(() => undefined)
       return refused
     }
-    const answer = await run(request, () => (++calls > 1 ? refuse() : respond(inner, request, args)))
-    if (calls > 1) throw twice
+    const next = (): Promise<HttpResponse | Response> => {
+      if (wasCalled) return refuse()
+      wasCalled = true
+      return respond(inner, request, args)
+    }
+    const answer = await run(request, next)
+    if (twice !== null) throw twice
     if (answer === undefined) throw new Error(`${file} returned nothing; return the response of "await next()", or one of its own`)
     return answer
   }
