@@ -17,6 +17,7 @@ import {
   table,
   TableError,
   text,
+  urlFor,
   type StandardSchema,
 } from 'rowhouse'
 import { basic, buildApp, startApp, temporaryFolder } from './support/app.js'
@@ -395,6 +396,7 @@ t.test('requiresAuth lets those through to a handler who pass a check of its aut
       return username === 'admin' && password === 'secret'
     }, options)
     httpEndpoint('/secrets', secret(() => 'Shhh this is top secret spy stuff!'))
+    httpEndpoint('/named', secret(function report() { return urlFor('report') }))
     httpEndpoint('/secrets/:id', secret(({ id }, { path }) => ({ id: id.toUpperCase(), path, user: request.username })))
     const token = requiresAuth(async ({ scheme, token }, { method }) => (await delay(1, method === 'GET')) && scheme === 'bearer' && token === 'letmein')
     httpEndpoint('/token', token(() => 'in'))
@@ -417,6 +419,7 @@ t.test('requiresAuth lets those through to a handler who pass a check of its aut
   t.same(await ask('/secrets', basic('other', 'secret')), refusal)
   t.same(await ask('/secrets', { authorization: 'Bearer x' }), refusal)
   t.match(await ask('/secrets', { authorization: 'Basic YWRtaW46c2VjcmV0' }), { status: 200, body: 'Shhh this is top secret spy stuff!' })
+  t.match(await ask('/named', basic('admin', 'secret')), { status: 200, body: `${api}/named` }, 'urlFor knows the handler by its name')
   t.match(await ask('/secrets/abc', { authorization: 'bAsIc YWRtaW46c2VjcmV0' }), { status: 200, body: '{"id":"ABC","path":"/secrets/abc","user":"admin"}' })
   t.match(await ask('/token', { authorization: 'Bearer letmein' }), { status: 200, body: 'in' })
   t.same(await ask('/token', { authorization: 'Bearer letmeout' }), { status: 401, body: 'Unauthorized', challenge: 'Basic realm="here", charset="UTF-8"' })

@@ -37,7 +37,7 @@ export function requiresAuth(check: AuthorizationCheck, options: RequiresAuthOpt
   const refuse = readRefusal(options)
   const wrap = (handler: (...args: unknown[]) => unknown): typeof handler => {
     if (typeof handler !== 'function') throw new TypeError(`what requiresAuth() returns takes a handler, which is a function, got ${typeof handler}`)
-    return function (this: unknown, ...args): unknown {
+    const guarded = function (this: unknown, ...args: unknown[]): unknown {
       const call = currentCall()
       if (call === undefined) throw new Error('a handler of requiresAuth() was called outside of a request')
       const { authorization } = call.request
@@ -46,6 +46,8 @@ export function requiresAuth(check: AuthorizationCheck, options: RequiresAuthOpt
       const passes = check(authorization, call.request)
       return passes instanceof Promise ? passes.then(decide) : decide(passes)
     }
+    // By its handler's name an endpoint is known to urlFor().
+    return Object.defineProperty(guarded, 'name', { value: handler.name })
   }
   // It passes on whatever arguments come, so it keeps the type of any handler.
   return wrap as RequireAuth
