@@ -1,10 +1,8 @@
 import { DeclarationError } from '../errors/declaration-error.js'
 import type { Converter } from './converters.js'
 import type { Endpoint } from './endpoint.js'
+import { usualMethods } from './methods.js'
 import type { PathSegment, PathValue } from './path-pattern.js'
-
-/** In the order in which an `Allow` header lists them, whatever the order of declaration; rarer ones follow. */
-const usualMethods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS']
 
 /** All endpoints of one path shape, by method. */
 export class Resource {
@@ -39,6 +37,7 @@ export class Resource {
     return (this.#allow ??= this.#listMethods())
   }
 
+  /** In one order, whatever the order of declaration; rarer ones follow. */
   #listMethods(): string {
     const methods = new Set(this.#endpoints.keys())
     if (methods.has('GET')) methods.add('HEAD')

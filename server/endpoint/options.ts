@@ -4,10 +4,11 @@ import type { StandardSchema } from '../../db/standard-schema.js'
 import type { Requirement } from '../../plugins/basic-auth.js'
 import { DeclarationError } from '../errors/declaration-error.js'
 import { suggestName } from '../errors/nearest-name.js'
+import { usualMethods } from './methods.js'
 import { isParameterKind, OptionalParameter, parameterKinds, type Parameter, type Parameters } from './parameters.js'
 
 /** The methods that an endpoint usually answers; any other that HTTP knows may be named too. */
-export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'HEAD' | 'OPTIONS' | (string & {})
+export type Method = (typeof usualMethods)[number] | (string & {})
 
 /** What an author may say of an endpoint. */
 export interface EndpointSettings<Params extends Parameters = Parameters, Body = unknown> {
@@ -67,8 +68,6 @@ const aliases: ReadonlyMap<string, string> = new Map([
   ['require_credentials', 'requireCredentials'],
   ['authenticate_users', 'authenticateUsers'],
 ])
-
-const commonMethods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS']
 
 const accessOptions: ReadonlySet<string> = new Set(['authenticateUsers', 'requireCredentials'])
 
@@ -141,7 +140,7 @@ function checkMethods(value: unknown): string | null {
   const expected = "a list of methods, such as ['GET', 'PUT']"
   if (!Array.isArray(value) || value.length === 0) return expected
   const unknown = value.find((method) => !METHODS.includes(method as string) || method === 'CONNECT') as unknown
-  if (unknown !== undefined) return `${expected} (${JSON.stringify(unknown)} is none; ${suggestName(String(unknown), commonMethods)})`
+  if (unknown !== undefined) return `${expected} (${JSON.stringify(unknown)} is none; ${suggestName(String(unknown), usualMethods)})`
   return new Set(value).size === value.length ? null : `${expected}, each once`
 }
 

@@ -1,4 +1,5 @@
 import type { HandlerArguments } from '../../endpoint/endpoint.js'
+import { usualMethods } from '../../endpoint/methods.js'
 import { DeclarationError } from '../../errors/declaration-error.js'
 import type { FileRouteRequest } from '../../request/file-route-request.js'
 import { HTTPEndpoint } from './http-endpoint-class.js'
@@ -15,11 +16,8 @@ export interface RouteMethods {
   readonly handler: RouteHandler
 }
 
-/** In the order in which `Allow` lists them. */
-const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS']
-
-/** Of these, the ones that a function answers which is exported for the whole file: HEAD and OPTIONS are answered for it. */
-const usualMethods = methods.slice(0, 5)
+/** What a function answers which is exported for the whole file: HEAD and OPTIONS are answered for it. */
+const wholeMethods = usualMethods.filter((method) => method !== 'HEAD' && method !== 'OPTIONS')
 
 const functionNames = 'get, post, put, patch, del (or "export { remove as delete }"), head or options'
 
@@ -50,8 +48,8 @@ export function readMethods(file: RouteFile): RouteMethods[] {
 /** The method that an exported function or a class's method of this name answers; null when the name has nothing to do with methods. */
 function methodOf(name: string): string | null {
   if (name === 'del') return 'DELETE'
-  const method = name.toUpperCase()
-  return methods.includes(method) && (name === method || name === name.toLowerCase()) ? method : null
+  const method = usualMethods.find((each) => each === name.toUpperCase())
+  return method !== undefined && (name === method || name === name.toLowerCase()) ? method : null
 }
 
 /** Which export of a file answers which method. */
@@ -118,12 +116,12 @@ class Answers {
   }
 
   list(): RouteMethods[] {
-    const found = methods.flatMap((method): RouteMethods[] => {
+    const found = usualMethods.flatMap((method): RouteMethods[] => {
       const answer = this.#byMethod.get(method)
       return answer === undefined ? [] : [{ name: answer.name, methods: [method], handler: answer.handler }]
     })
     if (this.#fallback === null) return found
-    const rest = usualMethods.filter((method) => !this.#byMethod.has(method))
+    const rest = wholeMethods.filter((method) => !this.#byMethod.has(method))
     return rest.length === 0 ? found : [...found, { ...this.#fallback, methods: rest }]
   }
 
