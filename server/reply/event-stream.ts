@@ -76,7 +76,7 @@ class Arrival<Value> {
       this.outcome = outcome
       bell.ring()
     }
-    promise.then(
+    Promise.resolve(promise).then(
       (value) => settle(() => value),
       (thrown: unknown) =>
         settle(() => {
