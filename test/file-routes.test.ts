@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { join } from 'node:path'
+import type { Readable } from 'node:stream'
 import t, { type Test } from 'tap'
 import { createApp, HttpResponse, JSONResponse } from 'rowhouse'
 import { basic, type Settings } from './support/app.js'
@@ -319,6 +320,21 @@ t.test('the request of a file route that is logged is told by method and path, w
   t.match(log.find(({ message }) => message === 'came'), { request: { method: 'GET', path: '/api/me' } })
   t.match(log.find(({ message }) => message === 'asked'), { own: { method: 'GET', path: '/api/me' } })
   t.notMatch(JSON.stringify(log), /secret/)
+})
+
+t.test('a stream that a middleware does not send is closed, unless the middleware has made its own of it', async (t) => {
+  const index = `import { Readable } from 'node:stream'\nexport const get = (request) => (globalThis.madeStreams[request.path] = Readable.from(['a', 'b']))`
+  const { app } = await load(t, {
+    replaced: { 'index.ts': index, 'middleware.ts': 'export default async (request, next) => { await next(); return "own" }' },
+    failed: { 'index.ts': index, 'middleware.ts': 'export default async (request, next) => { await next(); throw new Error("no") }' },
+    wrapped: { 'index.ts': index, 'middleware.ts': 'export default async (request, next) => { const { body } = await next(); return (async function* () { for await (const piece of body) yield piece + "!" })() }' },
+  })
+  const streams: Record<string, Readable> = {}
+  Object.assign(globalThis, { madeStreams: streams })
+  for (const [name, body] of Object.entries({ replaced: /^own$/, failed: /^An exception/, wrapped: /^a!b!$/ })) {
+    t.match((await app.inject(`/api/${name}`)).body, body)
+    t.equal(streams[`/api/${name}`]?.destroyed, true, name)
+  }
 })
 
 t.test('middleware that returns nothing, or calls next twice, is a 500 that the log explains', async (t) => {

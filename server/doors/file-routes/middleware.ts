@@ -1,5 +1,6 @@
 import { dirname } from 'node:path/posix'
 import { DeclarationError } from '../../errors/declaration-error.js'
+import { discard } from '../../reply/discard.js'
 import { HttpResponse } from '../../reply/http-response.js'
 import type { FileRouteRequest } from '../../request/file-route-request.js'
 import { describeExport, isClass, locate, type RouteFile } from './route-file.js'
@@ -57,23 +58,35 @@ function standAround({ file, run }: FolderMiddleware, inner: RouteHandler): Rout
   return async (request, args) => {
     let wasCalled = false
     let twice: Error | null = null
-    const refuse = (): Promise<never> => {
+    let response: HttpResponse | Response | null = null
+    const next = (): Promise<HttpResponse | Response> => {
+      if (!wasCalled) {
+        wasCalled = true
+        return respond(inner, request, args).then((made) => (response = made))
+      }
       twice ??= new Error(`${file} called next() a second time; call it once, and keep the response to use it again`)
       const refused = Promise.reject(twice)
       // Whether or not anybody waits for it, the call ends with this error below.
       refused.catch(() => undefined)
       return refused
     }
-    const next = (): Promise<HttpResponse | Response> => {
-      if (wasCalled) return refuse()
-      wasCalled = true
-      return respond(inner, request, args)
+    try {
+      const answer = await run(request, next)
+      if (twice !== null) throw twice
+      if (answer === undefined) throw new Error(`${file} returned nothing; return the response of "await next()", or one of its own`)
+      if (answer !== response && !isStreamed(answer)) discard(response)
+      return answer
+    } catch (thrown) {
+      discard(response)
+      throw thrown
     }
-    const answer = await run(request, next)
-    if (twice !== null) throw twice
-    if (answer === undefined) throw new Error(`${file} returned nothing; return the response of "await next()", or one of its own`)
-    return answer
   }
+}
+
+/** Whether an answer may be made of a stream, such as that of the response it takes the place of. */
+function isStreamed(answer: unknown): boolean {
+  const body: unknown = answer instanceof HttpResponse ? answer.body : answer
+  return typeof body === 'object' && body !== null && (body instanceof Response || Symbol.asyncIterator in body)
 }
 
 /** What a handler returned, as a response: middleware changes its status and headers, whatever the handler made it of. */
