@@ -100,7 +100,7 @@ async function assembleApp(options: CreateAppOptions, configuration: Configurati
     users,
     endpoints,
     urls,
-    origins: new Origins({ ...configuration, basePath: basePathOf(configuration) }),
+    origins: new Origins(configuration),
     deadlines: new Deadlines(),
     stopping: stopping.signal,
     temporaryFiles,

@@ -1,4 +1,5 @@
 import type { AddressInfo } from 'node:net'
+import { basePathOf } from './access-key.js'
 import { currentApp, currentCall } from './context.js'
 
 /** Which origins an app is served at, as its configuration says. */
@@ -7,9 +8,6 @@ export interface OriginSettings {
   readonly origin: string | null
   /** Further origins under which the same app is reached. */
   readonly alternateOrigins: readonly string[]
-  readonly apiPrefix: string
-  /** What stands before every path; `''` for nothing. */
-  readonly basePath: string
 }
 
 /**
@@ -48,15 +46,6 @@ export class Origins {
     if (asked !== null && own.includes(asked)) return asked
     return this.#settings.origin ?? this.#listening[0] ?? null
   }
-
-  /** What stands before every path. */
-  get basePath(): string {
-    return this.#settings.basePath
-  }
-
-  get apiPrefix(): string {
-    return this.#settings.apiPrefix
-  }
 }
 
 /** An origin as browsers write it: lower case, default port left out, no trailing slash. */
@@ -76,11 +65,12 @@ function originOf(url: string): string | null {
 export function getAppOrigin(environment: 'published'): string | null
 export function getAppOrigin(): string
 export function getAppOrigin(environment?: 'published'): string | null {
-  const { origins } = currentApp('getAppOrigin()')
-  if (environment === 'published') return origins.published === null ? null : origins.published + origins.basePath
+  const { origins, configuration } = currentApp('getAppOrigin()')
+  const basePath = basePathOf(configuration)
+  if (environment === 'published') return origins.published === null ? null : origins.published + basePath
   const origin = origins.connected(currentCall()?.request.url ?? null)
   if (origin === null) throw new Error('getAppOrigin() was called before the server listens, and no origin is configured; set "origin" in rowhouse.config.ts')
-  return origin + origins.basePath
+  return origin + basePath
 }
 
 /**
@@ -91,7 +81,7 @@ export function getAppOrigin(environment?: 'published'): string | null {
 export function getApiOrigin(environment: 'published'): string | null
 export function getApiOrigin(): string
 export function getApiOrigin(environment?: 'published'): string | null {
-  const { origins } = currentApp('getApiOrigin()')
+  const { configuration } = currentApp('getApiOrigin()')
   const origin = environment === 'published' ? getAppOrigin(environment) : getAppOrigin()
-  return origin === null ? null : origin + origins.apiPrefix
+  return origin === null ? null : origin + configuration.apiPrefix
 }

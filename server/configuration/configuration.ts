@@ -2,7 +2,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { readEnvironment, variableName } from './environment.js'
 import { loadConfigurationFile } from './configuration-file.js'
-import { describeValue, valuesOfObject, valuesOfVariables, type GivenValues } from './given-values.js'
+import { describeSetting, valuesOfObject, valuesOfVariables, type GivenValues } from './given-values.js'
 import { settingsByName, type Configuration, type ConfigurationInput } from './settings.js'
 
 /** Mistakes in an app's settings, all of them, one to a line; each line names the setting, where it was set, what was expected and what came. */
@@ -69,7 +69,7 @@ function resolveConfiguration(directory: string, sources: readonly Source[]): Co
     for (const [name, given] of source.values) {
       const check = settingsByName.get(name)?.check
       const value = check?.read(source.isText && typeof given === 'string' && check.fromText !== undefined ? check.fromText(given) : given)
-      if (value === undefined) mistakes.push(`${source.label(name)}: expected ${check?.expected}, got ${describeValue(given, check)}`)
+      if (value === undefined) mistakes.push(`${source.label(name)}: expected ${check?.expected}, got ${describeSetting(given, check)}`)
       else values.set(name, check?.isPath === true && value !== null ? resolve(source.base, String(value)) : value)
     }
   }

@@ -1,4 +1,5 @@
 import { closest, distance } from 'fastest-levenshtein'
+import { isPlainObject } from '../../db/describe-value.js'
 import { suggestName } from '../errors/nearest-name.js'
 import type { Check } from './checks.js'
 import { variableName } from './environment.js'
@@ -27,8 +28,8 @@ export function valuesOfObject(object: Readonly<Record<string, unknown>>, label:
       const members = membersOf(whole)
       if (!known.includes(name)) mistakes.push(`${label(whole)}: there is no such setting; ${suggestName(name, known)}`)
       else if (members === null) values.set(whole, value)
-      else if (isPlain(value)) take(value, members, `${whole}.`)
-      else mistakes.push(`${label(whole)}: expected an object with any of ${members.join(', ')}, got ${describeValue(value)}`)
+      else if (isPlainObject(value)) take(value, members, `${whole}.`)
+      else mistakes.push(`${label(whole)}: expected an object with any of ${members.join(', ')}, got ${describeSetting(value)}`)
     }
   }
   take(object, Object.keys(settings), '')
@@ -51,7 +52,7 @@ export function valuesOfVariables(variables: Readonly<Record<string, string>>): 
 }
 
 /** What came, as far as it can be shown: numbers and short texts that are no secret as they are, anything else by its type. */
-export function describeValue(value: unknown, { isSecret = false }: Pick<Check<unknown>, 'isSecret'> = {}): string {
+export function describeSetting(value: unknown, { isSecret = false }: Pick<Check<unknown>, 'isSecret'> = {}): string {
   if (typeof value === 'string') return isSecret || value.length > 100 ? `a text of ${value.length} characters` : JSON.stringify(value)
   if (typeof value === 'number' || typeof value === 'boolean' || value === null) return String(value)
   return Array.isArray(value) ? `the list ${JSON.stringify(value).slice(0, 100)}` : `a value of type ${typeof value}`
@@ -61,8 +62,4 @@ export function describeValue(value: unknown, { isSecret = false }: Pick<Check<u
 function membersOf(name: string): readonly string[] | null {
   const members = [...settingsByName.keys()].filter((each) => each.startsWith(`${name}.`)).map((each) => each.slice(name.length + 1))
   return members.length === 0 ? null : members
-}
-
-function isPlain(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

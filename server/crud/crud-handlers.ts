@@ -3,6 +3,7 @@ import { TableError } from '../../db/errors.js'
 import { RowIdentity } from '../../db/row-identity.js'
 import type { DataRow } from '../../db/row.js'
 import { HttpError } from '../errors/http-error.js'
+import { Problems } from '../errors/problems.js'
 import { HttpResponse } from '../reply/http-response.js'
 import type { RowhouseRequest } from '../request/request.js'
 import { transaction } from '../tables.js'
@@ -11,7 +12,6 @@ import type { CrudPlan } from './crud-plan.js'
 import { checkConditions, represent } from './entity-tag.js'
 import { belongsTo, checkLinks, linksIn, type WrittenLink } from './link-checks.js'
 import { readListQuery } from './list-query.js'
-import { Problems } from './problems.js'
 
 /** The values that a request wants to write, and the links among them. */
 interface Change {

@@ -1,6 +1,6 @@
 import { RowIdentity } from '../../db/row-identity.js'
+import type { Problems } from '../errors/problems.js'
 import type { OpenedColumn } from './opened-column.js'
-import type { Problems } from './problems.js'
 import type { Values } from './body-values.js'
 
 /** A link that is to be written. */

@@ -1,8 +1,8 @@
 import { integer } from '../../db/columns.js'
 import { readColumn } from '../endpoint/parameters.js'
+import { Problems } from '../errors/problems.js'
 import type { FieldValues } from '../request/form.js'
 import type { OpenedColumn } from './opened-column.js'
-import { Problems } from './problems.js'
 
 const defaultSize = 50
 const largestSize = 1000

@@ -6,7 +6,7 @@ import { CrudHandlers } from '../crud/crud-handlers.js'
 import type { CrudOptions, SharedSettings } from '../crud/crud-options.js'
 import { readPlan, type CrudPlan } from '../crud/crud-plan.js'
 import { parsePath } from '../endpoint/path-pattern.js'
-import { DeclarationError } from '../errors/declaration-error.js'
+import { DeclarationError, withPlace } from '../errors/declaration-error.js'
 import { currentRegistry, type DeclaredTables } from '../loading/registry.js'
 import { httpEndpoint } from './http-endpoint.js'
 
@@ -22,7 +22,7 @@ export function crudEndpoints<S extends Schema, Name extends keyof S & string>(p
 export function crudEndpoints(path: unknown, table: unknown, options: unknown): void {
   const registry = currentRegistry('crudEndpoints()')
   const { tables, configuration } = registry
-  try {
+  withPlace(registry.callSite(), () => {
     const checkedPath = checkPath(path)
     const { bodyLimit, handlerTimeout, apiPrefix } = configuration
     const plan = readPlan(checkedPath, options, { table: checkTable(checkedPath, table, tables), tables, defaults: { methods: ['GET'], bodyLimit, timeout: handlerTimeout } })
@@ -35,9 +35,7 @@ export function crudEndpoints(path: unknown, table: unknown, options: unknown): 
     if (operations.has('read')) httpEndpoint(rowPath, { ...row, methods: ['GET'] }, ({ id }, request) => handlers.read(id, request))
     if (operations.has('update')) httpEndpoint(rowPath, { ...row, methods: ['PATCH', 'PUT'] }, ({ id }, request) => handlers.update(id, request))
     if (operations.has('delete')) httpEndpoint(rowPath, { ...row, methods: ['DELETE'] }, ({ id }, request) => handlers.delete(id, request))
-  } catch (error) {
-    throw error instanceof DeclarationError ? error.at(registry.callSite()) : error
-  }
+  })
 }
 
 function checkPath(path: unknown): string {

@@ -1,7 +1,8 @@
 import type { Door, Handler } from '../endpoint/endpoint.js'
 import { readSettings, type Method } from '../endpoint/options.js'
 import { parsePath } from '../endpoint/path-pattern.js'
-import { DeclarationError } from '../errors/declaration-error.js'
+import { DeclarationError, withPlace } from '../errors/declaration-error.js'
+import { describeGiven } from '../errors/describe-given.js'
 import { currentRegistry } from '../loading/registry.js'
 import type { Configuration } from '../configuration/settings.js'
 
@@ -28,9 +29,9 @@ export function declareEndpoint({ door, call, methods, prefix: prefixOf }: Modul
   const { configuration } = registry
   const { bodyLimit, handlerTimeout } = configuration
   const prefix = prefixOf(configuration)
-  try {
-    if (typeof path !== 'string') throw new DeclarationError(`${call}() takes a path such as "/tasks" as its first argument, got ${path === null ? 'null' : typeof path}`)
-    if (typeof handler !== 'function') throw new DeclarationError(`the endpoint ${path} has no handler: ${call}(path, options, handler) takes a function as its last argument, got ${typeof handler}`)
+  withPlace(source, () => {
+    if (typeof path !== 'string') throw new DeclarationError(`${call}() takes a path such as "/tasks" as its first argument, got ${describeGiven(path)}`)
+    if (typeof handler !== 'function') throw new DeclarationError(`the endpoint ${path} has no handler: ${call}(path, options, handler) takes a function as its last argument, got ${describeGiven(handler)}`)
     // By itself first, so that a message shows the path as it was written.
     parsePath(path)
     registry.addEndpoint({
@@ -42,7 +43,5 @@ export function declareEndpoint({ door, call, methods, prefix: prefixOf }: Modul
       handler: handler as Handler,
       source,
     })
-  } catch (error) {
-    throw error instanceof DeclarationError ? error.at(source) : error
-  }
+  })
 }

@@ -1,6 +1,6 @@
 import { Column } from '../../db/columns.js'
 import type { StandardIssue, StandardSchema } from '../../db/standard-schema.js'
-import { HttpError } from '../errors/http-error.js'
+import { Problems } from '../errors/problems.js'
 import type { FieldValues } from '../request/form.js'
 import { RowhouseRequest } from '../request/request.js'
 import type { HandlerArguments } from './endpoint.js'
@@ -57,10 +57,10 @@ function assign(args: Arguments, fields: FieldValues): void {
 function convert(check: RequestCheck, args: Arguments, name: string, column: Column, raw: RawParameter | null, mayBeMissing: boolean): void {
   if (raw !== null) {
     const read = readColumn(column, raw)
-    if ('problem' in read) check.problems.push(`parameter ${name}: ${read.problem}`)
+    if ('problem' in read) check.problems.add(`parameter ${name}: ${read.problem}`)
     else args[name] = read.value
   } else if (!mayBeMissing) {
-    check.problems.push(`missing parameter: ${name}`)
+    check.problems.add(`missing parameter: ${name}`)
   } else {
     const { default: fallback } = column.settings
     if (fallback !== undefined) args[name] = 'make' in fallback ? fallback.make() : fallback.value
@@ -69,7 +69,7 @@ function convert(check: RequestCheck, args: Arguments, name: string, column: Col
 
 /** Gathers what is wrong with one request, so that its caller hears of all of it at once. */
 class RequestCheck {
-  readonly problems: string[] = []
+  readonly problems = new Problems()
   readonly #request: RowhouseRequest
   readonly #pending: Promise<void>[] = []
 
@@ -93,7 +93,7 @@ class RequestCheck {
   validate(schema: StandardSchema, value: unknown, place: string, missing: string | null, use: (value: unknown) => void): void {
     const judge = (result: Awaited<ReturnType<StandardSchema['~standard']['validate']>>): void => {
       if (result.issues === undefined) use(result.value)
-      else this.problems.push(...(missing === null ? result.issues.map((issue) => describeIssue(place, issue)) : [missing]))
+      else for (const problem of missing === null ? result.issues.map((issue) => describeIssue(place, issue)) : [missing]) this.problems.add(problem)
     }
     const result = schema['~standard'].validate(value)
     if (result instanceof Promise) this.#pending.push(result.then(judge))
@@ -107,7 +107,7 @@ class RequestCheck {
   }
 
   #throwProblems(args: HandlerArguments): HandlerArguments {
-    if (this.problems.length > 0) throw new HttpError(400, this.problems.join('; '), { problems: this.problems })
+    this.problems.throwIfAny()
     return args
   }
 }

@@ -3,6 +3,7 @@ import { Column } from '../../db/columns.js'
 import type { StandardSchema } from '../../db/standard-schema.js'
 import type { Requirement } from '../../plugins/basic-auth.js'
 import { DeclarationError } from '../errors/declaration-error.js'
+import { describeGiven } from '../errors/describe-given.js'
 import { suggestName } from '../errors/nearest-name.js'
 import { usualMethods } from './methods.js'
 import { isParameterKind, OptionalParameter, parameterKinds, type Parameter, type Parameters } from './parameters.js'
@@ -99,7 +100,7 @@ export const optionNames: readonly string[] = [...Object.keys(checks), ...aliase
  */
 export function readSettings(path: string, settings: unknown, defaults: EndpointDefaults): { readonly methods: readonly string[]; readonly options: EndpointOptions } {
   if (typeof settings !== 'object' || settings === null || Array.isArray(settings)) {
-    throw new DeclarationError(`the endpoint ${path} takes an object of options as its second argument, got ${describe(settings)}`)
+    throw new DeclarationError(`the endpoint ${path} takes an object of options as its second argument, got ${describeGiven(settings)}`)
   }
   const mistakes: string[] = []
   const given: Record<string, unknown> = {}
@@ -113,7 +114,7 @@ export function readSettings(path: string, settings: unknown, defaults: Endpoint
     if (Object.hasOwn(given, option)) mistakes.push(`option "${option}" twice, under two names`)
     // A mistyped constant must not open what its author meant to close.
     const expected = value === undefined && !accessOptions.has(option) ? null : check(value)
-    if (expected !== null) mistakes.push(`option "${name}" takes ${expected}, got ${describe(value)}`)
+    if (expected !== null) mistakes.push(`option "${name}" takes ${expected}, got ${describeGiven(value)}`)
     else if (value !== undefined) given[option] = value
   }
   if (mistakes.length > 0) throw new DeclarationError(`the endpoint ${path} has ${mistakes.join('; ')}`)
@@ -160,18 +161,11 @@ function checkParameter(parameter: unknown): string | null {
     const { kind } = column.settings
     return isParameterKind(kind) ? null : `a ${kind}, which no parameter can hold; use one of ${parameterKinds.join(', ')}`
   }
-  return isSchema(column) ? null : describe(column)
+  return isSchema(column) ? null : describeGiven(column)
 }
 
 function isSchema(value: unknown): value is StandardSchema {
   if ((typeof value !== 'object' && typeof value !== 'function') || value === null || !('~standard' in value)) return false
   const standard = value['~standard']
   return typeof standard === 'object' && standard !== null && 'validate' in standard && typeof standard.validate === 'function'
-}
-
-function describe(value: unknown): string {
-  if (value === null || value === undefined) return String(value)
-  if (Array.isArray(value)) return 'a list'
-  if (typeof value === 'function') return `the function ${value.name || '(anonymous)'}${value.name === '' ? '' : '()'}`
-  return typeof value === 'object' ? 'an object' : `${typeof value === 'string' ? JSON.stringify(value) : String(value)}`
 }

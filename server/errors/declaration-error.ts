@@ -13,9 +13,13 @@ export class DeclarationError extends Error {
   ) {
     super(source === null ? message : `${source.file}:${source.line}: ${message}`)
   }
+}
 
-  /** The same mistake, with its place, for whoever finds a mistake without knowing where it was made. */
-  at(source: SourceLocation): DeclarationError {
-    return this.source === null ? new DeclarationError(this.message, source) : this
+/** Does `work`, and adds the place to a mistake that was found in there without one. @throws DeclarationError, and whatever else `work` throws */
+export function withPlace<Result>(source: SourceLocation, work: () => Result): Result {
+  try {
+    return work()
+  } catch (error) {
+    throw error instanceof DeclarationError && error.source === null ? new DeclarationError(error.message, source) : error
   }
 }

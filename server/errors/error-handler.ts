@@ -2,6 +2,7 @@ import type { TableError } from '../../db/errors.js'
 import { currentRegistry } from '../loading/registry.js'
 import type { RowhouseRequest } from '../request/request.js'
 import { DeclarationError } from './declaration-error.js'
+import { describeGiven } from './describe-given.js'
 import type { DeclaredErrorHandler, ErrorClass } from './error-handlers.js'
 import type { HttpError } from './http-error.js'
 import { suggestName } from './nearest-name.js'
@@ -34,9 +35,9 @@ export function errorHandler(target: unknown, optionsOrHandler: unknown, optiona
   const registry = currentRegistry('errorHandler()')
   const source = registry.callSite()
   if (!isTarget(target)) {
-    throw new DeclarationError(`errorHandler() takes a status from 400 to 599 or a class of errors as its first argument, got ${describe(target)}`, source)
+    throw new DeclarationError(`errorHandler() takes a status from 400 to 599 or a class of errors as its first argument, got ${describeGiven(target)}`, source)
   }
-  if (typeof handler !== 'function') throw new DeclarationError(`errorHandler(target, options, handler) takes a function as its last argument, got ${describe(handler)}`, source)
+  if (typeof handler !== 'function') throw new DeclarationError(`errorHandler(target, options, handler) takes a function as its last argument, got ${describeGiven(handler)}`, source)
   // The overloads above hold the author to this type; the lookup hands each handler only errors of its target.
   registry.addErrorHandler({ target, scope: readScope(options, source), handle: handler as DeclaredErrorHandler['handle'], source })
 }
@@ -47,16 +48,10 @@ function isTarget(value: unknown): value is number | ErrorClass {
 }
 
 function readScope(options: unknown, source: DeclaredErrorHandler['source']): 'app' | 'module' {
-  if (typeof options !== 'object' || options === null) throw new DeclarationError(`errorHandler() takes its options as an object, such as { scope: 'module' }, got ${describe(options)}`, source)
+  if (typeof options !== 'object' || options === null) throw new DeclarationError(`errorHandler() takes its options as an object, such as { scope: 'module' }, got ${describeGiven(options)}`, source)
   const unknown = Object.keys(options).find((name) => name !== 'scope')
   if (unknown !== undefined) throw new DeclarationError(`errorHandler() has no option "${unknown}"; ${suggestName(unknown, ['scope'])}`, source)
   const scope = 'scope' in options ? options.scope : undefined
   if (scope === undefined || scope === 'app' || scope === 'module') return scope ?? 'app'
-  throw new DeclarationError(`errorHandler() takes 'app' or 'module' as scope, got ${describe(scope)}`, source)
-}
-
-function describe(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value)
-  if (typeof value === 'function') return `the function ${value.name || '(anonymous)'}`
-  return typeof value === 'object' && value !== null ? 'an object' : String(value)
+  throw new DeclarationError(`errorHandler() takes 'app' or 'module' as scope, got ${describeGiven(scope)}`, source)
 }

@@ -1,3 +1,4 @@
+import { describeSent } from '../endpoint/parameters.js'
 import { HttpError } from '../errors/http-error.js'
 
 /**
@@ -8,14 +9,9 @@ import { HttpError } from '../errors/http-error.js'
  */
 export function pick<Target extends object>(source: unknown, names: readonly (keyof Target & string)[]): Partial<Target> {
   if (typeof source !== 'object' || source === null || Array.isArray(source)) {
-    throw new HttpError(400, `expected a JSON object as the body, with content-type: application/json, got ${describe(source)}`)
+    throw new HttpError(400, `expected a JSON object as the body, with content-type: application/json, got ${source === null || source === undefined ? 'none' : describeSent(source)}`)
   }
   const members = names.filter((name) => Object.hasOwn(source, name)).map((name) => [name, (source as Record<string, unknown>)[name]])
   // Unchecked on purpose, as the docstring says: the type serves the names.
   return Object.fromEntries(members) as Partial<Target>
-}
-
-function describe(value: unknown): string {
-  if (value === null || value === undefined) return 'none'
-  return Array.isArray(value) ? 'a list' : `a ${typeof value}`
 }

@@ -1,7 +1,7 @@
 import type { Endpoint, Handler } from '../../endpoint/endpoint.js'
 import { readSettings, type EndpointOptions, type EndpointSettings } from '../../endpoint/options.js'
 import type { Parameters, ParameterValue } from '../../endpoint/parameters.js'
-import { DeclarationError } from '../../errors/declaration-error.js'
+import { DeclarationError, withPlace } from '../../errors/declaration-error.js'
 import { currentRegistry } from '../../loading/registry.js'
 import { FileRouteRequest } from '../../request/file-route-request.js'
 import type { Configuration } from '../../configuration/settings.js'
@@ -70,11 +70,7 @@ function readConfig(route: RouteFile, path: string, { bodyLimit, handlerTimeout 
   }
   const misplaced = Object.keys(config).find((key) => /^methods?$/i.test(key))
   if (misplaced !== undefined) throw new DeclarationError(`config has no option "${misplaced}": a file answers the methods that it exports functions for`, source)
-  try {
-    return readSettings(path, config, { methods: [], bodyLimit, timeout: handlerTimeout }).options
-  } catch (error) {
-    throw error instanceof DeclarationError ? error.at(source) : error
-  }
+  return withPlace(source, () => readSettings(path, config, { methods: [], bodyLimit, timeout: handlerTimeout }).options)
 }
 
 /** Without a name: every file has a `get`, so urlFor() finds file routes only by the option `name`. */

@@ -1,5 +1,5 @@
 import { makePattern, type PathPattern, type PathSegment } from '../../endpoint/path-pattern.js'
-import { DeclarationError } from '../../errors/declaration-error.js'
+import { DeclarationError, withPlace } from '../../errors/declaration-error.js'
 
 const extension = /\.m?[jt]s$/
 /** A folder that sorts files and is not part of the path: `(admin)`. */
@@ -15,16 +15,13 @@ const parameterName = /^[A-Za-z_][A-Za-z0-9_]*$/
  * @throws DeclarationError when a name with brackets is no parameter, two parameters have one name, or one for all the rest is not the last
  */
 export function readRoutePath(file: string): PathPattern {
-  const source = { file, line: 1 }
-  try {
+  return withPlace({ file, line: 1 }, () => {
     const [, ...folders] = file.replace(extension, '').split('/')
     const last = folders.pop() ?? ''
     if (group.test(last)) throw new DeclarationError(`"${last}" is a name for a folder that is no part of the path; give the file a name without parentheses around it`)
     const parts = [...folders.filter((folder) => !group.test(folder)), ...(last === 'index' ? [] : [last])]
     return makePattern(`/${parts.join('/')}`, parts.map(readSegment))
-  } catch (error) {
-    throw error instanceof DeclarationError ? error.at(source) : error
-  }
+  })
 }
 
 function readSegment(part: string): PathSegment {

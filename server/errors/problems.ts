@@ -1,5 +1,5 @@
-import { HttpError } from '../errors/http-error.js'
-import { suggestName } from '../errors/nearest-name.js'
+import { HttpError } from './http-error.js'
+import { suggestName } from './nearest-name.js'
 
 /** Unknown names beyond these are counted only: a body has room for very many. */
 const mostUnknown = 20
