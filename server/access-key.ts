@@ -2,6 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import { HttpError } from './errors/http-error.js'
+import { checkMessage } from './request/check-message.js'
 import { originForm } from './request/target.js'
 
 declare module 'fastify' {
@@ -35,7 +36,11 @@ export function requireAccessKey(server: FastifyInstance, basePath: string): voi
     const isShown = /^(?:[/?]|$)/.test(rest) && timingSafeEqual(digest(path.slice(0, basePath.length)), expected)
     // This is where Fastify reads the path, and nobody has asked for it before. What was asked for without the key is told nowhere: it may have nearly been the key.
     raw.originalUrl = isShown && rest.startsWith('/') ? rest : `/${isShown ? rest : ''}`
-    if (!isShown) throw new HttpError(404, 'Not Found')
+    if (!isShown) {
+      // One that can be read in two ways ends its connection, whoever sends it. All others are checked where their endpoint is looked for.
+      checkMessage(request.raw)
+      throw new HttpError(404, 'Not Found')
+    }
     request.basePath = basePath
     done()
   })

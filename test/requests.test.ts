@@ -340,6 +340,9 @@ t.test('a private app is served under its access key only, and keeps the key out
     t.match(answer, /^HTTP\/1\.1 40[04] /)
     t.notMatch(answer, accessKey, `no handler of the app is asked, which would tell the key: ${request}`)
   }
+  const ambiguous = await exchange(port, `GET / HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\nGET /${accessKey}/ HTTP/1.1\r\nhost: a\r\n\r\n`)
+  t.match(ambiguous, /^HTTP\/1\.1 400 /)
+  t.notMatch(ambiguous, /home/, 'nothing that follows a request which can be read in two ways runs')
   t.notMatch(JSON.stringify(log), accessKey.slice(0, -1))
   await t.rejects(buildApp(t, define, { private: { accessKey: 'short' } }), { name: 'ConfigurationError', message: /private\.accessKey.*expected a text of 22 to 128.*got a text of 5 characters$/ })
 })
