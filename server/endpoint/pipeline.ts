@@ -71,11 +71,9 @@ function receive(exchange: Exchange): void {
 
 function enterCall(exchange: Exchange, body: ReceivedBody | null): void {
   const { app, raw, response, found } = exchange
-  const { endpoint, target, values } = found
-  const place = { target, prefix: endpoint.prefix, segments: endpoint.path.segments, values }
-  const request = new RowhouseRequest(new RequestState(raw, response.raw, place, body))
+  const request = new RowhouseRequest(new RequestState(raw, response.raw, found, body))
   exchange.lease = body === null ? null : leaseBody(body, response.raw)
-  exchange.call = { app, endpoint, request, requestId: raw.id, lastCommit: null }
+  exchange.call = { app, endpoint: found.endpoint, request, requestId: raw.id, lastCommit: null }
   runCall(exchange.call, prepare, exchange)
 }
 

@@ -132,11 +132,8 @@ function timeOut(attempt: Attempt): void {
 }
 
 function placeOf(raw: FastifyRequest): RequestPlace {
-  if (raw.found !== null) {
-    const { endpoint, target, values } = raw.found
-    return { target, prefix: endpoint.prefix, segments: endpoint.path.segments, values }
-  }
-  const nowhere = { prefix: '', segments: [], values: [] }
+  if (raw.found !== null) return raw.found
+  const nowhere = { endpoint: { prefix: '', path: { segments: [] } }, values: [] }
   try {
     return { ...nowhere, target: readTarget(raw.originalUrl) }
   } catch {

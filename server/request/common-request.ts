@@ -22,8 +22,8 @@ export abstract class CommonRequest<Body = JsonValue | null> {
 
   /** The path without the prefix of its door and without the query, decoded. */
   get path(): string {
-    const { target, prefix } = this.#state.place
-    return target.path.slice(prefix.length)
+    const { target, endpoint } = this.#state.place
+    return target.path.slice(endpoint.prefix.length)
   }
 
   /** In upper case. */
@@ -163,9 +163,9 @@ function decodeJson(state: RequestState): JsonValue {
   return (state.json ??= { value: parseJson(state.content) }).value
 }
 
-function namePathParameters({ place: { segments, values } }: RequestState): Readonly<Record<string, PathValue>> {
+function namePathParameters({ place: { endpoint, values } }: RequestState): Readonly<Record<string, PathValue>> {
   const params = Object.create(null) as Record<string, PathValue>
-  nameValues(params, segments, values)
+  nameValues(params, endpoint.path.segments, values)
   return params
 }
 

@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http'
 import type { FastifyRequest } from 'fastify'
 import { isContentType, Media } from '../../db/media.js'
 import type { JsonValue } from '../../db/json-value.js'
-import type { PathSegment, PathValue } from '../endpoint/path-pattern.js'
+import type { PathPattern, PathValue } from '../endpoint/path-pattern.js'
 import type { ReceivedBody } from './body.js'
 import type { BodyContent } from './body-store.js'
 import { readContentDisposition } from './content-disposition.js'
@@ -10,13 +10,12 @@ import { emptyForm, parseForm, readMultipart, type Form } from './form.js'
 import type { RequestHeaders } from './headers.js'
 import type { RequestTarget } from './target.js'
 
-/** Where a request was sent to, as the pipeline found it. */
+/** Where a request was sent to: what the pipeline has found, as far as a request tells of it. */
 export interface RequestPlace {
   readonly target: RequestTarget
-  /** The part at the front of the path that `path` leaves out. */
-  readonly prefix: string
-  /** The segments of the pattern that matched, and the values of its parameters in their order. */
-  readonly segments: readonly PathSegment[]
+  /** `prefix` is the part at the front of the path that `path` leaves out. */
+  readonly endpoint: { readonly prefix: string; readonly path: Pick<PathPattern, 'segments'> }
+  /** Those of the path's parameters, in their order. */
   readonly values: readonly PathValue[]
 }
 
