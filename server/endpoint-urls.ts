@@ -60,7 +60,7 @@ export class EndpointUrls {
     const query = new URLSearchParams()
     for (const [key, value] of Object.entries(params)) {
       if (inPath.has(key)) continue
-      for (const each of Array.isArray(value) ? (value as readonly LinkValue[]) : [value as LinkValue]) {
+      for (const each of [value].flat()) {
         if (each !== null && each !== undefined) query.append(key, String(each))
       }
     }

@@ -57,7 +57,7 @@ export function oneOf<const Word extends string>(...words: Word[]): Check<Word> 
 export function flagOr<const Word extends string>(word: Word): Check<boolean | Word> {
   return {
     expected: `true, false or ${word}`,
-    read: (value) => (typeof value === 'boolean' || value === word ? (value as boolean | Word) : undefined),
+    read: (value) => (typeof value === 'boolean' ? value : value === word ? word : undefined),
     fromText: (text) => (text === 'true' || text === 'false' ? text === 'true' : text),
   }
 }
