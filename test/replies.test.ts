@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -522,6 +523,91 @@ t.test('the source of an event stream is ended when the client goes away, and wh
   t.match(body, /again/)
   t.equal(ended, 2)
   t.ok(performance.now() - started < 5000, 'an open stream does not hold up the stop')
+})
+
+t.test('a stream that waits for nothing leaves the server to others, and an event stream keeps nothing of what it has sent', { timeout: 30_000 }, async (t) => {
+  let kept: WeakRef<object>[] = []
+  const { url } = await startApp(t, () => {
+    async function* lines(): AsyncGenerator<string> {
+      for (;;) yield 'x'.repeat(100)
+    }
+    httpEndpoint('/lines', lines)
+    route('/events', () => eventStream(lines()))
+    route('/ok', () => 'ok')
+    route('/objects', () =>
+      eventStream(
+        (async function* () {
+          for (let number = 0; number < 200; number++) {
+            const data = { number, text: 'x'.repeat(1000) }
+            kept.push(new WeakRef(data))
+            yield { data }
+          }
+          await new Promise(() => undefined)
+        })(),
+      ),
+    )
+  })
+  // In a process of its own, so that it reads while the server writes.
+  const read = `for (const url of process.argv.slice(1)) fetch(url).then(async ({ body }) => { for await (const piece of body) process.exitCode = 0 })`
+  const reader = spawn(process.execPath, ['-e', read, `${url}${api}/lines`, `${url}/events`], { stdio: 'ignore' })
+  t.teardown(() => reader.kill('SIGKILL'))
+  await delay(500)
+  const started = performance.now()
+  for (let round = 0; round < 5; round++) t.equal(await (await fetch(`${url}/ok`)).text(), 'ok')
+  t.ok(performance.now() - started < 2000)
+  reader.kill('SIGKILL')
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  const { body } = await fetch(`${url}/objects`)
+  const events = body?.getReader() as ReadableStreamDefaultReader<Uint8Array>
+  for (let text = ''; !text.includes('"number":199'); ) text += Buffer.from((await events.read()).value ?? []).toString()
+  await delay(20)
+  collect()
+  kept = kept.filter((event) => event.deref() !== undefined)
+  t.ok(kept.length < 20, `${kept.length} of 200 events are kept`)
+  await events.cancel()
+})
+
+t.test('a source is let go of as soon as the client is gone, whatever it waits for, and when it was gone before', { timeout: 10_000 }, async (t) => {
+  const released: string[] = []
+  const waiting = (name: string) => ({
+    [Symbol.asyncIterator]: () => ({
+      next: () => new Promise<IteratorResult<string>>(() => undefined),
+      return: async () => {
+        released.push(name)
+        return { done: true as const, value: undefined }
+      },
+    }),
+  })
+  const web = (): ReadableStream => new ReadableStream({ start: (controller) => controller.enqueue('x'), cancel: () => void released.push('web') })
+  const node = (): Readable => new Readable({ read() { this.push('x'); this.read = () => undefined }, destroy: (error, done) => (released.push('node'), done(error)) })
+  let gone: (() => void) | null = null
+  const { url } = await startApp(t, () => {
+    route('/events', () => eventStream(waiting('events')))
+    route('/web', () => new Response(web() as unknown as string))
+    route('/node', node)
+    route('/late', async (_args, { signal }) => {
+      gone?.()
+      await new Promise((resolve) => signal.addEventListener('abort', resolve))
+      return node()
+    })
+  })
+  for (const path of ['/events', '/web', '/node']) {
+    const controller = new AbortController()
+    await fetch(url + path, { signal: controller.signal })
+    controller.abort()
+    while (!released.includes(path.slice(1))) await delay(5)
+  }
+  released.length = 0
+  const controller = new AbortController()
+  const running = new Promise<void>((resolve) => (gone = resolve))
+  const asked = fetch(`${url}/late`, { signal: controller.signal })
+  await running
+  controller.abort()
+  await t.rejects(asked)
+  while (released.length === 0) await delay(5)
+  t.same(released, ['node'])
+  t.throws(() => eventStream(waiting('never'), { heartbeat: Number.POSITIVE_INFINITY }), { message: /takes 1 to 2147483647 milliseconds, got Infinity/ })
 })
 
 t.test('a text with a text type of its own gets its charset, other types are sent as they are', async (t) => {

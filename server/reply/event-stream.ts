@@ -1,4 +1,5 @@
 import { currentCall } from '../context.js'
+import { discard } from './discard.js'
 import { encodeJson } from './encode-json.js'
 import { HttpResponse } from './http-response.js'
 
@@ -16,12 +17,14 @@ export interface ServerSentEvent {
 
 /** Settings of an event stream. */
 export interface EventStreamOptions {
-  /** How long nothing may be sent before a comment is, in milliseconds: proxies cut connections on which nothing moves for about a minute. 15,000 by default. */
+  /** How long nothing may be sent before a comment is, in milliseconds, up to 2^31 - 1: proxies cut connections on which nothing moves for about a minute. 15,000 by default. */
   readonly heartbeat?: number
 }
 
 const fields: ReadonlySet<string> = new Set(['data', 'event', 'id', 'retry'])
 const silence = 15_000
+/** Timers count in 31 bits, and take what is longer for one millisecond. */
+const longestHeartbeat = 2 ** 31 - 1
 const heartbeatComment = ':\n\n'
 
 /**
@@ -29,12 +32,12 @@ const heartbeatComment = ':\n\n'
  * It ends when the source does, and when the server begins to stop, whereupon a browser connects again; the source is ended (`return()`) then, and when the client goes away.
  *
  * @param source gives texts, which are sent as the data of an event, or events
- * @throws TypeError, while it is sent, for an event that has no form: a line break in `event` or `id`, an unknown field
+ * @throws RangeError for a heartbeat that is no time; TypeError, while it is sent, for an event that has no form: a line break in `event` or `id`, an unknown field
  *
  * @example route('/clock', () => eventStream(ticks()))
  */
 export function eventStream(source: AsyncIterable<string | ServerSentEvent>, { heartbeat = silence }: EventStreamOptions = {}): HttpResponse {
-  return new HttpResponse(200, encodeEvents(source, heartbeat, currentCall()?.app.stopping ?? null), {
+  return new HttpResponse(200, new EventPieces(source, checkHeartbeat(heartbeat), currentCall()?.app.stopping ?? null), {
     'content-type': 'text/event-stream',
     'cache-control': 'no-store',
     // nginx holds an answer back until it has a buffer full of it, unless it is told not to.
@@ -42,70 +45,122 @@ export function eventStream(source: AsyncIterable<string | ServerSentEvent>, { h
   })
 }
 
-async function* encodeEvents(source: AsyncIterable<string | ServerSentEvent>, heartbeat: number, stopping: AbortSignal | null): AsyncGenerator<string, void, undefined> {
-  const events = source[Symbol.asyncIterator]()
-  const bell = new Bell()
-  const isStopping = (): boolean => stopping?.aborted === true
-  const onStop = (): void => bell.ring()
-  stopping?.addEventListener('abort', onStop)
-  try {
-    // The headers leave with the first piece, and a browser waits for them to know that it is connected.
-    yield heartbeatComment
-    while (!isStopping()) {
-      const next = new Arrival(events.next(), bell)
-      while (next.outcome === null && !isStopping()) if (await bell.wait(heartbeat)) yield heartbeatComment
-      if (next.outcome === null) return
-      const { done, value } = next.outcome()
-      if (done === true) return
-      yield encodeEvent(value)
-    }
-  } finally {
-    stopping?.removeEventListener('abort', onStop)
-    // Not awaited: a source that waits for something that never comes would hold the answer open.
-    void events.return?.()?.catch(() => undefined)
+/** What came of asking the source for an event. */
+type Arrival = { readonly result: IteratorResult<string | ServerSentEvent> } | { readonly thrown: unknown }
+
+const over: IteratorReturnResult<undefined> = Object.freeze({ done: true, value: undefined })
+
+/**
+ * The events as they are sent. It is no generator, which would hold on to its source until the next event or comment after the client has gone, and it waits for the next event, for
+ * silence and for the stop of the server in one promise that is made anew each time: racing against one that lives as long as the stream would keep every event until its end.
+ */
+class EventPieces implements AsyncIterableIterator<string> {
+  readonly #source: AsyncIterable<string | ServerSentEvent>
+  readonly #heartbeat: number
+  readonly #stopping: AbortSignal | null
+  readonly #onStop = (): void => void this.return()
+  /** null until the first piece is asked for. */
+  #events: AsyncIterator<string | ServerSentEvent> | null = null
+  #isOver = false
+  #isAsked = false
+  #arrival: Arrival | null = null
+  #wake: (() => void) | null = null
+
+  constructor(source: AsyncIterable<string | ServerSentEvent>, heartbeat: number, stopping: AbortSignal | null) {
+    this.#source = source
+    this.#heartbeat = heartbeat
+    this.#stopping = stopping
   }
-}
 
-/** The result of a promise, once it is there. It is listened to once, however often somebody looks: `Promise.race` would leave a listener behind, and with it the event, each time. */
-class Arrival<Value> {
-  /** Returns the value or throws what the promise was rejected with; null until it is settled. */
-  outcome: (() => Value) | null = null
+  [Symbol.asyncIterator](): this {
+    return this
+  }
 
-  constructor(promise: Promise<Value>, bell: Bell) {
-    const settle = (outcome: () => Value): void => {
-      this.outcome = outcome
-      bell.ring()
+  /** @throws TypeError for an event that has no form, and whatever the source throws */
+  async next(): Promise<IteratorResult<string>> {
+    if (this.#stopping?.aborted === true) await this.return()
+    if (this.#isOver) return over
+    if (this.#events === null) {
+      this.#events = this.#source[Symbol.asyncIterator]()
+      this.#stopping?.addEventListener('abort', this.#onStop)
+      // The headers leave with the first piece, and a browser waits for them to know that it is connected.
+      return { done: false, value: heartbeatComment }
     }
-    Promise.resolve(promise).then(
-      (value) => settle(() => value),
-      (thrown: unknown) =>
-        settle(() => {
-          throw thrown
-        }),
+    if (this.#arrival === null) {
+      this.#ask(this.#events)
+      await this.#moment()
+    }
+    if (this.#isOver) return over
+    const arrival = this.#arrival
+    if (arrival === null) return { done: false, value: heartbeatComment }
+    this.#arrival = null
+    return this.#encode(arrival)
+  }
+
+  async return(): Promise<IteratorReturnResult<undefined>> {
+    if (this.#isOver) return over
+    this.#end()
+    this.#wake?.()
+    const events = this.#events
+    // Not awaited: a source that waits for something that never comes would hold the answer open.
+    if (events === null) discard(this.#source)
+    else void Promise.resolve().then(() => events.return?.()).catch(() => undefined)
+    return over
+  }
+
+  #ask(events: AsyncIterator<string | ServerSentEvent>): void {
+    if (this.#isAsked) return
+    this.#isAsked = true
+    const arrive = (arrival: Arrival): void => {
+      this.#isAsked = false
+      this.#arrival = arrival
+      this.#wake?.()
+    }
+    const next = async (): Promise<IteratorResult<string | ServerSentEvent>> => events.next()
+    next().then(
+      (result) => arrive({ result }),
+      (thrown: unknown) => arrive({ thrown }),
     )
   }
-}
 
-/** Wakes the one who waits for it. */
-class Bell {
-  #wake: (isSilent: boolean) => void = () => undefined
-
-  ring(): void {
-    this.#wake(false)
+  /** Waits until there is something to send, or to end, or nothing has been for too long. */
+  async #moment(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, this.#heartbeat).unref()
+      this.#wake = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+    this.#wake = null
   }
 
-  /** Resolves when it rings, or with true when it has been silent for so long. */
-  async wait(milliseconds: number): Promise<boolean> {
-    let timer: NodeJS.Timeout | undefined
+  #encode(arrival: Arrival): IteratorResult<string> {
+    if ('thrown' in arrival) {
+      this.#end()
+      throw arrival.thrown
+    }
+    if (arrival.result.done === true) {
+      this.#end()
+      return over
+    }
     try {
-      return await new Promise<boolean>((resolve) => {
-        this.#wake = resolve
-        timer = setTimeout(() => resolve(true), milliseconds).unref()
-      })
-    } finally {
-      clearTimeout(timer)
+      return { done: false, value: encodeEvent(arrival.result.value) }
+    } catch (thrown) {
+      void this.return()
+      throw thrown
     }
   }
+
+  #end(): void {
+    this.#isOver = true
+    this.#stopping?.removeEventListener('abort', this.#onStop)
+  }
+}
+
+function checkHeartbeat(milliseconds: number): number {
+  if (milliseconds >= 1 && milliseconds <= longestHeartbeat) return milliseconds
+  throw new RangeError(`the heartbeat of an event stream takes 1 to ${longestHeartbeat} milliseconds, got ${String(milliseconds)}`)
 }
 
 function encodeEvent(event: string | ServerSentEvent): string {

@@ -13,8 +13,14 @@ import { UnsendableValue } from './encode-json.js'
 export function sendReply(response: FastifyReply, { status, headers, body }: Reply, limit: number): FastifyReply {
   const length = lengthOf(body, limit)
   if (length > limit) throw new UnsendableValue(`cannot send a reply of ${length} bytes: more than ${limit} (responseLimit); return a stream, or split it into pages`)
-  response.code(status)
-  for (const name in headers) response.header(name, headers[name])
+  try {
+    response.code(status)
+    for (const name in headers) response.header(name, headers[name])
+  } catch (error) {
+    // A status that is none, set by hand.
+    discard(body)
+    throw error
+  }
   if (body === null) return response.send()
   // A string goes out in one system call with its headers, which a buffer does not. The serializer keeps Fastify from adding a charset to JSON, which has none (RFC 8259, 11).
   if (typeof body === 'string') return response.serializer(asItIs).send(body)
