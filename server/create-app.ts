@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { setMaxListeners } from 'node:events'
 import { METHODS } from 'node:http'
 import { join } from 'node:path'
 import { LogController, fastify, type FastifyBaseLogger, type FastifyInstance } from 'fastify'
@@ -73,6 +74,8 @@ async function assembleApp(options: CreateAppOptions, configuration: Configurati
   )
   const readiness: Readiness = { ready: true }
   const stopping = new AbortController()
+  // Each event stream listens; Node.js warns of a leak beyond ten.
+  setMaxListeners(0, stopping.signal)
   const endpoints = [...declarations.endpoints, ...platformEndpoints(configuration, readiness)]
   const matcher = new Matcher(endpoints)
   const urls = new EndpointUrls(endpoints)

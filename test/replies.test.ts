@@ -512,11 +512,18 @@ t.test('the source of an event stream is ended when the client goes away, and wh
       }
     }
   })
+  const warnings: Error[] = []
+  const onWarning = (warning: Error): void => void warnings.push(warning)
+  process.on('warning', onWarning)
+  t.teardown(() => process.off('warning', onWarning))
   const controller = new AbortController()
-  await fetch(`${url}/events`, { signal: controller.signal })
+  const clients = 12
+  for (let client = 0; client < clients; client++) await fetch(`${url}/events`, { signal: controller.signal })
   controller.abort()
-  for (let round = 0; round < 200 && ended < 1; round++) await new Promise((resolve) => setTimeout(resolve, 10))
-  t.equal(ended, 1)
+  for (let round = 0; round < 200 && ended < clients; round++) await new Promise((resolve) => setTimeout(resolve, 10))
+  t.equal(ended, clients)
+  t.same(warnings.filter(({ message }) => message.includes('AbortSignal') && message.includes('[AbortSignal]. MaxListeners')), [])
+  ended = 1
   const answer = await fetch(`${url}/events`)
   const started = performance.now()
   const [body] = await Promise.all([answer.text(), server.close()])
