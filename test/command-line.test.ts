@@ -82,9 +82,17 @@ t.test('a client that is slow to send its headers, or its body, is sent away whe
       socket.setEncoding('utf8').on('data', (data: string) => (received += data)).on('close', () => resolve(received))
       socket.on('error', () => undefined)
     })
-  const [headers, body] = await Promise.all([send('GET /_/api/hello HTTP/1.1\r\nHost: a'), send('POST /_/api/hello HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf')])
+  const half = 'POST /_/api/hello HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n'
+  const [headers, body, second, awaited] = await Promise.all([
+    send('GET /_/api/hello HTTP/1.1\r\nHost: a'),
+    send(`${half}\r\nhalf`),
+    send(`GET /_/api/hello HTTP/1.1\r\nHost: a\r\n\r\n${half}\r\nhalf`),
+    send(`${half}Expect: 100-continue\r\n\r\nhalf`),
+  ])
   t.match(headers, /^HTTP\/1\.1 408 /)
   t.match(body, /^HTTP\/1\.1 408 /)
+  t.match(second, /^HTTP\/1\.1 200 [^]*HTTP\/1\.1 408 /, 'on a connection that has been used')
+  t.match(awaited, /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 408 /)
 })
 
 t.test('all mistakes in the settings are told at once, each with where it was made, and nothing is started', async (t) => {

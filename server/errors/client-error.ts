@@ -19,8 +19,9 @@ export function refuseClient({ log, configuration }: Pick<App, 'log' | 'configur
     pending.shouldKeepAlive = false
     return
   }
-  // The client is gone, or an answer is on its way already, into which another must not be written.
-  if (error.code === 'ECONNRESET' || !socket.writable || socket.bytesWritten > 0) {
+  // The client is gone, or an answer to this very request is on its way or out already, to which another must not be added. Where none is pending, that may be so on a connection that had one.
+  const isAnswered = pending === null ? socket.bytesWritten > 0 : pending.headersSent
+  if (error.code === 'ECONNRESET' || !socket.writable || isAnswered) {
     socket.destroy()
     return
   }
