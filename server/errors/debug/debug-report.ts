@@ -1,7 +1,7 @@
 import { sourceExcerpt, type SourceLine } from './source-excerpt.js'
 import { stackFrames, type StackFrame } from './stack-frames.js'
 import type { HideSecrets } from './hide-secrets.js'
-import { toError } from './to-error.js'
+import { toError } from '../to-error.js'
 
 /** A call on the stack, with the source around it where it is the app's own. */
 export interface ReportedFrame extends StackFrame {

@@ -1,6 +1,6 @@
 import { formatFrame, type ReportedError, type ReportedFrame } from './debug-report.js'
-import type { DebugReport } from './error-reply.js'
-import { escapeHtml, htmlPage, lookWith, type Html } from './html-page.js'
+import type { DebugReport } from '../error-reply.js'
+import { escapeHtml, htmlPage, lookWith, type Html } from '../html-page.js'
 
 /** What the page tells beside the report. */
 export interface DebugPageOptions {

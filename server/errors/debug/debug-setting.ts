@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
-import { isProduction } from '../configuration/environment.js'
-import type { Configuration } from '../configuration/settings.js'
+import { isProduction } from '../../configuration/environment.js'
+import type { Configuration } from '../../configuration/settings.js'
 
 /** Whether errors are shown to whoever asks. In production that has to be asked for by name: a setting that was left on must not show the source of an app to the world. */
 export function isDebugging({ debug }: Configuration, log: Logger): boolean {

@@ -1,6 +1,6 @@
 import { isAbsolute, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { displayPath } from '../loading/load-error.js'
+import { displayPath } from '../../loading/load-error.js'
 
 /** One call on a stack. */
 export interface StackFrame {
@@ -15,7 +15,7 @@ export interface StackFrame {
 }
 
 /** The folder of this package: these files are compiled to `dist/server/errors` in it. */
-const own = fileURLToPath(new URL('../../..', import.meta.url))
+const own = fileURLToPath(new URL('../../../..', import.meta.url))
 
 /** `at code (place:line:column)`, or without the code. */
 const frameLine = /^\s+at (?:(.*) \()?(.+?):(\d+):(\d+)\)?$/
