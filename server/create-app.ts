@@ -139,8 +139,7 @@ async function assembleApp(options: CreateAppOptions, configuration: Configurati
     unregisterApp(app)
     app.deadlines.close()
     temporaryFiles.close()
-    await database.close()
-    appLog.close()
+    await database.close().finally(() => appLog.close())
   })
   await server.ready()
   return server

@@ -234,6 +234,15 @@ t.test('no file stays open, however a request ends', async (t) => {
   await allClosed(t, app, 'the end of the server')
 })
 
+t.test('a handler that never ends keeps its body for as long again as it may take, not for ever', async (t) => {
+  const app = await startApp(t, () => httpEndpoint('/stuck', { timeout: 200, bodyLimit: limit }, () => new Promise(() => undefined)))
+  const answer = await fetch(`${app.url}/_/api/stuck`, { method: 'POST', body: randomBytes(2 * mebibyte) })
+  t.equal(answer.status, 503)
+  t.equal(openBodies(app.directory), 1, 'it may still be reading')
+  await answer.text()
+  await allClosed(t, app, 'a handler that never ends')
+})
+
 t.test('what a killed process may have left in the folder is removed', async (t) => {
   const directory = await temporaryFolder(t)
   const folder = join(directory, '.rowhouse', 'request-bodies')

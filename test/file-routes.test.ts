@@ -337,6 +337,16 @@ t.test('a stream that a middleware does not send is closed, unless the middlewar
   }
 })
 
+t.test('what middleware has not waited for fails into the log, and nothing else', async (t) => {
+  const slow = 'await new Promise((resolve) => setTimeout(resolve, 20))'
+  const { app, log } = await load(t, {
+    failed: { 'index.ts': `export const get = async () => { ${slow}; throw new Error('too late') }`, 'middleware.ts': `export default (request, next) => { next(); return 'at once' }` },
+  })
+  t.match(await app.inject('/api/failed'), { statusCode: 200, body: 'at once' })
+  await new Promise((resolve) => setTimeout(resolve, 60))
+  t.match(log.find(({ level }) => level === 50), { message: 'pages/api/failed/middleware.ts answered without waiting for next(), which has failed since; write "await next()"', err: { message: 'too late' } })
+})
+
 t.test('middleware that returns nothing, or calls next twice, is a 500 that the log explains', async (t) => {
   const index = { 'index.ts': 'export const get = () => "secret"' }
   const { app, log } = await load(t, {

@@ -57,6 +57,23 @@ t.test('a name of a Media becomes the file name of the reply', async (t) => {
   t.equal((await server.inject(`${api}/m`)).headers['content-disposition'], `inline; filename*=UTF-8''%C3%A9%20%22q%22.png`)
 })
 
+t.test('a file that somebody may have uploaded is shown, and runs nothing in the name of the app', async (t) => {
+  const { server } = await buildApp(t, () => {
+    route('/file', () => new Media(bytes, { contentType: String(request.queryParams['type']), name: 'upload' }))
+    route('/page', () => new Media('<p>mine</p>', { contentType: 'text/html' }))
+  })
+  const headersOf = async (type: string): Promise<Record<string, unknown>> => (await server.inject({ url: '/file', query: { type } })).headers
+  for (const type of ['text/html', ' Text/HTML ;charset=utf-8', 'image/svg+xml', 'application/xhtml+xml', 'text/xml', 'application/xml']) {
+    t.match(await headersOf(type), { 'content-security-policy': 'sandbox', 'x-content-type-options': 'nosniff' }, type)
+  }
+  for (const type of ['image/png', 'application/pdf', 'text/plain']) {
+    const headers = await headersOf(type)
+    t.equal(headers['x-content-type-options'], 'nosniff', type)
+    t.notOk('content-security-policy' in headers, type)
+  }
+  t.notOk('content-security-policy' in (await server.inject('/page')).headers, 'a page of the app’s own has no file name')
+})
+
 t.test('HttpResponse decides status, headers and body', async (t) => {
   const { server } = await buildApp(t, () => {
     httpEndpoint('/s/:status', ({ status }) => new HttpResponse(Number(status), 'Body goes here'))

@@ -160,6 +160,8 @@ function timeOut(exchange: Exchange): void {
     { requestId: raw.id, endpoint: path.text, method: raw.method, timeout: options.timeout },
     `the handler at ${source.file}:${source.line} did not answer within ${options.timeout} ms`,
   )
+  // A handler that never ends must not keep the file of a body open for ever. It has as much time again.
+  if (exchange.lease !== null) app.deadlines.start(options.timeout, () => exchange.lease?.handlerEnded())
   answerError(app, raw, response, new HttpError(503, tooSlow), call)
 }
 

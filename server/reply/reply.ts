@@ -122,8 +122,17 @@ function fromMedia(media: Media): Content {
     pieces === null
       ? bytes(Buffer.from(media.bytes.buffer, media.bytes.byteOffset, media.bytes.byteLength), media.contentType)
       : { headers: { 'content-type': media.contentType, 'content-length': media.length }, body: pieces }
-  if (media.name === null) return { headers, body }
-  return { headers: { ...headers, 'content-disposition': `inline; filename*=UTF-8''${encodeFileName(media.name)}` }, body }
+  return { headers: { ...headers, 'x-content-type-options': 'nosniff', ...headersOfFile(media) }, body }
+}
+
+/** Media types that browsers run as pages. */
+const activeType = /^\s*(?:text\/html|text\/xml|application\/xml|[^;]+\+xml)\s*(?:;|$)/i
+
+/** What has a name is a file, which somebody may have uploaded: shown as a page, it must not act in the name of the app (CSP Level 3, 6.3.2). */
+function headersOfFile({ name, contentType }: Media): OutgoingHttpHeaders {
+  if (name === null) return {}
+  const disposition = `inline; filename*=UTF-8''${encodeFileName(name)}`
+  return { 'content-disposition': disposition, ...(activeType.test(contentType) && { 'content-security-policy': 'sandbox' }) }
 }
 
 /** The extended notation of RFC 8187, which leaves fewer characters bare than encodeURIComponent does. */

@@ -1,5 +1,7 @@
 import { dirname } from 'node:path/posix'
+import { currentCall } from '../../context.js'
 import { DeclarationError } from '../../errors/declaration-error.js'
+import { toError } from '../../errors/to-error.js'
 import { discard } from '../../reply/discard.js'
 import { HttpResponse } from '../../reply/http-response.js'
 import type { FileRouteRequest } from '../../request/file-route-request.js'
@@ -54,32 +56,75 @@ function readMiddleware(route: RouteFile): Middleware {
   return run as Middleware
 }
 
-function standAround({ file, run }: FolderMiddleware, inner: RouteHandler): RouteHandler {
+function standAround(middleware: FolderMiddleware, inner: RouteHandler): RouteHandler {
   return async (request, args) => {
-    let wasCalled = false
-    let twice: Error | null = null
-    let response: HttpResponse | Response | null = null
-    const next = (): Promise<HttpResponse | Response> => {
-      if (!wasCalled) {
-        wasCalled = true
-        return respond(inner, request, args).then((made) => (response = made))
-      }
-      twice ??= new Error(`${file} called next() a second time; call it once, and keep the response to use it again`)
-      const refused = Promise.reject(twice)
-      // Whether or not anybody waits for it, the call ends with this error below.
-      refused.catch(() => undefined)
-      return refused
-    }
+    const passage = new Passage(middleware.file, () => respond(inner, request, args))
     try {
-      const answer = await run(request, next)
-      if (twice !== null) throw twice
-      if (answer === undefined) throw new Error(`${file} returned nothing; return the response of "await next()", or one of its own`)
-      if (answer !== response && !isStreamed(answer)) discard(response)
+      const answer = await middleware.run(request, passage.next)
+      passage.check(answer)
+      if (answer !== passage.response && !isStreamed(answer)) discard(passage.response)
       return answer
     } catch (thrown) {
-      discard(response)
+      discard(passage.response)
       throw thrown
+    } finally {
+      passage.end()
     }
+  }
+}
+
+/** One request on its way through a middleware. */
+class Passage {
+  readonly #file: string
+  readonly #goOn: () => Promise<HttpResponse | Response>
+  #inside: Promise<HttpResponse | Response> | null = null
+  #isRunning = false
+  #twice: Error | null = null
+  /** What came from inside; null as long as nothing has. */
+  response: HttpResponse | Response | null = null
+
+  constructor(file: string, goOn: () => Promise<HttpResponse | Response>) {
+    this.#file = file
+    this.#goOn = goOn
+  }
+
+  /** What a middleware calls to go on. */
+  readonly next = (): Promise<HttpResponse | Response> => {
+    if (this.#inside !== null) return this.#refuseSecond()
+    this.#inside = this.#run()
+    return this.#inside
+  }
+
+  /** @throws Error when the middleware has called `next` twice, or answers nothing */
+  check(answer: unknown): void {
+    if (this.#twice !== null) throw this.#twice
+    if (answer === undefined) throw new Error(`${this.#file} returned nothing; return the response of "await next()", or one of its own`)
+  }
+
+  /** Told once the middleware has answered. What still comes from inside after that is for nobody. */
+  end(): void {
+    if (!this.#isRunning) return
+    const call = currentCall()
+    const message = `${this.#file} answered without waiting for next(), which has failed since; write "await next()"`
+    this.#inside?.then(discard, (thrown: unknown) => call?.app.log.error({ requestId: call.requestId, err: toError(thrown) }, message))
+  }
+
+  async #run(): Promise<HttpResponse | Response> {
+    this.#isRunning = true
+    try {
+      this.response = await this.#goOn()
+      return this.response
+    } finally {
+      this.#isRunning = false
+    }
+  }
+
+  #refuseSecond(): Promise<never> {
+    this.#twice ??= new Error(`${this.#file} called next() a second time; call it once, and keep the response to use it again`)
+    const refused = Promise.reject(this.#twice)
+    // Whether or not anybody waits for it, the call ends with this error.
+    refused.catch(() => undefined)
+    return refused
   }
 }
 
