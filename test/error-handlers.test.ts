@@ -98,6 +98,27 @@ t.test('the most derived class goes first, then the status, then HttpError, then
   t.match(await other.inject('/nothing'), { statusCode: 404, body: 'Error Not Found' })
 })
 
+t.test('a handler for a status gets an HttpError, the error of a table as its cause; for 500 it gets what was thrown', async (t) => {
+  const { server } = await buildApp(t, () => {
+    defineFailures()
+    for (const status of [409, 503] as const) errorHandler(status, (error) => `${error.status}`)
+    errorHandler(404, (error) => {
+      const { status, message, cause } = error
+      return { status, message, isHttpError: error instanceof HttpError, cause: cause instanceof RowDeleted ? cause.code : (cause ?? null) }
+    })
+    httpEndpoint('/several', () => { throw new TableError('several-rows', 'several rows of the table tasks') })
+    httpEndpoint('/full', () => { throw new TableError('disk-full', 'no room') })
+    errorHandler(500, (error) => `500 ${error.constructor.name}`)
+    errorHandler(507, { scope: 'app' }, (error) => `${error.status} ${error.message}`)
+  })
+  const deleted: unknown = (await server.inject(`${api}/deleted`)).json()
+  t.match(deleted, { status: 404, message: new RowDeleted('tasks', 'x').message, isHttpError: true, cause: 'row-deleted' })
+  t.same((await server.inject(`${api}/missing`)).json(), { status: 404, message: 'no such task', isHttpError: true, cause: null })
+  t.match(await server.inject(`${api}/conflict`), { statusCode: 409, body: '409' })
+  t.match(await server.inject(`${api}/several`), { statusCode: 500, body: '500 TableError' })
+  t.match(await server.inject(`${api}/full`), { statusCode: 507, body: '507 no room' })
+})
+
 t.test('every refusal of Rowhouse can be replaced, whatever stage it comes from, and keeps its headers', async (t) => {
   const { url } = await startApp(
     t,

@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { DatabaseFailure } from '../../db/errors.js'
 import type { App } from '../app.js'
 import type { Call } from '../context.js'
-import { describeError, presentError, unexpected, type ErrorDescription } from './describe-error.js'
+import { describeError, presentError, presentStatus, unexpected, type ErrorDescription } from './describe-error.js'
 import { EarlyReply } from './early-reply.js'
 import type { DeclaredErrorHandler } from './error-handlers.js'
 import { HttpError } from './http-error.js'
@@ -58,17 +58,18 @@ function mayHandle({ errorHandlers }: App, { found, basePath }: FastifyRequest):
 /** An error that a handler of the app answers. */
 interface HandledFailure {
   readonly thrown: unknown
-  /** What the handler is given for it. */
+  /** What a handler for its class is given. */
   readonly error: Error
   readonly description: ErrorDescription
   readonly isLogged: boolean
 }
 
-function runHandler(failed: FailedRequest, { handle, source }: DeclaredErrorHandler, { thrown, error, description, isLogged }: HandledFailure): void {
+function runHandler(failed: FailedRequest, { target, handle, source }: DeclaredErrorHandler, { thrown, error, description, isLogged }: HandledFailure): void {
   const { app, raw, response } = failed
   const place = `the error handler at ${source.file}:${source.line}`
+  const given = typeof target === 'number' ? presentStatus(error, description) : error
   run(failed, {
-    make: (request) => handle(error, request),
+    make: (request) => handle(given, request),
     place,
     error: description,
     onFailure: (second) => {

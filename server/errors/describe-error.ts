@@ -55,6 +55,11 @@ export function presentError(thrown: unknown, { status, message, details, header
   return thrown instanceof HttpError || thrown instanceof TableError ? thrown : new HttpError(status, message, details, headers)
 }
 
+/** What a handler for a status is given in the place of `error`, which has that status: an error that says so. That of a table does not, and becomes its cause. */
+export function presentStatus(error: Error, { status, message, details, headers }: ErrorDescription): Error {
+  return status === 500 || error instanceof HttpError ? error : new HttpError(status, message, details, headers, { cause: error })
+}
+
 function describeKnown(thrown: unknown): ErrorDescription {
   if (thrown instanceof HttpError) {
     const { status, message, details, headers } = thrown

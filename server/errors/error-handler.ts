@@ -1,4 +1,3 @@
-import type { TableError } from '../../db/errors.js'
 import { currentRegistry } from '../loading/registry.js'
 import type { RowhouseRequest } from '../request/request.js'
 import { DeclarationError } from './declaration-error.js'
@@ -7,8 +6,8 @@ import type { DeclaredErrorHandler, ErrorClass } from './error-handlers.js'
 import type { HttpError } from './http-error.js'
 import { suggestName } from './nearest-name.js'
 
-/** What a handler for `Target` is given: an instance of the class; for 500 whatever was thrown; for another status the error that has it. */
-export type HandledError<Target extends number | ErrorClass> = Target extends ErrorClass<infer Thrown> ? Thrown : 500 extends Target ? Error : HttpError | TableError
+/** What a handler for `Target` is given: an instance of the class; for 500 whatever was thrown; for another status always an {@link HttpError}. */
+export type HandledError<Target extends number | ErrorClass> = Target extends ErrorClass<infer Thrown> ? Thrown : 500 extends Target ? Error : HttpError
 
 /** What an error handler is called with. What it returns becomes the reply, with the error's status unless it says another. */
 export type ErrorHandler<Target extends number | ErrorClass> = (error: HandledError<Target>, request: RowhouseRequest) => unknown

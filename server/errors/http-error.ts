@@ -12,7 +12,7 @@ export type ErrorHeaders = Readonly<Record<string, string | readonly string[]>>
 export const tooSlow = 'The server took too long to answer.'
 
 /**
- * An error that the caller is told about: throw it from anywhere in a request.
+ * An error that the caller is told about: throw it from anywhere in a request. Its `cause`, which the last argument may give, is not told.
  *
  * @example throw new HttpError(409, 'this seat has been taken')
  * @throws RangeError when `status` is not an integer from 400 to 599
@@ -26,8 +26,9 @@ export class HttpError extends Error {
     message: string = STATUS_CODES[status] ?? 'Error',
     readonly details: ErrorDetails = {},
     readonly headers: ErrorHeaders = {},
+    options: ErrorOptions = {},
   ) {
-    super(message)
+    super(message, options)
     if (!Number.isInteger(status) || status < 400 || status > 599) {
       throw new RangeError(`an HttpError takes a status from 400 to 599, got ${status}`)
     }
