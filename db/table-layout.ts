@@ -1,13 +1,10 @@
-import { closest, distance } from 'fastest-levenshtein'
 import type { Codec } from './codec.js'
 import type { ColumnSettings } from './columns.js'
 import type { Connection, SqlRow } from './engine.js'
 import { SchemaError, TableError } from './errors.js'
+import { nearestName } from './nearest-name.js'
 import type { Statements } from './statements.js'
 import type { DeclaredIndex } from './table-declaration.js'
-
-/** How many letters a name may be off to be suggested. */
-const farthestSuggestion = 2
 
 /** A column with its name and its place in the rows of its table. */
 export interface LaidOutColumn {
@@ -117,8 +114,8 @@ export class TableLayout {
     if (column === undefined) {
       const asked = name.slice(0, 80)
       const known = this.#visibleColumns.map((each) => each.name)
-      const nearest = known.length === 0 ? '' : closest(asked, known)
-      const suggestion = nearest !== '' && distance(asked, nearest) <= farthestSuggestion ? `; did you mean ${nearest}?` : ''
+      const nearest = nearestName(asked, known)
+      const suggestion = nearest === undefined ? '' : `; did you mean ${nearest}?`
       const listing = known.length === 0 ? '' : `; its columns are ${known.join(', ')}`
       throw new TableError('unknown-column', `table ${this.name} has no column ${JSON.stringify(asked)}${listing}${suggestion}`)
     }

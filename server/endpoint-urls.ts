@@ -48,13 +48,13 @@ export class EndpointUrls {
   /** @throws Error as {@link urlFor} does */
   build(name: string, params: LinkParameters): string {
     const named = this.#paths.get(name)
-    if (named === undefined) throw new Error(`urlFor(): there is no endpoint called "${name}"; ${suggestName(name, [...this.#paths.keys()])}`)
+    if (named === undefined) throw new Error(`urlFor(): there is no endpoint called "${name}"; ${this.#suggest(name)}`)
     if (named.ambiguous) throw new Error(`urlFor(): several endpoints are called "${name}" by their handlers; give the one that is meant the option name`)
     const inPath = new Set<string>()
     const segments = named.path.segments.flatMap((segment) => {
       if (segment.kind === 'static') return [encodeURIComponent(segment.text)]
       inPath.add(segment.name)
-      return writeParameter(segment, params[segment.name], name)
+      return writeParameter(segment, Object.hasOwn(params, segment.name) ? params[segment.name] : undefined, name)
     })
     const path = `/${segments.join('/')}`
     const query = new URLSearchParams()
@@ -65,6 +65,11 @@ export class EndpointUrls {
       }
     }
     return query.size === 0 ? path : `${path}?${query.toString()}`
+  }
+
+  #suggest(name: string): string {
+    if (this.#paths.size > 0) return suggestName(name, [...this.#paths.keys()])
+    return 'none has a name, which is given by the option name or by a handler function that has one'
   }
 }
 

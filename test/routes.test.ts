@@ -134,6 +134,7 @@ t.test('urlFor makes the path of an endpoint from its name and parameters', asyn
     const twice = (): number => 1
     route('/one', twice)
     route('/two', twice)
+    route('/by/<constructor>', { name: 'by' }, () => 1)
     route('/url/<name>', ({ name }) => {
       try {
         return urlFor(name, JSON.parse(String(request.queryParams['params'])) as LinkParameters)
@@ -152,6 +153,13 @@ t.test('urlFor makes the path of an endpoint from its name and parameters', asyn
   t.match(await build('article', {}), /^refused: urlFor\(\): the path of "article" needs the parameter "articleid"$/)
   t.match(await build('year', { year: -1, rate: 2, id: 'x' }), /"year" of "year" takes int\(fixed_digits=4\), got "-1"/)
   t.match(await build('artikle', {}), /no endpoint called "artikle"; did you mean "article"\?/)
+  t.match(await build('ARTICLE', {}), /did you mean "article"\?$/)
+  t.match(await build('bar', {}), /no endpoint called "bar"; known are: apiArticles, article, /, 'short names are all alike')
+  t.match(await build('by', {}), /^refused: urlFor\(\): the path of "by" needs the parameter "constructor"$/, 'which every object inherits')
+  t.equal(await build('by', { constructor: 'me' }), '/by/me')
+  const { server: nameless, log } = await buildApp(t, () => route('/', () => urlFor('hello')))
+  t.equal((await nameless.inject('/')).statusCode, 500)
+  t.match(JSON.stringify(log), /no endpoint called \\"hello\\"; none has a name, which is given by the option name or by a handler function that has one/)
   t.match(await build('twice', {}), /several endpoints are called "twice"/)
   for (const articleid of ['', '..', '.']) t.match(await build('article', { articleid }), /^refused/, 'what no client could ask for')
   await t.rejects(

@@ -72,6 +72,8 @@ t.test('wrong filters and options are errors at once, never an empty result', as
   t.throws(() => search({ owner: undefined }), { code: 'wrong-type', message: 'tasks.owner: expected a row of table users, got undefined' })
   t.throws(() => search({ owner: '[1,1]' }), { code: 'wrong-type' })
   t.throws(() => search({ titel: 'x' }), { code: 'unknown-column', message: /^table tasks has no column "titel"; its columns are title, done,(?!.*secret).*; did you mean title\?$/ })
+  t.throws(() => search({ TITLE: 'x' }), { message: /did you mean title\?$/ })
+  t.throws(() => search({ sun: 'x' }), { message: /^table tasks has no column "sun"; its columns are [^;]*$/ }, 'short names are all alike')
   t.throws(() => search({ secre: 'x' }), { message: /^(?!.*secret).*$/ }, 'a hidden column is neither listed nor suggested')
   t.throws(() => search({ id: '[1,1]' }), { code: 'unknown-column' })
   t.throws(() => search(JSON.parse('{"__proto__":{"title":"x"}}')), { code: 'unknown-column' })
