@@ -509,7 +509,7 @@ t.test('it has to be said who gets in, and what is wrong with a declaration stop
     [/"validate" is never called/, ({ tasks }) => crudEndpoints('/tasks', tasks, { public: true, only: ['read'], validate: () => undefined })],
     [/unknown option "colums"; did you mean "columns"\?; .*unknown option "furthermore"; known are: /, ({ tasks }) => crudEndpoints('/tasks', tasks, { public: true, colums: ['title'], furthermore: 1 } as never)],
     [/the option "methods" is not for here/, ({ tasks }) => crudEndpoints('/tasks', tasks, { public: true, methods: ['GET'] } as never)],
-    [/option "timeout" takes a whole number above 0, got -1/, ({ tasks }) => crudEndpoints('/tasks', tasks, { public: true, timeout: -1 })],
+    [/"timeout" takes a whole number of milliseconds above 0, got -1; unknown option "nmae"|unknown option "nmae".*; the option "timeout" takes a whole number of milliseconds above 0, got -1$/, ({ tasks }) => crudEndpoints('/tasks', tasks, { public: true, timeout: -1, nmae: 'x' } as never)],
     [/takes an object of options as its third argument, .*got undefined/, ({ tasks }) => crudEndpoints('/tasks', tasks, undefined as never)],
     [/takes a table of the app as its second argument, such as tables.tasks, got undefined/, () => crudEndpoints('/tasks', undefined as never, { public: true })],
     [/takes a path such as "\/tasks" as its first argument, got a number/, ({ tasks }) => crudEndpoints(7 as never, tasks, { public: true })],

@@ -263,6 +263,20 @@ t.test('a Standard Schema validator checks a parameter or the body, and its issu
   t.match(missing.body, 'missing body: expected JSON')
 })
 
+t.test('any method that Node.js reads can be answered, and TypeScript knows them', async (t) => {
+  const { server } = await buildApp(t, () => {
+    httpEndpoint('/x', { methods: ['PROPFIND', 'M-SEARCH'] }, () => 'found')
+  })
+  const untold = () => {
+    // @ts-expect-error it is misspelt
+    httpEndpoint('/x', { methods: ['GTE'] }, () => 1)
+    // @ts-expect-error methods are written in capitals
+    httpEndpoint('/x', { methods: ['get'] }, () => 1)
+  }
+  t.throws(untold, /no app was loading/)
+  t.match(await server.inject({ method: 'PROPFIND' as 'GET', url: `${api}/x` }), { statusCode: 200, body: 'found' })
+})
+
 t.test('a mistake in a declaration stops the start with one sentence and its place', async (t) => {
   const directory = await temporaryFolder(t)
   const starting = (define: () => unknown) => createApp({ directory, define, options: { name: 'test' }, logTo: { write: () => undefined } })
@@ -270,14 +284,19 @@ t.test('a mistake in a declaration stops the start with one sentence and its pla
   const handler = () => 1
   const cases: [RegExp, () => unknown][] = [
     [/unknown option "mehtods"; did you mean "methods"\?/, () => untyped('/x', { mehtods: ['GET'] }, handler)],
-    [/option "methods" takes a list of methods.*"GETT" is none; did you mean "GET"/, () => untyped('/x', { methods: ['GETT'] }, handler)],
-    [/option "methods" takes a list of methods/, () => untyped('/x', { methods: [] }, handler)],
-    [/option "authenticateUsers" takes true or false, got "yes"/, () => untyped('/x', { authenticateUsers: 'yes' }, handler)],
-    [/option "params" takes .*title is the function String\(\)/, () => untyped('/x', { params: { title: String } }, handler)],
-    [/owner is a link, which no parameter can hold/, () => untyped('/x', { params: { owner: link('users') } }, handler)],
-    [/option "bodyLimit" takes a whole number above 0, got -1/, () => untyped('/x', { bodyLimit: -1 }, handler)],
+    [/: the endpoint \/x: the option "methods" has "GETT", which is no method that an endpoint can answer; did you mean "GET"\?$/, () => untyped('/x', { methods: ['GETT'] }, handler)],
+    [/the option "methods" has "get", which .*; did you mean "GET"\?; the option "methods" has "propfnd", which .*; did you mean "PROPFIND"\?; the option "methods" has 7, which is no method that an endpoint can answer$/, () => untyped('/x', { methods: ['get', 'propfnd', 7] }, handler)],
+    [/has "CONNECT", which is no method .*; usual are GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS$/, () => untyped('/x', { methods: ['CONNECT'] }, handler)],
+    [/the option "methods" has a method twice$/, () => untyped('/x', { methods: ['GET', 'GET'] }, handler)],
+    [/the option "methods" takes a list of methods, such as \['GET', 'PUT'\], got an empty list$/, () => untyped('/x', { methods: [] }, handler)],
+    [/the option "methods" takes a list of methods, such as \['GET', 'PUT'\], got "GET"$/, () => untyped('/x', { methods: 'GET' }, handler)],
+    [/the option "authenticateUsers" takes true or false, got "yes"$/, () => untyped('/x', { authenticateUsers: 'yes' }, handler)],
+    [/the option "params" takes column types or validators by name, such as { title: text\(\) }, but title is the function String\(\), and page is "1"$/, () => untyped('/x', { params: { title: String, page: '1' } }, handler)],
+    [/the option "params" takes .*, got a list$/, () => untyped('/x', { params: ['title'] }, handler)],
+    [/owner is a link column, which no parameter can hold \(use one of text, /, () => untyped('/x', { params: { owner: link('users') } }, handler)],
+    [/option "bodyLimit" takes a whole number of bytes above 0, got -1/, () => untyped('/x', { bodyLimit: -1 }, handler)],
     [/option "authenticateUsers" takes true or false, got undefined/, () => untyped('/x', { authenticateUsers: undefined }, handler)],
-    [/option "requireCredentials" twice, under two names/, () => untyped('/x', { requireAuth: true, requireCredentials: false }, handler)],
+    [/the option "requireCredentials" is given twice, under two names$/, () => untyped('/x', { requireAuth: true, requireCredentials: false }, handler)],
     [/option "body" takes a Standard Schema/, () => untyped('/x', { body: { '~standard': 1 } }, handler)],
     [/which no client can send/, () => untyped('/a/../b', handler)],
     [/has no handler/, () => untyped('/x', {})],

@@ -386,7 +386,7 @@ t.test('a mistake in a file stops the start with the file, the line and what to 
     ['a.ts', 'export default { get: () => 1 }', /the export "default" has to be a function or a class with methods such as get\(request\), got an object$/],
     ['a.ts', 'export default class Users { get = () => 1 }', /the class Users has no method that answers a request: .* not as properties/],
     ['a.ts', 'export default class Users { get get() { throw new Error("read") } }', /the method "get" of the class Users has to be a method, got undefined/],
-    ['a.ts', 'export const get = () => 1\n\nexport const config = { timout: 1 }', /^pages\/api\/a\.ts:3: the endpoint \/api\/a has unknown option "timout"; did you mean "timeout"\?$/],
+    ['a.ts', 'export const get = () => 1\n\nexport const config = { timout: 1 }', /^pages\/api\/a\.ts:3: the endpoint \/api\/a: unknown option "timout"; did you mean "timeout"\?$/],
     ['a.ts', 'export const get = () => 1\nexport const config = { csrf: true }', /unknown option "csrf"/],
     ['a.ts', 'export const get = () => 1\nexport const config = { method: "GET" }', /config has no option "method": a file answers the methods that it exports functions for$/],
     ['a.ts', 'export const get = () => 1\nexport const config = () => ({})', /the export "config" has to be an object of options, got a function$/],

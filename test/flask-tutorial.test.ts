@@ -65,7 +65,7 @@ t.test('a parameter of the query that may be left out', { skip }, async (t) => {
 })
 
 t.test('request methods: /echo answers five of them, others are told which', { skip }, async (t) => {
-  const methods = ['GET', 'POST', 'PATCH', 'PUT', 'DELETE']
+  const methods = ['GET', 'POST', 'PATCH', 'PUT', 'DELETE'] as const
   const { url } = await startApp(t, () => {
     route('/echo', { methods }, () => `ECHO: ${request.method}\n`)
     route('/hello', () => 'Hello John Doe')

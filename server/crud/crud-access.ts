@@ -1,5 +1,5 @@
 import { describeValue, isPlainObject } from '../../db/describe-value.js'
-import { optionNames, readSettings } from '../endpoint/options.js'
+import { checkSettings, optionNames, requirementOf } from '../endpoint/options.js'
 import { suggestName } from '../errors/nearest-name.js'
 import type { SharedSettings } from './crud-options.js'
 import type { CrudCall } from './crud-plan.js'
@@ -9,8 +9,8 @@ const ownOptions = ['columns', 'readOnly', 'ownedBy', 'only', 'links', 'sharedUn
 /** The options of endpoints that are not for the author to say here. */
 const decided: ReadonlySet<string> = new Set(['methods', 'params', 'body'])
 
-/** Reads the options that are those of every endpoint, and has the author say who gets in. @throws DeclarationError */
-export function readShared({ path, options, defaults, mistakes }: CrudCall): SharedSettings {
+/** Reads the options that are those of every endpoint, and has the author say who gets in. */
+export function readShared({ options, mistakes }: CrudCall): SharedSettings {
   const settings: Record<string, unknown> = {}
   const known = [...ownOptions, ...optionNames.filter((name) => !decided.has(name))]
   for (const [name, value] of Object.entries(options)) {
@@ -19,10 +19,11 @@ export function readShared({ path, options, defaults, mistakes }: CrudCall): Sha
     else if (decided.has(name)) mistakes.push(`the option "${name}" is not for here: these endpoints have their own; "only" chooses among them`)
     else mistakes.push(`unknown option "${name}"; ${suggestName(name, known)}`)
   }
-  const { requirement } = readSettings(path, settings, defaults).options
-  checkAccess(requirement, options, mistakes)
-  // Each of them has passed the check of its name.
-  return settings as SharedSettings
+  const { given, mistakes: wrong } = checkSettings(settings)
+  mistakes.push(...wrong)
+  // What follows from other mistakes is not told.
+  if (wrong.length === 0) checkAccess(requirementOf(given), options, mistakes)
+  return given
 }
 
 function checkAccess(requirement: string, { public: open, ownedBy, links }: CrudCall['options'], mistakes: string[]): void {

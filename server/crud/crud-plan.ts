@@ -1,7 +1,6 @@
 import { describeValue, isPlainObject } from '../../db/describe-value.js'
 import type { LaidOutColumn } from '../../db/table-layout.js'
 import { DataTable } from '../../db/table.js'
-import type { EndpointDefaults } from '../endpoint/options.js'
 import { DeclarationError } from '../errors/declaration-error.js'
 import type { DeclaredTables } from '../loading/registry.js'
 import { readShared } from './crud-access.js'
@@ -38,7 +37,6 @@ export interface CrudCall {
   readonly table: DataTable
   readonly options: Readonly<Record<string, unknown>>
   readonly tables: DeclaredTables
-  readonly defaults: EndpointDefaults
   /** All that is wrong with the options, a sentence each. */
   readonly mistakes: string[]
 }
@@ -48,7 +46,7 @@ export interface CrudCall {
  *
  * @throws DeclarationError that tells of every mistake at once
  */
-export function readPlan(path: string, options: unknown, app: Pick<CrudCall, 'table' | 'tables' | 'defaults'>): CrudPlan {
+export function readPlan(path: string, options: unknown, app: Pick<CrudCall, 'table' | 'tables'>): CrudPlan {
   const what = `crudEndpoints(${JSON.stringify(path)})`
   if (!isPlainObject(options)) throw new DeclarationError(`${what} takes an object of options as its third argument, such as { authenticateUsers: true, ownedBy: 'owner' }, got ${describeValue(options)}`)
   const call: CrudCall = { path, options, ...app, mistakes: [] }

@@ -24,8 +24,8 @@ export function crudEndpoints(path: unknown, table: unknown, options: unknown): 
   const { tables, configuration } = registry
   withPlace(registry.callSite(), () => {
     const checkedPath = checkPath(path)
-    const { bodyLimit, handlerTimeout, apiPrefix } = configuration
-    const plan = readPlan(checkedPath, options, { table: checkTable(checkedPath, table, tables), tables, defaults: { methods: ['GET'], bodyLimit, timeout: handlerTimeout } })
+    const { apiPrefix } = configuration
+    const plan = readPlan(checkedPath, options, { table: checkTable(checkedPath, table, tables), tables })
     const { operations } = plan
     const { list, row } = settingsOf(plan)
     const handlers = new CrudHandlers(plan, basePathOf(configuration) + locationOf(apiPrefix + checkedPath))

@@ -1,5 +1,6 @@
 import type { Door, Handler } from '../endpoint/endpoint.js'
-import { readSettings, type Method } from '../endpoint/options.js'
+import type { Method } from '../endpoint/methods.js'
+import { readSettings } from '../endpoint/options.js'
 import { parsePath } from '../endpoint/path-pattern.js'
 import { DeclarationError, withPlace } from '../errors/declaration-error.js'
 import { describeGiven } from '../errors/describe-given.js'

@@ -1,15 +1,13 @@
 import { METHODS } from 'node:http'
 import { Column } from '../../db/columns.js'
+import { nearestName } from '../../db/nearest-name.js'
 import type { StandardSchema } from '../../db/standard-schema.js'
 import type { Requirement } from '../../plugins/basic-auth.js'
 import { DeclarationError } from '../errors/declaration-error.js'
 import { describeGiven } from '../errors/describe-given.js'
 import { suggestName } from '../errors/nearest-name.js'
-import { usualMethods } from './methods.js'
+import { usualMethods, type Method } from './methods.js'
 import { isParameterKind, OptionalParameter, parameterKinds, type Parameter, type Parameters } from './parameters.js'
-
-/** The methods that an endpoint usually answers; any other that HTTP knows may be named too. */
-export type Method = (typeof usualMethods)[number] | (string & {})
 
 /** What an author may say of an endpoint. */
 export interface EndpointSettings<Params extends Parameters = Parameters, Body = unknown> {
@@ -70,24 +68,34 @@ const aliases: ReadonlyMap<string, string> = new Map([
   ['authenticate_users', 'authenticateUsers'],
 ])
 
+/** Those that the parser of Node.js reads. CONNECT asks for a tunnel, and has no path. */
+const knownMethods: readonly string[] = METHODS.filter((method) => method !== 'CONNECT')
+
 const accessOptions: ReadonlySet<string> = new Set(['authenticateUsers', 'requireCredentials'])
 
-type Check = (value: unknown) => string | null
+/** What is wrong with the value of an option, each as the end of a sentence that begins with the option. */
+type Check = (value: unknown) => readonly string[]
 
-const isBoolean: Check = (value) => (typeof value === 'boolean' ? null : 'true or false')
-const isAmount: Check = (value) => (Number.isSafeInteger(value) && (value as number) > 0 ? null : 'a whole number above 0')
+/** A check that says what is expected and what came. */
+function takes(expected: string, passes: (value: unknown) => boolean): Check {
+  return (value) => (passes(value) ? [] : [`takes ${expected}, got ${describeGiven(value)}`])
+}
 
-/** What each option takes: null when the value will do, else what was expected. */
+const isText = (value: unknown): value is string => typeof value === 'string'
+const isAmount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) > 0
+const takesBoolean = takes('true or false', (value) => typeof value === 'boolean')
+
+/** What each option takes. */
 const checks: Readonly<Record<string, Check>> = {
   methods: checkMethods,
   params: checkParameters,
-  body: (value) => (isSchema(value) ? null : 'a Standard Schema validator, such as one made with Zod or Valibot'),
-  authenticateUsers: isBoolean,
-  requireCredentials: isBoolean,
-  bodyLimit: isAmount,
-  timeout: isAmount,
-  name: (value) => (typeof value === 'string' && value !== '' ? null : 'a text that is not empty'),
-  summary: (value) => (typeof value === 'string' ? null : 'a text'),
+  body: takes('a Standard Schema validator, such as one made with Zod or Valibot', isSchema),
+  authenticateUsers: takesBoolean,
+  requireCredentials: takesBoolean,
+  bodyLimit: takes('a whole number of bytes above 0', isAmount),
+  timeout: takes('a whole number of milliseconds above 0', isAmount),
+  name: takes('a text that is not empty', (value) => isText(value) && value !== ''),
+  summary: takes('a text', isText),
 }
 
 /** The names that an endpoint's options may have. */
@@ -102,6 +110,13 @@ export function readSettings(path: string, settings: unknown, defaults: Endpoint
   if (typeof settings !== 'object' || settings === null || Array.isArray(settings)) {
     throw new DeclarationError(`the endpoint ${path} takes an object of options as its second argument, got ${describeGiven(settings)}`)
   }
+  const { given, mistakes } = checkSettings(settings)
+  if (mistakes.length > 0) throw new DeclarationError(`the endpoint ${path}: ${mistakes.join('; ')}`)
+  return complete(given, defaults)
+}
+
+/** Options of an endpoint by their proper names, as far as they are right, and all that is wrong with the others. */
+export function checkSettings(settings: object): { readonly given: EndpointSettings; readonly mistakes: readonly string[] } {
   const mistakes: string[] = []
   const given: Record<string, unknown> = {}
   for (const [name, value] of Object.entries(settings)) {
@@ -111,22 +126,21 @@ export function readSettings(path: string, settings: unknown, defaults: Endpoint
       mistakes.push(`unknown option "${name}"; ${suggestName(name, Object.keys(checks))}`)
       continue
     }
-    if (Object.hasOwn(given, option)) mistakes.push(`option "${option}" twice, under two names`)
+    if (Object.hasOwn(given, option)) mistakes.push(`the option "${option}" is given twice, under two names`)
     // A mistyped constant must not open what its author meant to close.
-    const expected = value === undefined && !accessOptions.has(option) ? null : check(value)
-    if (expected !== null) mistakes.push(`option "${name}" takes ${expected}, got ${describeGiven(value)}`)
-    else if (value !== undefined) given[option] = value
+    const wrong = value === undefined && !accessOptions.has(option) ? [] : check(value)
+    mistakes.push(...wrong.map((what) => `the option "${name}" ${what}`))
+    if (wrong.length === 0 && value !== undefined) given[option] = value
   }
-  if (mistakes.length > 0) throw new DeclarationError(`the endpoint ${path} has ${mistakes.join('; ')}`)
   // Each member has passed the check of its name.
-  return complete(given as EndpointSettings, defaults)
+  return { given: given as EndpointSettings, mistakes }
 }
 
 function complete(given: EndpointSettings, defaults: EndpointDefaults): ReturnType<typeof readSettings> {
   return {
     methods: given.methods ?? defaults.methods,
     options: {
-      requirement: given.authenticateUsers === true ? 'user' : given.requireCredentials === true ? 'credentials' : 'none',
+      requirement: requirementOf(given),
       params: Object.entries(given.params ?? {}),
       body: given.body ?? null,
       bodyLimit: given.bodyLimit ?? defaults.bodyLimit,
@@ -137,31 +151,38 @@ function complete(given: EndpointSettings, defaults: EndpointDefaults): ReturnTy
   }
 }
 
-function checkMethods(value: unknown): string | null {
-  const expected = "a list of methods, such as ['GET', 'PUT']"
-  if (!Array.isArray(value) || value.length === 0) return expected
-  const unknown = value.find((method) => !METHODS.includes(method as string) || method === 'CONNECT') as unknown
-  if (unknown !== undefined) return `${expected} (${JSON.stringify(unknown)} is none; ${suggestName(String(unknown), usualMethods)})`
-  return new Set(value).size === value.length ? null : `${expected}, each once`
+/** Who has to be known before an endpoint with these options is asked. */
+export function requirementOf({ authenticateUsers, requireCredentials }: EndpointSettings): Requirement {
+  return authenticateUsers === true ? 'user' : requireCredentials === true ? 'credentials' : 'none'
 }
 
-function checkParameters(value: unknown): string | null {
-  const expected = 'an object of column types or validators, such as { title: text() }'
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return expected
-  for (const [name, parameter] of Object.entries(value)) {
-    const mistake = checkParameter(parameter)
-    if (mistake !== null) return `${expected} (${name} is ${mistake})`
-  }
-  return null
+function checkMethods(value: unknown): readonly string[] {
+  if (!Array.isArray(value) || value.length === 0) return [`takes a list of methods, such as ['GET', 'PUT'], got ${describeGiven(value)}`]
+  const methods = new Set<unknown>(value)
+  const unknown = [...methods].filter((method) => !isText(method) || !knownMethods.includes(method))
+  return [
+    ...unknown.map((method) => `has ${describeGiven(method)}, which is no method that an endpoint can answer${isText(method) ? `; ${suggestMethod(method)}` : ''}`),
+    ...(methods.size < value.length ? ['has a method twice'] : []),
+  ]
 }
 
-function checkParameter(parameter: unknown): string | null {
+function suggestMethod(unknown: string): string {
+  const nearest = nearestName(unknown, [...usualMethods, ...knownMethods])
+  return nearest === undefined ? `usual are ${usualMethods.join(', ')}` : `did you mean "${nearest}"?`
+}
+
+function checkParameters(value: unknown): readonly string[] {
+  const expected = 'column types or validators by name, such as { title: text() }'
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return [`takes ${expected}, got ${describeGiven(value)}`]
+  const mistakes = Object.entries(value).flatMap(([name, parameter]) => checkParameter(parameter).map((mistake) => `${name} is ${mistake}`))
+  return mistakes.length === 0 ? [] : [`takes ${expected}, but ${mistakes.join(', and ')}`]
+}
+
+function checkParameter(parameter: unknown): readonly string[] {
   const column = parameter instanceof OptionalParameter ? (parameter.column as unknown) : parameter
-  if (column instanceof Column) {
-    const { kind } = column.settings
-    return isParameterKind(kind) ? null : `a ${kind}, which no parameter can hold; use one of ${parameterKinds.join(', ')}`
-  }
-  return isSchema(column) ? null : describeGiven(column)
+  if (!(column instanceof Column)) return isSchema(column) ? [] : [describeGiven(column)]
+  const { kind } = column.settings
+  return isParameterKind(kind) ? [] : [`a ${kind} column, which no parameter can hold (use one of ${parameterKinds.join(', ')})`]
 }
 
 function isSchema(value: unknown): value is StandardSchema {
