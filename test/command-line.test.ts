@@ -199,9 +199,27 @@ t.test('check finds mistakes of types that a start would not notice, each with i
   t.notOk(existsSync(join(directory, '.rowhouse')))
 })
 
+t.test('check tells a mistake in a declaration and those of types together', async (t) => {
+  const directory = t.testdir({
+    modules: {
+      'a.ts': `import { httpEndpoint } from 'rowhouse'\nhttpEndpoint('/a', { timeout: 0 }, () => 1)\n`,
+      'b.ts': `import { httpEndpoint } from 'rowhouse'\nhttpEndpoint('/b/:id', ({ id }) => id.toFixed())\n`,
+    },
+  })
+  t.match(await runRowhouse(t, ['check', directory]), {
+    code: 1,
+    stdout: '',
+    stderr: /^modules\/a\.ts:2: the endpoint \/a: the option "timeout" takes .*, got 0\nmodules\/b\.ts:2:\d+: .*toFixed.* \(TS\d+\)\n$/,
+  })
+  const declared = t.testdir({ modules: { 'a.ts': `import { httpEndpoint } from 'rowhouse'\nhttpEndpoint('/a', { timeout: 0 }, () => 1)\n` } })
+  t.match(await runRowhouse(t, ['check', declared]), { code: 1, stdout: 'types: in order\n', stderr: /^modules\/a\.ts:2: .*\n$/ })
+  t.match(await runRowhouse(t, ['check', join(root, 'nowhere')]), { code: 1, stdout: '', stderr: /^there is no folder .*\n$/ })
+  t.match(await runRowhouse(t, ['check', t.testdir({})]), { code: 1, stdout: '', stderr: /^there is no app in .*\n$/ })
+})
+
 t.test('whatever keeps an app from starting is told in one sentence, without a stack, and ends with 1', async (t) => {
   const app = (source: string) => t.testdir({ modules: { 'a.ts': `import { httpEndpoint } from 'rowhouse'\n${source}\n` } })
-  t.match(await failure(t, ['start', app(`httpEndpoint('/a', { params: { title: 42 } }, () => 1)`)]), /^modules\/a\.ts:2: the endpoint \/a .*title/)
+  t.match(await failure(t, ['start', app(`httpEndpoint('/a', { params: { title: 42 } }, () => 1)`)]), /^modules\/a\.ts:2: the endpoint \/a: .*title/)
   t.match(await failure(t, ['start', app(`httpEndpoint('/a', { authenticateUser: true }, () => 1)`)]), /^modules\/a\.ts:2: .*unknown option "authenticateUser"; did you mean "authenticateUsers"\?/)
   t.match(await failure(t, ['start', app(`httpEndpoint('/a', () => 1)\nhttpEndpoint('/a', () => 2)`)]), /^modules\/a\.ts:3: .*modules\/a\.ts:2/)
   t.match(await failure(t, ['start', app(`httpEndpoint('/a', () => {`)]), /^modules\/a\.ts:3:\d+: /)
