@@ -225,6 +225,18 @@ t.test('a file route sends what every endpoint may return', async (t) => {
   t.match(await get('refused'), { statusCode: 418, body: /a teapot/ })
 })
 
+t.test('JSONResponse takes a status and headers and nothing else, so that no misspelt status is a 200', (t) => {
+  // As JavaScript calls it.
+  const respond = JSONResponse as (value: unknown, init?: unknown) => HttpResponse
+  t.throws(() => respond({}, { statusCode: 404 }), new TypeError('JSONResponse() takes status and headers, not "statusCode"'))
+  t.throws(() => respond({}, 404), { name: 'TypeError', message: /takes its status and headers as an object, such as { status: 404 }, got 404$/ })
+  t.throws(() => respond({}, null), { name: 'TypeError', message: /got null$/ })
+  t.throws(() => respond({}, [404]), { name: 'TypeError', message: /not "0"$/ })
+  t.equal(respond({}, { status: undefined }).status, 200)
+  t.equal(respond({}, undefined).status, 200)
+  t.end()
+})
+
 t.test('JSONResponse is an HttpResponse, made with and without new', (t) => {
   for (const response of [JSONResponse({ a: 1 }, { status: 201 }), new JSONResponse({ a: 1 }, { status: 201 })]) {
     t.ok(response instanceof HttpResponse)

@@ -1,3 +1,4 @@
+import { describeGiven } from '../errors/describe-given.js'
 import { HttpResponse, Json, type HeadersInput } from './http-response.js'
 
 /** How a {@link JSONResponse} is sent. */
@@ -7,8 +8,19 @@ export interface JSONResponseInit {
 }
 
 class JsonResponse extends HttpResponse {
-  constructor(value: unknown, { status = 200, headers = {} }: JSONResponseInit = {}) {
+  constructor(value: unknown, init: JSONResponseInit = {}) {
+    checkInit(init)
+    const { status = 200, headers = {} } = init
     super(status, new Json(value), headers)
+  }
+}
+
+/** What TypeScript holds its users to: a status under another name would quietly be a 200. */
+function checkInit(init: unknown): void {
+  const known = ['status', 'headers']
+  if (typeof init !== 'object' || init === null) throw new TypeError(`JSONResponse() takes its status and headers as an object, such as { status: 404 }, got ${describeGiven(init)}`)
+  for (const name of Object.keys(init)) {
+    if (!known.includes(name)) throw new TypeError(`JSONResponse() takes ${known.join(' and ')}, not "${name}"`)
   }
 }
 
@@ -29,6 +41,7 @@ makeResponse.prototype = JsonResponse.prototype
  *
  * @example return JSONResponse({ error: 'Not found' }, { status: 404 })
  * @throws RangeError when the status is not an integer from 200 to 599
+ * @throws TypeError when there is anything but a status and headers
  */
 // What TypeScript cannot see of a function: that `new` works as well, and gives the same.
 export const JSONResponse = makeResponse as unknown as JsonResponseConstructor
