@@ -212,7 +212,7 @@ t.test('declared parameters must be there and are converted; all that is wrong i
   ])
   t.equal((await server.inject(`${api}/p/9007199254740993?title=a`)).statusCode, 400, 'a number that JavaScript cannot hold is not rounded')
   t.match((await server.inject(`${api}/p/1?title=a&title=b`)).body, 'parameter title: expected text once, got it 2 times')
-  t.match((await server.inject(`${api}/p/1?title=%00`)).body, 'parameter title: expected text, got "\\u0000"')
+  t.match((await server.inject(`${api}/p/1?title=%00`)).body, 'parameter title: expected text of well-formed Unicode without NUL, got "\\u0000"')
 })
 
 t.test('a declared parameter may also come as a member of a JSON body, with its JSON type', async (t) => {

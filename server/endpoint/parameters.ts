@@ -37,6 +37,8 @@ export type ReadParameter = { readonly value: unknown } | { readonly problem: st
 interface Kind {
   /** As a message names it. */
   readonly expected: string
+  /** The same, where a text came that cannot be one of these; `expected` by default. */
+  readonly expectedOfText?: string
   readonly fromText: (text: string) => unknown
   readonly fromJson: (value: unknown) => unknown
 }
@@ -62,7 +64,7 @@ const isText = (value: unknown): value is string => typeof value === 'string'
 
 /** The column types that a text can be read as. Undefined is never a value of any of them, so it stands for a text that does not convert. */
 const kinds: Partial<Record<ColumnKind, Kind>> = {
-  text: { expected: 'text', fromText: readText, fromJson: (value) => (isText(value) ? readText(value) : undefined) },
+  text: { expected: 'text', expectedOfText: 'text of well-formed Unicode without NUL', fromText: readText, fromJson: (value) => (isText(value) ? readText(value) : undefined) },
   number: {
     expected: 'a number',
     fromText: (text) => (decimal.test(text) ? finite(Number(text)) : undefined),
@@ -104,7 +106,8 @@ export function readColumn(column: Column, raw: RawParameter): ReadParameter {
   } else {
     return { problem: `expected ${expected} once, got it ${raw.value.length} times` }
   }
-  return value === undefined ? { problem: `expected ${expected}, got ${describeSent(raw.value)}` } : { value }
+  if (value !== undefined) return { value }
+  return { problem: `expected ${typeof raw.value === 'string' ? (kind.expectedOfText ?? expected) : expected}, got ${describeSent(raw.value)}` }
 }
 
 /** Short enough for a message, and on one line; only what the caller sent himself. */
