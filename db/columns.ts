@@ -11,13 +11,14 @@ export type ColumnKind = 'text' | 'number' | 'integer' | 'boolean' | 'date' | 'd
 /** What becomes of a row when the row that it links to is deleted. */
 type OnDelete = 'setNull' | 'cascade' | 'restrict'
 
-/** What TypeScript knows of a column: the value that a row gives, the value that may be written, and whether it can be null or left out. */
+/** What TypeScript knows of a column: the value that a row gives, the value that may be written, and whether it can be null, left out or sent. */
 export interface ColumnTraits {
   readonly kind: ColumnKind
   readonly value: unknown
   readonly input: unknown
   readonly required: boolean
   readonly defaulted: boolean
+  readonly hidden: boolean
 }
 
 /** Stands for a row of the table `Name` until {@link RowOf} knows the other tables. Exists in types only. */
@@ -63,7 +64,7 @@ export interface ColumnSettings {
   readonly derived?: Derivation
 }
 
-type Having<Traits extends ColumnTraits, Trait extends 'required' | 'defaulted'> = {
+type Having<Traits extends ColumnTraits, Trait extends 'required' | 'defaulted' | 'hidden'> = {
   readonly [Key in keyof Traits]: Key extends Trait ? true : Traits[Key]
 } & ColumnTraits
 
@@ -104,7 +105,7 @@ export class Column<Traits extends ColumnTraits = ColumnTraits> {
   }
 
   /** Left out of `toJSON()`, so of every answer and export; readable as `row.column` all the same. */
-  hidden(): Column<Traits> {
+  hidden(): Column<Having<Traits, 'hidden'>> {
     return new Column({ ...this.settings, hidden: true })
   }
 }
@@ -121,6 +122,7 @@ type Plain<Kind extends ColumnKind, Value, Input = Value> = Column<{
   readonly input: Input
   readonly required: false
   readonly defaulted: false
+  readonly hidden: false
 }>
 
 /** Text: any well-formed Unicode without NUL. Compared and ordered by code point. */

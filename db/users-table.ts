@@ -9,6 +9,7 @@ interface EmailKeyTraits extends ColumnTraits {
   readonly input: never
   readonly required: true
   readonly defaulted: true
+  readonly hidden: true
 }
 
 const userColumns = {

@@ -13,6 +13,11 @@ export const crudOperations: readonly CrudOperation[] = ['list', 'read', 'create
 /** The table that a column of these traits links to. */
 type Target<S extends Schema, Name extends string, C extends ColumnNames<S, Name>> = TraitsOf<S[Name][C]>['value'] extends LinkTo<infer Linked> ? Linked : never
 
+/** The columns of a table that may be sent. */
+type VisibleNames<S extends Schema, Name extends string> = keyof {
+  [C in ColumnNames<S, Name> as TraitsOf<S[Name][C]>['hidden'] extends true ? never : C]: true
+}
+
 /** The `link` and `links` columns of a table. */
 type LinkNames<S extends Schema, Name extends string> = {
   [C in ColumnNames<S, Name>]: TraitsOf<S[Name][C]>['kind'] extends 'link' | 'links' ? C : never
@@ -38,12 +43,17 @@ export interface CrudContext<S extends Schema, Name extends string> {
 /** The options that these endpoints share with others. */
 export type SharedSettings = Omit<EndpointSettings, 'methods' | 'params' | 'body'>
 
-/** What an author says of the endpoints of a table; the options of endpoints hold for all of them. */
-export interface CrudOptions<S extends Schema, Name extends string> extends SharedSettings {
+/** What an author says of the endpoints of a table; the options of endpoints hold for all of them, and it has to be said who gets in. */
+export type CrudOptions<S extends Schema, Name extends string> = CrudSettings<S, Name> & CrudAccess
+
+/** One of these has to be said, so that nothing is open by oversight. The compiler's message names the last. */
+type CrudAccess = { readonly public: boolean } | { readonly authenticate_users: boolean } | { readonly authenticateUsers: boolean }
+
+interface CrudSettings<S extends Schema, Name extends string> extends SharedSettings {
   /** The columns that are sent and may be written, beside `id`; all that are not hidden, but for the owner, by default. */
-  readonly columns?: readonly ColumnNames<S, Name>[]
+  readonly columns?: readonly VisibleNames<S, Name>[]
   /** Columns that are sent and not written. */
-  readonly readOnly?: readonly ColumnNames<S, Name>[]
+  readonly readOnly?: readonly VisibleNames<S, Name>[]
   /** The `link('users')` column that says whose row it is: a user sees and changes rows of his own, and no others. */
   readonly ownedBy?: OwnerNames<S, Name>
   /** What is opened; everything by default. */
