@@ -28,6 +28,7 @@ import { openLog, type AppLog } from './logging/open-log.js'
 import { Origins } from './origins.js'
 import { platformEndpoints, type Readiness } from './platform-endpoints.js'
 import { collectDeclarations } from './loading/registry.js'
+import { awaitContinue } from './request/continue.js'
 import { TemporaryFiles } from './request/temporary-files.js'
 import { Users } from './users/users.js'
 
@@ -172,9 +173,9 @@ function createServer(app: App): FastifyInstance {
   for (const method of METHODS) if (method !== 'CONNECT') server.addHttpMethod(method, { hasBody: false, overrideExisting: true })
   // Node.js would answer 417 by itself, to a request that nobody has looked at.
   server.server.on('checkExpectation', (request, response) => server.routing(request, response))
-  // And it would write "100 Continue" between the head and the body of an answer that has to wait for another on the same connection. Where that is not said, it closes the connection afterwards.
+  // And it would write "100 Continue" before anybody has looked at the credentials and the length.
   server.server.on('checkContinue', (request, response) => {
-    if (response.socket !== null) response.writeContinue()
+    awaitContinue(request, response)
     server.routing(request, response)
   })
   server.decorate('rowhouse', app)

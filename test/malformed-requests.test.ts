@@ -130,6 +130,29 @@ t.test('100 Continue is said where an answer can begin, and never in the middle 
   t.match(waiting, [{ body: 'slow' }, { body: 'abc', headers: { connection: 'close' } }], 'a client that was not told to send its body may not have sent it')
 })
 
+t.test('a client that waits for 100 Continue is told the refusal in its place', async (t) => {
+  const { port } = await startApp(t, () => {
+    httpEndpoint('/small', { methods: ['POST'], bodyLimit: 10 }, () => request.body)
+    httpEndpoint('/mine', { methods: ['POST'], authenticateUsers: true }, () => request.body)
+  })
+  const start = (path: string, rest: string): string => `${line('POST', path)}expect: 100-continue\r\n${rest}\r\n\r\n`
+  const refusals: [string, number][] = [
+    [start('/small', 'content-length: 11'), 413],
+    [start('/small', 'content-length: 3\r\ncontent-encoding: cow'), 415],
+    [start('/small', 'content-length: 3\r\ncontent-type: multipart/form-data'), 400],
+    [start('/mine', 'content-length: 3'), 401],
+    [start('/mine', `content-length: 3\r\nauthorization: ${basic('nobody', 'x').authorization}`), 401],
+    [start('/none', 'transfer-encoding: chunked'), 404],
+    [start('/small', 'content-length: 3').replace('POST', 'PUT'), 405],
+  ]
+  for (const [text, status] of refusals) {
+    const received = await converse(port, { pieces: [text], patience: 1000 })
+    t.match(received, new RegExp(`^HTTP/1\\.1 ${status} [^]*\r\nconnection: close\r\n`, 'i'), `${status}, and the body that may still come is taken for no request`)
+    t.notMatch(received, '100 Continue')
+  }
+  t.match(await converse(port, { pieces: [start('/small', 'content-length: 3'), 'abc'], pause: 50 }), /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 OK\r\n[^]*abc$/)
+})
+
 t.test('HEAD is answered without running a stream, and closes it', async (t) => {
   const seen: string[] = []
   async function* endless(): AsyncGenerator<string> {

@@ -3,6 +3,7 @@ import { HttpError } from '../errors/http-error.js'
 import { BodyStore, type BodyContent } from './body-store.js'
 import { ChunkJoiner } from './chunk-joiner.js'
 import { decompress, type Decompressor } from './content-encoding.js'
+import { sayContinue } from './continue.js'
 import { readBoundary } from './multipart-boundary.js'
 import { MultipartScanner, type Part } from './multipart-scanner.js'
 import type { TemporaryFiles } from './temporary-files.js'
@@ -16,7 +17,7 @@ export interface ReceivedBody {
 }
 
 /**
- * Takes in the body of a request, whatever its method and type: up to 1 MiB into memory, larger ones into a temporary file. A compressed one is decompressed, and a multipart form taken apart, on the way.
+ * Takes in the body of a request, whatever its method and type, and tells a client to send it that waits for that: up to 1 MiB into memory, larger ones into a temporary file. A compressed one is decompressed, and a multipart form taken apart, on the way.
  *
  * @param limit in bytes, before and after decompression; a body of exactly this length passes
  * @returns null when there is no body, at once where there can be none
@@ -29,6 +30,7 @@ export function readBody(raw: IncomingMessage, limit: number, files: TemporaryFi
     if (length !== undefined && Number(length) > limit) throw tooLong(limit)
     const scanner = contentType !== undefined && /^\s*multipart\/form-data\s*(?:;|$)/i.test(contentType) ? new MultipartScanner(readBoundary(contentType)) : null
     const decompressor = encoding === undefined ? null : decompress(raw, encoding)
+    if (raw.headers.expect !== undefined) sayContinue(raw)
     return receive({ raw, decompressor, limit, files, scanner })
   } catch (error) {
     discard(raw)
