@@ -161,7 +161,8 @@ function createServer(app: App): FastifyInstance {
     return503OnClosing: false,
     exposeHeadRoutes: false,
     // Node.js looks every 30 s whether a client is over its time, unless told otherwise.
-    http: { headersTimeout: configuration.headersTimeout, connectionsCheckingInterval: 1000 },
+    // And to a request without Host it would answer 400 by itself, without a word; that is refused like any other.
+    http: { headersTimeout: configuration.headersTimeout, connectionsCheckingInterval: 1000, requireHostHeader: false },
     // Fastify decodes a path before it looks for a route. One that it cannot decode comes by a path that it can, and is refused like any other when its endpoint is looked for.
     frameworkErrors: (_error, { raw }, { raw: response }) => {
       const { url = '' } = raw

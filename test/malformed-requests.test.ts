@@ -54,6 +54,8 @@ t.test('a message that two readers could end at different places gets one refusa
     ['a line feed in a chunk extension', `${post}transfer-encoding: chunked\r\n\r\n3;x\nabc\r\n0\r\n\r\n${hidden}`],
     ['chunks in HTTP/1.0', `POST ${api}/b HTTP/1.0\r\nconnection: keep-alive\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n${hidden}`],
     ['chunks in HTTP/1.0 behind a malformed path', `POST /%zz HTTP/1.0\r\nconnection: keep-alive\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n${hidden}`],
+    ['no host', `GET ${api}/b HTTP/1.1\r\n\r\n${hidden}`],
+    ['no host behind an expectation', `GET ${api}/b HTTP/1.1\r\nexpect: x\r\n\r\n${hidden}`],
     ['two hosts', `${line('GET', '/b')}host: y\r\n\r\n${hidden}`],
     ['two hosts behind a malformed path', `GET /%zz HTTP/1.1\r\nhost: x\r\nhost: y\r\n\r\n${hidden}`],
     ['two hosts behind an expectation', `${line('GET', '/b')}host: y\r\nexpect: x\r\n\r\n${hidden}`],
@@ -69,11 +71,13 @@ t.test('a message that two readers could end at different places gets one refusa
     const answers = await ask(port, text, 1000)
     t.same(answers.map(({ status }) => status), [name.startsWith('an expectation') ? 417 : 400], name)
     t.equal(answers[0]?.headers['connection'], 'close', `${name}: the connection is closed`)
+    t.ok(answers[0]?.headers['x-request-id'] !== undefined && answers[0].body !== '', `${name}: the refusal says why, and has an id`)
   }
   t.same(asked, [])
   // The same reader lets through what has one meaning.
   const plain = await ask(port, `${post}Transfer-Encoding:\tCHUNKED \r\n\r\n5;a="b"\r\nabcde\r\n0\r\nx-trailer: 1\r\n\r\n${post}content-length: 3\r\n\r\nabc${hidden}`)
   t.same(plain.map(({ status, body }) => [status, body]), [[200, '5'], [200, '3'], [200, 'null']])
+  t.match(await ask(port, `GET ${api}/b HTTP/1.0\r\n\r\n`), [{ status: 200, body: '0' }], 'HTTP/1.0 knows no Host')
 })
 
 t.test('a target that is no path is refused, so that none is reached that a proxy in front has not seen', async (t) => {

@@ -11,7 +11,7 @@ const distrusted = new WeakSet<Socket>()
 /**
  * Refuses requests that Node.js lets through and that proxies on the way may have read differently, and all that follow one on its connection.
  *
- * @throws HttpError 400 for several `Host` headers, or one that is no host (RFC 9112, 3.2), for a transfer coding other than `chunked`, and for any in HTTP/1.0 (RFC 9112, 6.1),
+ * @throws HttpError 400 for several `Host` headers, none in HTTP/1.1, or one that is no host (RFC 9112, 3.2), for a transfer coding other than `chunked`, and for any in HTTP/1.0 (RFC 9112, 6.1),
  * and for a version that is neither 1.1 nor 1.0, such as that of a request line without one; 431 for 1000 headers or more; 417 for an expectation other than `100-continue`
  */
 export function checkMessage({ rawHeaders, headers, httpVersion, socket }: IncomingMessage): void {
@@ -24,6 +24,7 @@ export function checkMessage({ rawHeaders, headers, httpVersion, socket }: Incom
     const name = rawHeaders[index]
     if (name?.length === 4 && name.toLowerCase() === 'host' && ++hosts > 1) throw refuse(socket, 'the request has several Host headers')
   }
+  if (hosts === 0 && httpVersion === '1.1') throw refuse(socket, 'the request has no Host header')
   if (coding !== undefined && httpVersion === '1.0') throw refuse(socket, 'HTTP/1.0 has no transfer-encoding')
   if (coding !== undefined && coding.toLowerCase() !== 'chunked') throw refuse(socket, 'the only transfer-encoding that is understood is chunked')
   if (headers.expect !== undefined && !/100-continue/i.test(headers.expect)) throw refuse(socket, 'the only expectation that can be met is 100-continue', 417)
