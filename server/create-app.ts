@@ -30,6 +30,7 @@ import { platformEndpoints, type Readiness } from './platform-endpoints.js'
 import { collectDeclarations } from './loading/registry.js'
 import { awaitContinue } from './request/continue.js'
 import { TemporaryFiles } from './request/temporary-files.js'
+import { parseUrlEncoded } from './request/url-encoded.js'
 import { Users } from './users/users.js'
 
 /** What an app is made from. */
@@ -160,6 +161,7 @@ function createServer(app: App): FastifyInstance {
     keepAliveTimeout: configuration.keepAliveTimeout,
     return503OnClosing: false,
     exposeHeadRoutes: false,
+    routerOptions: { querystringParser: parseUrlEncoded },
     // Node.js looks every 30 s whether a client is over its time, unless told otherwise.
     // And to a request without Host it would answer 400 by itself, without a word; that is refused like any other.
     http: { headersTimeout: configuration.headersTimeout, connectionsCheckingInterval: 1000, requireHostHeader: false },

@@ -193,6 +193,25 @@ t.test('a form of more than 1000 fields is refused with 400', async (t) => {
   t.equal((await post(Array.from({ length: 1001 }, (_, n) => `f${n}=1`).join('&'), form)).statusCode, 400)
 })
 
+t.test('a "%" that starts no UTF-8 spoils nothing but itself, in queries and forms alike', async (t) => {
+  const { server } = await buildApp(t, () => httpEndpoint('/b', () => [request.queryParams, request.formParams].map((values) => [Object.entries(values), 'constructor' in values])))
+  const cases: [string, unknown][] = [
+    ['b=%E4%BD%A0%ff', [['b', '你\ufffd']]],
+    ['b=%E4%BD&%e4=%41%', [['b', '\ufffd'], ['\ufffd', 'A%']]],
+    ['%zz%41=%5', [['%zzA', '%5']]],
+    ['b=a+%+b&c=1%2B1&c=100%25&c=%ff', [['b', 'a % b'], ['c', ['1+1', '100%', '\ufffd']]]],
+    ['?a=%&=%&%&&', [['?a', '%'], ['', '%'], ['%', '']]],
+    ['%5F_proto__=%&x=%ED%A0%80%c0%af', [['__proto__', '%'], ['x', '\ufffd'.repeat(5)]]],
+    ['c=100%25', [['c', '100%']]],
+    ['b=%E4%BD%A0&c', [['b', '你'], ['c', '']]],
+    ['', []],
+  ]
+  for (const [text, expected] of cases) {
+    const answer = await server.inject({ method: 'POST', url: `${api}/b?${text}`, headers: { 'content-type': 'application/x-www-form-urlencoded' }, payload: text })
+    t.same(answer.json(), [[expected, false], [expected, false]], text)
+  }
+})
+
 t.test('malformed requests are refused by the server and leave it alive', async (t) => {
   const { url, port } = await startApp(t, () => httpEndpoint('/b', () => 'ok'))
   const cases = [

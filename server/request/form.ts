@@ -1,10 +1,11 @@
-import { parse } from 'fast-querystring'
 import { isContentType, Media } from '../../db/media.js'
 import { HttpError } from '../errors/http-error.js'
 import type { BodyContent } from './body-store.js'
 import { readContentDisposition } from './content-disposition.js'
 import { readParameters } from './header-parameters.js'
 import type { Part } from './multipart-scanner.js'
+import { NamedValues } from './named-values.js'
+import { parseUrlEncoded } from './url-encoded.js'
 
 /** Fields by name: a text, or a list of them where the name was repeated. */
 export type FieldValues = Readonly<Record<string, string | readonly string[]>>
@@ -46,7 +47,7 @@ export function parseForm(content: BodyContent): Form {
   for (let position = text.indexOf('&'); position !== -1; position = text.indexOf('&', position + 1)) {
     if (++fields > mostFields) throw new HttpError(400, `the form has more than ${mostFields} fields`)
   }
-  const values = parse(text) as FieldValues
+  const values = parseUrlEncoded(text)
   return { fields: values, files: nothing, all: values }
 }
 
@@ -59,7 +60,7 @@ export function parseForm(content: BodyContent): Form {
 export function readMultipart(content: BodyContent, parts: readonly Part[]): Form {
   checkTextLength(parts.reduce((sum, { headers, start, end }) => sum + (headers.isFile ? 0 : end - start), 0))
   const decode = decoderFor(formCharset(content, parts))
-  const [fields, files, all] = [new FormBuilder<string>(), new FormBuilder<Media>(), new FormBuilder<string | Media>()]
+  const [fields, files, all] = [new NamedValues<string>(), new NamedValues<Media>(), new NamedValues<string | Media>()]
   for (const part of parts) {
     const { headers, start, end } = part
     // The scanner has refused parts of which this is not true.
@@ -76,7 +77,7 @@ export function readMultipart(content: BodyContent, parts: readonly Part[]): For
       all.add(name, file)
     }
   }
-  return { fields: fields.values, files: files.values, all: all.values }
+  return { fields: fields.byName, files: files.byName, all: all.byName }
 }
 
 /** The encoding that a form says it is in, with a field of this name (RFC 7578, 4.6). */
@@ -115,18 +116,6 @@ function bytesOf(content: BodyContent, start = 0, end: number = content.length):
 
 function sliceOf(content: BodyContent, start: number, end: number): BodyContent {
   return Buffer.isBuffer(content) ? content.subarray(start, end) : content.slice(start, end)
-}
-
-/** Gathers values by name, in an object without a prototype; those of one name in a list, in the order in which they came. */
-class FormBuilder<Value extends string | Media> {
-  readonly values = Object.create(null) as Record<string, Value | Value[]>
-
-  add(name: string, value: Value): void {
-    const present = this.values[name]
-    if (present === undefined) this.values[name] = value
-    else if (Array.isArray(present)) present.push(value)
-    else this.values[name] = [present, value]
-  }
 }
 
 /** Turns each "+" into the space that it stands for. Byte by byte that takes milliseconds where the parser, which would do it, takes seconds: for a long text of nothing else. */
