@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { ConfigurationError, createApp, httpEndpoint, HttpResponse, log, request } from 'rowhouse'
 import { basic, buildApp, startApp, temporaryFolder } from './support/app.js'
+import { converse, readAnswers, type RawAnswer } from './support/raw-http.js'
 import { runRowhouse, startServer } from './support/rowhouse-process.js'
 import { tampered, traceMissing } from './support/sqlite-trace.js'
 
@@ -208,6 +209,29 @@ t.test('every answer has the id of its log lines in X-Request-Id, whatever the h
   await once(socket, 'close')
   const [, id] = /^x-request-id: (\S+)\r$/im.exec(received) ?? []
   t.ok(id !== undefined && lines.some(({ requestId, message }) => requestId === id && message === 'a request was refused before it could be read'))
+})
+
+t.test('a body that is malformed or does not arrive is in the log with method and path, without the query and the key of a private app', async (t) => {
+  const accessKey = 'k-9sYt_3yX0aVbWqPzR7Lm2d'
+  const define = (): void => httpEndpoint('/upload', { methods: ['PUT'] }, () => 'never')
+  const open = await startApp(t, define, { headersTimeout: 200, requestTimeout: 300 })
+  const closed = await startApp(t, define, { headersTimeout: 200, requestTimeout: 300, private: { accessKey } })
+  const send = async (port: number, base: string, rest: string): Promise<RawAnswer | undefined> =>
+    readAnswers(await converse(port, { pieces: [`PUT ${base}${api}/upload?token=secret HTTP/1.1\r\nhost: x\r\n${rest}`], patience: 3000 }), ['PUT'])[0]
+  const [stalled, malformed, hidden, guessed] = await Promise.all([
+    send(open.port, '', 'content-length: 10\r\n\r\nhalf'),
+    send(open.port, '', 'transfer-encoding: chunked\r\n\r\nnonsense\r\n'),
+    send(closed.port, `/${accessKey}`, 'content-length: 10\r\n\r\nhalf'),
+    send(closed.port, `/${accessKey}`, 'content-length: 10\r\nx'),
+  ])
+  t.same([stalled, malformed, hidden, guessed].map((answer) => answer?.status), [408, 400, 408, 408])
+  const lineOf = (log: typeof open.log, answer: RawAnswer | undefined) => log.find(({ requestId }) => requestId === answer?.headers['x-request-id'])
+  const told = { method: 'PUT', path: `${api}/upload`, message: 'a request was refused while its body arrived' }
+  t.match(lineOf(open.log, stalled), { ...told, status: 408 })
+  t.match(lineOf(open.log, malformed), { ...told, status: 400 })
+  t.match(lineOf(closed.log, hidden), { ...told, status: 408 })
+  t.match(lineOf(closed.log, guessed), { status: 408, message: 'a request was refused before it could be read' }, 'what has not come whole is told by nothing that it asked for')
+  t.notMatch(JSON.stringify([open.log, closed.log]), /secret|9sYt/)
 })
 
 t.test('an id that came with the request is taken over from a trusted proxy alone, and only if it is harmless', async (t) => {

@@ -123,6 +123,23 @@ t.test('a request that has been taken on gets its own answer, whatever follows i
   t.same(done, ['1', '1', '1', '1'])
 })
 
+t.test('what is malformed is told so on a connection that has been used, too, but never behind an answer to the same request', async (t) => {
+  const { port, log } = await startApp(t, () => httpEndpoint('/b', { bodyLimit: 10 }, () => 'ok'))
+  const talk = async (...pieces: string[]): Promise<RawAnswer[]> => readAnswers(await converse(port, { pieces, pause: 50, patience: 1000 }), ['GET', 'GET', 'GET'])
+  const good = [`${line('GET', '/b')}\r\n`, `${line('POST', '/b')}content-length: 3\r\n\r\nabc`, `${line('POST', '/b')}content-length: 11\r\n\r\nabcdefghijk`]
+  for (const first of good) {
+    const before = log.length
+    for (const [rest, status] of [['nonsense\r\n\r\n', 400], [`${line('GET', '/b')}x: ${'x'.repeat(20_000)}\r\n\r\n`, 431]] as const) {
+      const answers = await talk(first, rest)
+      t.same(answers.map((answer) => answer.status), [first === good[2] ? 413 : 200, status], `${status} behind ${first.slice(0, 4)}`)
+      t.ok(log.slice(before).some(({ requestId, message }) => requestId === answers[1]?.headers['x-request-id'] && message === 'a request was refused before it could be read'), 'and the log knows it')
+    }
+  }
+  const chunked = `${line('POST', '/b')}transfer-encoding: chunked\r\n\r\nb\r\nabcdefghijk\r\n`
+  t.same((await talk(chunked, 'nonsense\r\n')).map(({ status }) => status), [413])
+  t.same((await talk(`${good[0]}${chunked}`, 'nonsense\r\n')).map(({ status }) => status), [200, 413])
+})
+
 t.test('100 Continue is said where an answer can begin, and never in the middle of one', async (t) => {
   const { port } = await startApp(t, () => {
     httpEndpoint('/slow', () => delay(50, 'slow'))

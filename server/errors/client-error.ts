@@ -1,6 +1,7 @@
-import { ServerResponse } from 'node:http'
+import { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { App } from '../app.js'
+import type { Configuration } from '../configuration/settings.js'
 import { toErrorReply } from './error-reply.js'
 
 /** What Node.js refuses before there is a request: the code of its parser or of its time limits, with the answer. */
@@ -19,14 +20,15 @@ export function refuseClient({ log, configuration }: Pick<App, 'log' | 'configur
     pending.shouldKeepAlive = false
     return
   }
-  // The client is gone, or an answer to this very request is on its way or out already, to which another must not be added. Where none is pending, that may be so on a connection that had one.
-  const isAnswered = pending === null ? socket.bytesWritten > 0 : pending.headersSent
+  // The client is gone, or an answer to this very request is on its way or out already, to which another must not be added.
+  const isAnswered = pending === null ? !isBetweenRequests(socket) : pending.headersSent
   if (error.code === 'ECONNRESET' || !socket.writable || isAnswered) {
     socket.destroy()
     return
   }
   const [status, message] = refusals[error.code ?? ''] ?? [400, 'the request is not valid HTTP']
-  log.info({ requestId, code: error.code, status }, 'a request was refused before it could be read')
+  if (pending === null) log.info({ requestId, code: error.code, status }, 'a request was refused before it could be read')
+  else log.info({ requestId, method: pending.req.method, path: pathOf(pending.req, configuration), code: error.code, status }, 'a request was refused while its body arrived')
   const { headers, body } = toErrorReply({ status, message, details: {}, headers: {} }, { requestId, accept: undefined, alwaysJson: configuration.errors === 'json' })
   const text = String(body)
   socket.end(
@@ -39,4 +41,22 @@ export function refuseClient({ log, configuration }: Pick<App, 'log' | 'configur
 function pendingAnswer(socket: Socket): ServerResponse | null {
   const answer: unknown = Reflect.get(socket, '_httpMessage')
   return answer instanceof ServerResponse ? answer : null
+}
+
+/**
+ * Whether all requests that this connection has had were read to their ends, so that what is wrong belongs to a new one. Node.js keeps the request that it reads, or has read last,
+ * with the parser; that is undocumented as well, and where it is not to be found, only a connection on which nothing has been said counts.
+ */
+function isBetweenRequests(socket: Socket): boolean {
+  if (socket.bytesWritten === 0) return true
+  const parser: unknown = Reflect.get(socket, 'parser')
+  if (typeof parser !== 'object' || parser === null) return false
+  const last: unknown = Reflect.get(parser, 'incoming')
+  return last === null || (last instanceof IncomingMessage && last.complete)
+}
+
+/** The path that was asked for, without the query and, in a private app, the access key: that is taken off when a request is looked at, and a request that was not is told without its path. */
+function pathOf(request: IncomingMessage & { readonly originalUrl?: string }, { private: { accessKey } }: Configuration): string | undefined {
+  const url = request.originalUrl ?? (accessKey === null ? request.url : undefined)
+  return url?.replace(/[?#].*$/s, '')
 }
