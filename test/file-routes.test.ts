@@ -39,6 +39,9 @@ t.test('a file below pages/api is an endpoint at its own path', async (t) => {
     'index.ts': told('root'),
     'feed.xml.ts': told('feed'),
     'a b.mjs': told('a b'),
+    'a%2Fb.ts': told('percent'),
+    '100%.ts': told('lone percent'),
+    'q?x#y+é.ts': told('punctuation'),
     users: { 'index.js': told('users'), '[id].ts': told('user'), '[id]': { posts: { '[post].ts': told('post') } } },
     '(internal)': { reports: { '(by-year)': { '[year].ts': told('report') } } },
   })
@@ -49,11 +52,14 @@ t.test('a file below pages/api is an endpoint at its own path', async (t) => {
   t.equal(await ask('/api'), '["root",{}]')
   t.equal(await ask('/api/feed.xml'), '["feed",{}]')
   t.equal(await ask('/api/a%20b'), '["a b",{}]')
+  t.equal(await ask('/api/a%252Fb'), '["percent",{}]', 'a file name is no URL: its percent sign stands for itself')
+  t.equal(await ask('/api/100%25'), '["lone percent",{}]')
+  t.equal(await ask('/api/q%3Fx%23y+%C3%A9'), '["punctuation",{}]')
   t.equal(await ask('/api/users'), '["users",{}]')
   t.equal(await ask('/api/users/42'), '["user",{"id":"42"}]')
   t.equal(await ask('/api/users/a%2Fb/posts/%C3%A9'), '["post",{"id":"a/b","post":"é"}]')
   t.equal(await ask('/api/reports/2026'), '["report",{"year":"2026"}]')
-  for (const url of ['/api/', '/api/index', '/api/users/', '/api/Hello', '/api/internal/reports/2026', '/api/reports', '/api/users//posts/1', '/hello', '/_/api/hello']) {
+  for (const url of ['/api/', '/api/a%2Fb', '/api/index', '/api/users/', '/api/Hello', '/api/internal/reports/2026', '/api/reports', '/api/users//posts/1', '/hello', '/_/api/hello']) {
     t.equal((await app.inject(url)).statusCode, 404, url)
   }
 })

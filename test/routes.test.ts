@@ -22,6 +22,19 @@ t.test('a route is served at its path without a prefix, and answers GET unless i
   t.equal((await server.inject({ method: 'DELETE', url: '/echo' })).headers['allow'], 'GET, PATCH, HEAD, OPTIONS')
 })
 
+t.test('a path that is declared with percent signs answers requests that are written the same, or mean the same', async (t) => {
+  const { server } = await buildApp(t, () => {
+    for (const path of ['/a%20b', '/100%25', '/a%2Fb', '/%C3%BC/x%3Fy']) route(path, { name: path }, () => `${path}, linked as ${urlFor(path)}`)
+    httpEndpoint('/a%20b', () => request.path)
+  })
+  const cases: [string, string][] = [
+    ['/a%20b', '/a%20b'], ['/100%25', '/100%25'], ['/a%2fb', '/a%2Fb'], ['/ü/x%3Fy', '/%C3%BC/x%3Fy'], ['/%c3%bc/%78%3fy', '/%C3%BC/x%3Fy'],
+  ]
+  for (const [asked, path] of cases) t.equal((await server.inject(asked)).body, `${path}, linked as ${path}`, asked)
+  for (const asked of ['/a%2520b', '/100%2525', '/a/b', '/a%252Fb', '/a+b']) t.equal((await server.inject(asked)).statusCode, 404, asked)
+  t.equal((await server.inject('/_/api/a%20b')).body, '/a b')
+})
+
 /** Routes by path, each answering with its index and its arguments. */
 function declare(paths: readonly string[]): void {
   for (const [index, path] of paths.entries()) route(path, (args) => ({ route: index, args }))
