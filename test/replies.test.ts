@@ -291,6 +291,23 @@ t.test('an error wears what the caller accepts', async (t) => {
   t.match((await json.inject('/%zz')).json(), { status: 400 })
 })
 
+t.test('an error that another caller would read in another dress says so to caches, and no other answer does', async (t) => {
+  const define = (): void => {
+    httpEndpoint('/e/:vary', ({ vary }) => {
+      throw new HttpError(404, 'gone', {}, { Vary: String(vary) })
+    })
+    httpEndpoint('/ok', () => 'ok')
+  }
+  const { server } = await buildApp(t, define)
+  const varyOf = async (path: string, accept = '*/*'): Promise<unknown> => (await server.inject({ url: api + path, headers: { accept } })).headers['vary']
+  for (const accept of ['text/html', 'application/json', 'text/plain']) t.equal(await varyOf('/none', accept), 'Accept', accept)
+  t.equal(await varyOf('/ok'), undefined)
+  for (const [own, told] of [['Origin', 'Origin, Accept'], ['Accept-Encoding', 'Accept-Encoding, Accept'], ['origin, accept', 'origin, accept'], ['*', '*']] as const) t.equal(await varyOf(`/e/${own}`.replace(' ', '%20')), told)
+  const { server: json } = await buildApp(t, define, { errors: 'json' })
+  t.equal((await json.inject(`${api}/none`)).headers['vary'], undefined)
+  t.equal((await json.inject(`${api}/e/Origin`)).headers['vary'], 'Origin')
+})
+
 t.test('a handler that takes too long answers 503, and the log names it', async (t) => {
   const { url, log } = await startApp(t, () => {
     httpEndpoint('/slow', { timeout: 50 }, () => new Promise(() => undefined))

@@ -35,10 +35,11 @@ const mediaTypes = ['text/plain', 'application/json', 'text/html']
  */
 export function toErrorReply(error: ErrorDescription, { requestId, accept, alwaysJson }: ErrorCircumstances, report: DebugReport | null = null): Reply {
   const mediaType = alwaysJson ? 'application/json' : (new Negotiator({ headers: { accept } }).mediaType(mediaTypes) ?? 'text/plain')
+  const own = normalize(error.headers)
   const reply = (headers: Readonly<Record<string, string>>, body: string): Reply => ({
     status: error.status,
     // What is shown to a developer stays in no cache.
-    headers: { ...headers, ...(report === null ? {} : { 'cache-control': 'no-store' }), ...normalize(error.headers) },
+    headers: { ...headers, ...(report === null ? {} : { 'cache-control': 'no-store' }), ...own, ...(alwaysJson ? {} : { vary: varyByAccept(own['vary']) }) },
     body,
   })
   const name = STATUS_CODES[error.status] ?? 'Error'
@@ -53,6 +54,13 @@ export function toErrorReply(error: ErrorDescription, { requestId, accept, alway
 
 function normalize(headers: ErrorDescription['headers']): Record<string, string | string[]> {
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), typeof value === 'string' ? value : [...value]]))
+}
+
+/** Caches keep each dress for those who accept it (RFC 9110, 12.5.5), beside what the error itself says. */
+function varyByAccept(own: string | readonly string[] = []): string {
+  const fields = [own].flat().join(', ')
+  if (fields === '') return 'Accept'
+  return /(?:^|[\s,])(?:accept|\*)(?:[\s,]|$)/i.test(fields) ? fields : `${fields}, Accept`
 }
 
 function toPage(title: string, message: string, requestId: string): Html {
