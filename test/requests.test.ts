@@ -4,7 +4,7 @@ import { request as httpRequest } from 'node:http'
 import { connect } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
-import { errorHandler, getApiOrigin, get_api_origin, getAppOrigin, get_app_origin, HttpError, httpEndpoint, pick, request, route, urlFor, users } from 'rowhouse'
+import { errorHandler, getApiOrigin, get_api_origin, getAppOrigin, get_app_origin, HttpError, httpEndpoint, log, pick, request, route, urlFor, users } from 'rowhouse'
 import { basic, buildApp, startApp } from './support/app.js'
 
 const api = '/_/api'
@@ -329,9 +329,13 @@ t.test('a private app is served under its access key only, and keeps the key out
     httpEndpoint('/hello', { name: 'hello' }, () => ({ path: request.path, url: request.url, link: urlFor('hello', { x: 1 }), app: getAppOrigin(), api: getApiOrigin('published') }))
     route('/', () => 'home')
     route('/fail', () => Promise.reject(new Error('no')))
+    route('/link', () => {
+      log.info({ link: getAppOrigin() }, `made ${urlFor('hello')}`)
+      throw new Error(`${getAppOrigin()} failed`)
+    })
     for (const status of [400, 404]) errorHandler(status, (_error, { url }) => ({ asked: url, home: getAppOrigin() }))
   }
-  const { url, log, port } = await startApp(t, define, { private: { accessKey }, origin: 'https://app.example' })
+  const { url, log: lines, port } = await startApp(t, define, { private: { accessKey }, origin: 'https://app.example' })
   const inside = `${url}/${accessKey}`
   t.same(await (await fetch(`${inside}/_/api/hello?y=2`)).json(), {
     path: '/hello',
@@ -359,9 +363,18 @@ t.test('a private app is served under its access key only, and keeps the key out
     t.match(answer, /^HTTP\/1\.1 40[04] /)
     t.notMatch(answer, accessKey, `no handler of the app is asked, which would tell the key: ${request}`)
   }
+  const nearMisses = [`//${accessKey}/`, `/./${accessKey}/`, `/x/../${accessKey}/`, `/%6b${accessKey.slice(1)}/`, `/${accessKey}%2F`, `/${accessKey}%zz`, `/${accessKey};x/`, `/${accessKey}#x`, `/x/${accessKey}`, `/?${accessKey}`, `${accessKey}/`, `\\${accessKey}/`, `*${accessKey}`, `ftp://x/${accessKey}/`, `http://x//${accessKey}/`, `http://${accessKey}/`]
+  for (const target of nearMisses) t.match(await exchange(port, `GET ${target} HTTP/1.1\r\nhost: a\r\n\r\n`), /^HTTP\/1\.1 40[04] /, target)
+  for (const rest of ['', 'host: a\r\nhost: b\r\n', 'host: a\r\nexpect: x\r\n', 'host: a\r\ncontent-length: x\r\n', `host: a\r\nx: ${'x'.repeat(20_000)}\r\n`]) {
+    for (const target of [`/${accessKey}/hello`, `//${accessKey}/hello`]) t.match(await exchange(port, `GET ${target} HTTP/1.1\r\n${rest}\r\n`), /^HTTP\/1\.1 4/, `${target} with ${rest.slice(0, 30)}`)
+  }
   const ambiguous = await exchange(port, `GET / HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\nGET /${accessKey}/ HTTP/1.1\r\nhost: a\r\n\r\n`)
   t.match(ambiguous, /^HTTP\/1\.1 400 /)
   t.notMatch(ambiguous, /home/, 'nothing that follows a request which can be read in two ways runs')
-  t.notMatch(JSON.stringify(log), accessKey.slice(0, -1))
+  t.equal((await fetch(`${inside}/link`)).status, 500)
+  t.equal((await fetch(`${inside}/${accessKey}/hello`)).status, 404, 'a link that was put together wrongly')
+  t.ok(lines.some(({ message }) => message === 'made /[access key]/_/api/hello'))
+  t.ok(lines.some(({ path }) => path === '/[access key]/hello'))
+  t.notMatch(JSON.stringify(lines), accessKey.slice(1, -1))
   await t.rejects(buildApp(t, define, { private: { accessKey: 'short' } }), { name: 'ConfigurationError', message: /private\.accessKey.*expected a text of 22 to 128.*got a text of 5 characters$/ })
 })

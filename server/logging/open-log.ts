@@ -32,9 +32,11 @@ export async function openLog(configuration: Configuration, stream?: Destination
   const output = stream ?? (await standardOutput())
   const file = openFile(configuration, loggerTo(output, level))
   const isBare = format === 'message'
-  const own = file === null ? output : both(output, { write: (line) => file.write(isBare ? toBareMessage(line) : line) })
-  const platform = file === null ? output : isBare ? both(output, { write: (line) => isNote(line) || file.write(toBareMessage(line)) }) : own
-  const requests = isBare ? output : own
+  const { accessKey } = configuration.private
+  const hide = (to: DestinationStream): DestinationStream => (accessKey === null ? to : without(accessKey, to))
+  const own = hide(file === null ? output : both(output, { write: (line) => file.write(isBare ? toBareMessage(line) : line) }))
+  const platform = file !== null && isBare ? hide(both(output, { write: (line) => isNote(line) || file.write(toBareMessage(line)) })) : own
+  const requests = isBare ? hide(output) : own
   const logger = loggerTo(platform, level)
   return {
     platform: logger,
@@ -48,6 +50,11 @@ export async function openLog(configuration: Configuration, stream?: Destination
 export function loggerTo(stream: DestinationStream, level: string): Logger {
   const options = { level, base: undefined, messageKey: 'message', timestamp: stdTimeFunctions.isoTime, serializers: { error: stdSerializers.err } }
   return pino(options, stream)
+}
+
+/** Passes lines on without a secret, which is of characters that JSON does not escape. A client may send an access key where none is expected, and a link that is logged has it. */
+function without(secret: string, stream: DestinationStream): DestinationStream {
+  return { write: (line) => stream.write(line.includes(secret) ? line.replaceAll(secret, '[access key]') : line) }
 }
 
 function both(first: DestinationStream, second: { write(line: string): unknown }): DestinationStream {
