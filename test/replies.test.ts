@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { connect, type AddressInfo } from 'node:net'
 import { Readable } from 'node:stream'
 import { ReadableStream } from 'node:stream/web'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -659,4 +659,40 @@ t.test('a text with a text type of its own gets its charset, other types are sen
   t.equal(await typeOf('text/csv'), 'text/csv; charset=utf-8')
   t.equal(await typeOf('text/html; charset=iso-8859-1'), 'text/html; charset=iso-8859-1')
   t.equal(await typeOf('application/vnd.example.v2+json'), 'application/vnd.example.v2+json')
+})
+
+t.test('a client that stops reading its answer is let go of, one that waits for a slow source is not', async (t) => {
+  let ended = false
+  const { server, port, url } = await startApp(
+    t,
+    () => {
+      route('/endless', async function* () {
+        try {
+          for (;;) yield Buffer.alloc(64 * 1024)
+        } finally {
+          ended = true
+        }
+      })
+      route('/large', () => Buffer.alloc(16 * 1024 * 1024))
+      route('/slow', async function* () {
+        yield 'a'
+        await delay(900)
+        yield 'b'
+      })
+    },
+    { sendTimeout: 300 },
+  )
+  const slow = fetch(`${url}/slow`)
+  const sockets = ['/endless', '/large'].map((path) => {
+    const socket = connect(port, '127.0.0.1').on('error', () => undefined)
+    t.teardown(() => socket.destroy())
+    socket.write(`GET ${path} HTTP/1.1\r\nhost: a\r\n\r\n`)
+    return socket.pause()
+  })
+  t.equal(await (await slow).text(), 'ab')
+  const open = (): Promise<number> => new Promise((resolve) => server.server.getConnections((_error, count) => resolve(count)))
+  for (let round = 0; round < 100 && (await open()) > 1; round++) await delay(50)
+  t.ok((await open()) <= 1, 'only the client that has read its answer is still connected')
+  t.equal(ended, true, 'and the source is closed')
+  t.equal(sockets.length, 2)
 })

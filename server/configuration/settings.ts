@@ -62,6 +62,8 @@ export const settings = {
   requestTimeout: setting(milliseconds, 30 * second),
   /** How long a handler may run before its caller gets 503. */
   handlerTimeout: setting(milliseconds, 30 * second),
+  /** How long a client may read nothing of an answer that waits for it. Far beyond what a phone in a tunnel takes to come back, short enough that nobody holds many answers in our memory. */
+  sendTimeout: setting(milliseconds, 60 * second),
   /** How long a connection may stay open between two requests. Longer than the 60 seconds after which the usual balancers drop one, so that they never send into a closing connection. */
   keepAliveTimeout: setting(milliseconds, 72 * second),
   /** How long requests in flight may take to finish once the process is told to stop. */

@@ -109,9 +109,9 @@ function send(exchange: Exchange, reply: Reply): void {
   if (isStream(body) && call !== null && raw.method !== 'HEAD') {
     streaming.set(raw, call)
     const pieces = watchStreamOf(call, body, (thrown) => logFailure(app, raw, thrown, 'after a part of the answer had been sent'))
-    sendReply(response, { ...reply, body: pieces }, app.configuration.responseLimit)
+    sendReply(response, { ...reply, body: pieces }, app.configuration)
   } else {
-    sendReply(response, reply, app.configuration.responseLimit)
+    sendReply(response, reply, app.configuration)
   }
   exchange.decided = true
 }

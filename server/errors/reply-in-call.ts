@@ -110,7 +110,7 @@ function sendWhole({ app, response, task: { error } }: Attempt, reply: Reply): v
   try {
     if (error === null) clearHeaders(response)
     else setErrorHeaders(app, response, reply.status, keptHeaders(error))
-    sendReply(response, reply, app.configuration.responseLimit)
+    sendReply(response, reply, app.configuration)
   } catch (thrown) {
     discard(reply.body)
     throw thrown

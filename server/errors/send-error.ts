@@ -48,7 +48,7 @@ export function clearHeaders(response: FastifyReply): void {
 function send(app: App, request: FastifyRequest, response: FastifyReply, error: ErrorDescription, report: DebugReport | null): void {
   const reply = toErrorReply(error, { requestId: request.id, accept: request.headers.accept, alwaysJson: app.configuration.errors === 'json' }, report)
   setErrorHeaders(app, response, reply.status, reply.headers)
-  sendReply(response, { ...reply, headers: {} }, Number.POSITIVE_INFINITY)
+  sendReply(response, { ...reply, headers: {} }, { responseLimit: Number.POSITIVE_INFINITY, sendTimeout: app.configuration.sendTimeout })
 }
 
 /** Null unless the app is being developed, and for errors that were made to be told. */

@@ -1,0 +1,14 @@
+import type { ServerResponse } from 'node:http'
+
+/**
+ * Ends the connection of a client that has stopped reading: what waits for it would be held in memory, and a stream's source open, for as long as it likes.
+ * A slow client that reads a little from time to time is left alone, and so is one that waits for a source which has nothing to send.
+ *
+ * @param milliseconds how long nothing of the answer may be taken while some of it waits
+ */
+export function endWhenUnread(response: ServerResponse, milliseconds: number): void {
+  // Node.js calls this after so much silence on the connection; with a listener it leaves the rest to us.
+  response.setTimeout(milliseconds, () => {
+    if (response.writableLength > 0 || (response.socket?.writableLength ?? 0) > 0) response.destroy()
+  })
+}
