@@ -6,7 +6,7 @@ import type { EndpointUrls } from './endpoint-urls.js'
 import type { Endpoint } from './endpoint/endpoint.js'
 import type { ErrorHandlers } from './errors/error-handlers.js'
 import type { Origins } from './origins.js'
-import type { TemporaryFiles } from './request/temporary-files.js'
+import type { TemporaryFiles } from './body/temporary-files.js'
 import type { Users } from './users/users.js'
 
 /** The parts of a running app that its own code may reach, through the exports of `rowhouse` that stand for them. */

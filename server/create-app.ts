@@ -28,9 +28,9 @@ import { openLog, type AppLog } from './logging/open-log.js'
 import { Origins } from './origins.js'
 import { platformEndpoints, type Readiness } from './platform-endpoints.js'
 import { collectDeclarations } from './loading/registry.js'
-import { awaitContinue } from './request/continue.js'
-import { TemporaryFiles } from './request/temporary-files.js'
-import { parseUrlEncoded } from './request/url-encoded.js'
+import { awaitContinue } from './body/continue.js'
+import { TemporaryFiles } from './body/temporary-files.js'
+import { parseUrlEncoded } from './body/url-encoded.js'
 import { Users } from './users/users.js'
 
 /** What an app is made from. */

@@ -2,7 +2,7 @@ import { isPlainObject } from '../../db/describe-value.js'
 import { describeSent, type ReadParameter, type RawParameter } from '../endpoint/parameters.js'
 import { HttpError } from '../errors/http-error.js'
 import type { Problems } from '../errors/problems.js'
-import { isJsonType } from '../request/json.js'
+import { isJsonType } from '../body/json.js'
 import type { RowhouseRequest } from '../request/request.js'
 import type { OpenedColumn } from './opened-column.js'
 

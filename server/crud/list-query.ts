@@ -1,7 +1,7 @@
 import { integer } from '../../db/columns.js'
 import { readColumn } from '../endpoint/parameters.js'
 import { Problems } from '../errors/problems.js'
-import type { FieldValues } from '../request/form.js'
+import type { FieldValues } from '../body/form.js'
 import type { OpenedColumn } from './opened-column.js'
 
 const defaultSize = 50

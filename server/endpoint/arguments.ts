@@ -1,7 +1,7 @@
 import { Column } from '../../db/columns.js'
 import type { StandardIssue, StandardSchema } from '../../db/standard-schema.js'
 import { Problems } from '../errors/problems.js'
-import type { FieldValues } from '../request/form.js'
+import type { FieldValues } from '../body/form.js'
 import { RowhouseRequest } from '../request/request.js'
 import type { HandlerArguments } from './endpoint.js'
 import type { FoundEndpoint } from './find-endpoint.js'

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http'
-import type { ReceivedBody } from './body.js'
+import type { ReceivedBody } from './read-body.js'
 import type { TemporaryFile } from './temporary-file.js'
 
 /** Keeps the file of a body open as long as somebody may read it: until the handler has ended and the answer, which may be the body itself, is out. */
