@@ -696,3 +696,22 @@ t.test('a client that stops reading its answer is let go of, one that waits for 
   t.equal(ended, true, 'and the source is closed')
   t.equal(sockets.length, 2)
 })
+
+t.test('the time to read one answer is not that of the next on the same connection', async (t) => {
+  const { port } = await startApp(
+    t,
+    () => {
+      route('/big', () => 'x'.repeat(40_000))
+      route('/slow', async () => {
+        await delay(900)
+        return 'slow, but here'
+      })
+    },
+    { sendTimeout: 300 },
+  )
+  const socket = connect(port, '127.0.0.1').on('error', () => undefined)
+  socket.write('GET /big HTTP/1.1\r\nhost: a\r\n\r\nGET /slow HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n')
+  let text = ''
+  for await (const chunk of socket) text += String(chunk)
+  t.match(text, /slow, but here$/)
+})

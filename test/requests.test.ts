@@ -378,3 +378,25 @@ t.test('a private app is served under its access key only, and keeps the key out
   t.notMatch(JSON.stringify(lines), accessKey.slice(1, -1))
   await t.rejects(buildApp(t, define, { private: { accessKey: 'short' } }), { name: 'ConfigurationError', message: /private\.accessKey.*expected a text of 22 to 128.*got a text of 5 characters$/ })
 })
+
+t.test('a request that did not arrive in time is over: its rest runs nothing, and its connection is closed', { timeout: 30_000 }, async (t) => {
+  let ran = 0
+  const { port, server } = await startApp(t, () => httpEndpoint('/write', { methods: ['POST'] }, () => ++ran), { requestTimeout: 800, headersTimeout: 500 })
+  const half = 'POST /_/api/write HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\nab'
+  const answers = await Promise.all(
+    ['', 'GET /nothing HTTP/1.1\r\nhost: a\r\n\r\n'].map(async (before) => {
+      const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true }).on('error', () => undefined)
+      t.teardown(() => socket.destroy())
+      let text = ''
+      socket.on('data', (chunk: Buffer) => (text += chunk.toString())).write(before + half)
+      await once(socket, 'end')
+      socket.write('cdefghij')
+      return text
+    }),
+  )
+  for (const answer of answers) t.match(answer, /HTTP\/1\.1 408 [\s\S]*the request did not arrive in time$/)
+  const open = (): Promise<number> => new Promise((resolve) => server.server.getConnections((_error, count) => resolve(count)))
+  for (let round = 0; round < 100 && (await open()) > 0; round++) await delay(50)
+  t.equal(await open(), 0)
+  t.equal(ran, 0)
+})

@@ -35,6 +35,17 @@ export function refuseClient({ log, configuration }: Pick<App, 'log' | 'configur
     `HTTP/1.1 ${status} ${status === 400 ? 'Bad Request' : status === 408 ? 'Request Timeout' : 'Request Header Fields Too Large'}\r\n` +
       `content-type: ${String(headers['content-type'])}\r\ncontent-length: ${Buffer.byteLength(text)}\r\nx-request-id: ${requestId}\r\nconnection: close\r\n\r\n${text}`,
   )
+  // The other half of the connection would stay open as long as the client likes, and a late rest of the request would make it run although it has been refused.
+  if (status === 408) socket.destroySoon()
+  else endAfter(socket, lingering)
+}
+
+/** How long a refused client that is still sending has to read why, in milliseconds: a connection that is ended at once, with something unread, takes the answer with it. */
+const lingering = 1000
+
+function endAfter(socket: Socket, milliseconds: number): void {
+  const timer = setTimeout(() => socket.destroy(), milliseconds).unref()
+  socket.once('close', () => clearTimeout(timer))
 }
 
 /** The answer that a connection waits for. Node.js keeps it under this name, for its own handling of such errors; it is undocumented, and not relied on. */
