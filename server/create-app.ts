@@ -26,7 +26,7 @@ import { loadModules } from './loading/load-modules.js'
 import { loadWithLog } from './logging/log.js'
 import { openLog, type AppLog } from './logging/open-log.js'
 import { Origins } from './origins.js'
-import { platformEndpoints, type Readiness } from './platform-endpoints.js'
+import { platformEndpoints } from './platform-endpoints.js'
 import { collectDeclarations } from './loading/registry.js'
 import { awaitContinue } from './body/continue.js'
 import { TemporaryFiles } from './body/temporary-files.js'
@@ -74,11 +74,10 @@ async function assembleApp(options: CreateAppOptions, configuration: Configurati
   const declarations = await loadWithLog(ownLog, () =>
     define === undefined ? loadModules({ configuration, buildDirectory: join(configuration.data, 'build') }) : collectDeclarations(configuration, define),
   )
-  const readiness: Readiness = { ready: true }
   const stopping = new AbortController()
   // Each event stream listens; Node.js warns of a leak beyond ten.
   setMaxListeners(0, stopping.signal)
-  const endpoints = [...declarations.endpoints, ...platformEndpoints(configuration, readiness)]
+  const endpoints = [...declarations.endpoints, ...platformEndpoints(configuration, stopping.signal)]
   const matcher = new Matcher(endpoints)
   const urls = new EndpointUrls(endpoints)
 
@@ -116,10 +115,7 @@ async function assembleApp(options: CreateAppOptions, configuration: Configurati
 
   const server = createServer(app)
   // First among the hooks of closing: the next one waits for connections, and those may ask whether this server is ready.
-  server.addHook('preClose', () => {
-    readiness.ready = false
-    stopping.abort()
-  })
+  server.addHook('preClose', () => stopping.abort())
   await server.register(gracefulClose, { timeout: configuration.shutdownTimeout })
   await server.register(requestIds, { trustedProxies: configuration.trustedProxies })
   if (appLog.writeRequest !== null) {

@@ -24,7 +24,7 @@ export interface InspectedApp {
 export async function inspectApp(directory: string): Promise<InspectedApp> {
   const configuration = await loadConfiguration(directory)
   const declarations = await withTemporaryFolder((buildDirectory) => loadModules({ configuration, buildDirectory }))
-  const endpoints = [...declarations.endpoints, ...platformEndpoints(configuration, { ready: true })]
+  const endpoints = [...declarations.endpoints, ...platformEndpoints(configuration, new AbortController().signal)]
   // Making these is what finds endpoints that stand in each other's way.
   void new Matcher(endpoints)
   void new EndpointUrls(endpoints)

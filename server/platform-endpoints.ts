@@ -4,16 +4,13 @@ import { parsePath } from './endpoint/path-pattern.js'
 import { HttpResponse } from './reply/http-response.js'
 import type { Configuration } from './configuration/settings.js'
 
-/** Whether the server takes on requests: true from the moment it is built until it begins to stop. */
-export interface Readiness {
-  ready: boolean
-}
-
 /**
  * The platform's own endpoints, served through the same pipeline as an app's:
  * `/_/health/live` answers as long as the process does, `/_/health/ready` with 200 while it takes on requests and 503 once it is stopping.
+ *
+ * @param stopping aborts when the server begins to stop
  */
-export function platformEndpoints({ bodyLimit, handlerTimeout }: Configuration, readiness: Readiness): readonly Endpoint[] {
+export function platformEndpoints({ bodyLimit, handlerTimeout }: Configuration, stopping: AbortSignal): readonly Endpoint[] {
   const endpoint = (path: string, handler: Handler): Endpoint => ({
     door: 'platform',
     path: parsePath(path),
@@ -24,6 +21,6 @@ export function platformEndpoints({ bodyLimit, handlerTimeout }: Configuration, 
   })
   return [
     endpoint('/_/health/live', () => ({ status: 'live' })),
-    endpoint('/_/health/ready', () => (readiness.ready ? { status: 'ready' } : new HttpResponse(503, { status: 'stopping' }))),
+    endpoint('/_/health/ready', () => (stopping.aborted ? new HttpResponse(503, { status: 'stopping' }) : { status: 'ready' })),
   ]
 }
