@@ -1,17 +1,15 @@
 # The image of Rowhouse. It serves the app at /app, which is the to-do example until you mount one of your own:
 #   docker run -p 127.0.0.1:3030:3030 -v ./my-app:/app:ro -v my-data:/data rowhouse
 
-FROM node:24-slim AS build
-# For the database driver, which is compiled where its authors offer no binary.
-RUN apt-get update && apt-get install --yes --no-install-recommends python3 make g++ && rm -rf /var/lib/apt/lists/*
+FROM node:26-slim AS build
 WORKDIR /rowhouse
 COPY package.json package-lock.json .npmrc ./
-# Without scripts, because the only one of ours compiles the source, which comes next; so that a change of the source does not install anything again.
-RUN npm ci --ignore-scripts && npm rebuild better-sqlite3
+# Without scripts: the only one of ours compiles the source, which comes next, so that a change of the source does not install anything again; and the Node.js that a clone brings along is here already.
+RUN npm ci --ignore-scripts
 COPY . .
 RUN npm run build && npm prune --omit=dev --ignore-scripts
 
-FROM node:24-slim
+FROM node:26-slim
 ENV NODE_ENV=production ROWHOUSE_HOST=0.0.0.0 ROWHOUSE_DATA=/data
 WORKDIR /rowhouse
 COPY --from=build /rowhouse/package.json ./

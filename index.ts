@@ -1,3 +1,5 @@
+// First, so that an old Node.js is told so before anything native is loaded, which would end the process without a word.
+export {} from './server/supported-node.js'
 export { boolean, date, datetime, integer, json, link, links, media, number, text } from './db/columns.js'
 export type { JsonValue } from './db/json-value.js'
 export { DatabaseFailure, RowDeleted, SchemaError, TableError, type TableErrorCode } from './db/errors.js'

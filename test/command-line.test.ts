@@ -1,7 +1,8 @@
+import { spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import t, { type Test } from 'tap'
 import { settingsByName } from '../dist/server/configuration/settings.js'
 import { variableName } from '../dist/server/configuration/environment.js'
@@ -35,6 +36,22 @@ t.test('every command tells how it is used, and docs/command-line.md has each of
     t.match(documentation('command-line.md'), `rowhouse ${command}`)
     for (const [flag] of help.stdout.matchAll(/--[a-z]+/g)) t.match(documentation('command-line.md') + documentation('users.md'), flag)
   }
+})
+
+t.test('a Node.js that is too old is told so in one sentence, by every command and by whoever imports the package, and nothing is loaded that would crash it', async (t) => {
+  const { engines } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { engines: { node: string } }
+  t.equal(engines.node, '>=22.14')
+  const pretend = (version: string) => `--import=data:text/javascript,Object.defineProperty(process,'versions',{value:{...process.versions,node:'${version}'}})`
+  const sentence = (version: string) => new RegExp(`^Rowhouse needs Node\\.js 22\\.14 or newer, and this is ${version.replaceAll('.', '\\.')}; install a current one, or run "npm install node@26" [^\n]*\\n$`)
+  for (const version of ['18.20.8', '20.20.2', '22.13.1']) {
+    for (const words of [['start'], ['--version'], ['users', 'list']]) {
+      t.match(await runRowhouse(t, words, { env: { NODE_OPTIONS: pretend(version), NODE_NO_WARNINGS: '1' } }), { code: 1, stdout: '', stderr: sentence(version) })
+    }
+  }
+  const imported = spawnSync(process.execPath, [pretend('20.20.2'), '--input-type=module', '--eval', `await import(${JSON.stringify(pathToFileURL(join(root, 'dist/index.js')).href)})`], { encoding: 'utf8' })
+  t.equal(imported.status, 1)
+  t.match(imported.stderr, /UnsupportedNode: Rowhouse needs Node\.js 22\.14 or newer, and this is 20\.20\.2;/)
+  for (const version of ['22.14.0', '24.0.0', '26.10.0']) t.match(await runRowhouse(t, ['--version'], { env: { NODE_OPTIONS: pretend(version), NODE_NO_WARNINGS: '1' } }), { code: 0 })
 })
 
 t.test('--version tells the version of the package', async (t) => {

@@ -89,7 +89,7 @@ t.test('work that fails frees its place for the next', async (t) => {
 t.test('a stored hash is argon2id with at least 19 MiB and two passes, and matches its password only', async (t) => {
   const hashing = new PasswordHashing()
   const stored = await hashing.hash('correct horse', somewhere)
-  t.match(stored, /^\$argon2id\$v=19\$m=19456,t=2,p=1\$/)
+  t.match(stored, /^\$argon2id\$v=19\$m=19456,p=1,t=2\$/)
   t.notMatch(stored, /correct/)
   t.not(stored, await hashing.hash('correct horse', somewhere), 'each hash has a salt of its own')
   t.equal(await hashing.matches(stored, 'correct horse', somewhere, admitted), true)
@@ -150,6 +150,22 @@ t.test('an IPv4 address is a network, and so is the /64 of an IPv6 address, howe
   t.equal(networkOf('fe80::1%eth0'), networkOf('fe80::2%eth1'))
   t.equal(networkOf('::1'), '0:0:0:0::/64')
   t.equal(networkOf(''), '')
+})
+
+t.test('hashes are read in both orders in which their parameters have been written down, and none of the two is renewed for its order', async (t) => {
+  const hashing = new PasswordHashing()
+  const byArgon2044 = '$argon2id$v=19$m=19456,t=2,p=1$XZx7geVPJITN9G6lAaXv2Q$UjpxRSKybZza4K09VH6Bi92aW3hx7WsYbwGoBW1GryM'
+  const byArgon2045 = '$argon2id$v=19$m=19456,p=1,t=2$XZx7geVPJITN9G6lAaXv2Q$UjpxRSKybZza4K09VH6Bi92aW3hx7WsYbwGoBW1GryM'
+  for (const stored of [byArgon2044, byArgon2045, await hashing.hash('a quiet afternoon', somewhere)]) {
+    t.equal(await hashing.matches(stored, 'a quiet afternoon', somewhere, admitted), true, stored)
+    t.equal(await hashing.matches(stored, 'a loud afternoon', somewhere, admitted), false)
+    t.equal(hashing.isOutdated(stored), false)
+  }
+  for (const weaker of [byArgon2044.replace('t=2', 't=1'), byArgon2045.replace('m=19456', 'm=4096'), byArgon2045.replace('id$v', 'i$v')]) t.equal(hashing.isOutdated(weaker), true, weaker)
+  for (const none of ['$argon2id$v=19$m=19456,p=1$c2FsdHNhbHQ$aGFzaA', '$argon2id$v=19$m=19456,m=19456,t=2$c2FsdHNhbHQ$aGFzaA', '']) {
+    t.equal(await hashing.matches(none, 'a quiet afternoon', somewhere, admitted), false)
+    t.equal(hashing.isOutdated(none), true)
+  }
 })
 
 const credentials = { userId: '[1,1]', password: 'correct horse', storedHash: '$argon2id$…', epoch: 0 }

@@ -93,7 +93,7 @@ type Decoder = (bytes: Uint8Array) => string
 /** What is not in the encoding becomes U+FFFD, as everywhere on the web; an unknown encoding is taken for UTF-8. */
 function decoderFor(label: string): Decoder {
   const decoder = createDecoder(label) ?? new TextDecoder('utf-8', { ignoreBOM: true })
-  // In two calls, because in one Node.js 20 takes windows-1252 for Latin-1.
+  // In two calls, because in one an older Node.js takes windows-1252 for Latin-1.
   return (bytes) => decoder.decode(bytes, { stream: true }) + decoder.decode()
 }
 

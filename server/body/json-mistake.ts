@@ -4,7 +4,7 @@ import { printParseErrorCode, visit } from 'jsonc-parser'
 const longestSearch = 256 * 1024
 
 /**
- * Says what is wrong with JSON that JSON.parse has refused. JSON.parse of Node.js 20 does not always tell the position, so a second parser, which does, looks at it again.
+ * Says what is wrong with JSON that JSON.parse has refused. JSON.parse does not always tell the position, so a second parser, which does, looks at it again.
  *
  * @returns what and where, such as `comma expected at position 3`
  */

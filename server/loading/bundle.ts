@@ -32,7 +32,7 @@ export async function bundle({ directory, files, outputFile, exported = [] }: Bu
     write: false,
     format: 'esm',
     platform: 'node',
-    target: 'node20',
+    target: 'node22',
     // Node.js runs the packages itself, so the conditions have to be those of Node.js: none for bundlers.
     conditions: [],
     sourcemap: 'inline',

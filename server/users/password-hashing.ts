@@ -21,8 +21,25 @@ const mostAtOnce = 2
 /** Passwords that wait for their turn in one process; more are refused. */
 const waitingPlaces = 32
 
-/** A hash as argon2 writes it down (PHC string format), with its variant, version, memory and passes. */
-const storedForm = /^\$argon2(id|i|d)\$v=(\d+)\$m=(\d+),t=(\d+),p=\d+\$[A-Za-z0-9+/]+\$[A-Za-z0-9+/]+$/
+/** A hash as it is written down (PHC string format): variant, version, parameters, salt, hash. */
+const storedForm = /^\$argon2(id|i|d)\$v=(\d+)\$((?:[mtp]=\d+,){2}[mtp]=\d+)\$[A-Za-z0-9+/]+\$[A-Za-z0-9+/]+$/
+
+/** What a stored hash says of how it was made. */
+interface StoredHash {
+  readonly variant: string
+  readonly version: number
+  readonly memoryKiB: number
+  readonly iterations: number
+}
+
+/** Takes a stored hash apart, in whatever order its parameters stand: the package argon2 wrote `m,t,p` up to 0.44 and writes `m,p,t` since. Null for what is no hash. */
+function readStored(stored: string): StoredHash | null {
+  const [, variant = '', version, parameters = ''] = storedForm.exec(stored) ?? []
+  const values = new Map(parameters.split(',').map((parameter) => [parameter.slice(0, 1), Number(parameter.slice(2))]))
+  const [memoryKiB, iterations] = [values.get('m'), values.get('t')]
+  if (memoryKiB === undefined || iterations === undefined || !values.has('p')) return null
+  return { variant, version: Number(version), memoryKiB, iterations }
+}
 
 function checkedCost(cost: Partial<HashingCost>): HashingCost {
   const checked = { ...least, ...cost }
@@ -71,7 +88,7 @@ export class PasswordHashing {
    * @throws HashingOverloaded
    */
   matches(stored: string | null, password: string, origin: Origin, admit: () => Promise<void>): Promise<boolean> {
-    const comparable = stored !== null && storedForm.test(stored) ? stored : this.#unmatchable
+    const comparable = stored !== null && readStored(stored) !== null ? stored : this.#unmatchable
     return this.#queue.run(origin, async () => {
       await admit()
       return verify(comparable, password)
@@ -80,7 +97,7 @@ export class PasswordHashing {
 
   /** Whether a stored hash was made at a lower cost than new ones are. */
   isOutdated(stored: string): boolean {
-    const [, variant, version, memoryKiB, iterations] = storedForm.exec(stored) ?? []
-    return variant !== 'id' || version !== '19' || Number(memoryKiB) < this.#cost.memoryKiB || Number(iterations) < this.#cost.iterations
+    const made = readStored(stored)
+    return made === null || made.variant !== 'id' || made.version !== 19 || made.memoryKiB < this.#cost.memoryKiB || made.iterations < this.#cost.iterations
   }
 }
