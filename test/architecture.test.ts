@@ -61,14 +61,14 @@ t.test('only db/sqlite imports a driver, and only db/database.ts chooses an engi
 
 t.test('db and the users service know no HTTP', async (t) => {
   const http = /^(fastify.*|@fastify\/.*|node:http|negotiator|fast-querystring)$/
-  t.same(told(imports.filter(({ from, to }) => http.test(to) && (layerOf(from) === 'db' || layerOf(from) === 'db/sqlite' || from.startsWith('server/users/')))), [])
-  const services = inner.filter(({ from, to }) => from.startsWith('server/users/') && layerOf(to) === 'server' && !to.startsWith('server/users/'))
+  t.same(told(imports.filter(({ from, to }) => http.test(to) && (layerOf(from) === 'db' || layerOf(from) === 'db/sqlite' || from.startsWith('server/services/accounts/')))), [])
+  const services = inner.filter(({ from, to }) => from.startsWith('server/services/accounts/') && layerOf(to) === 'server' && !to.startsWith('server/services/accounts/'))
   t.same(told(services), [])
 })
 
-t.test('only server/configuration/environment.ts reads the environment', async (t) => {
+t.test('only server/settings/environment.ts reads the environment', async (t) => {
   const readers = sources.filter((file) => /process\.env\b/.test(readFileSync(join(root, file), 'utf8')))
-  t.same(readers, ['server/configuration/environment.ts'])
+  t.same(readers, ['server/settings/environment.ts'])
 })
 
 t.test('there are no import cycles', async (t) => {

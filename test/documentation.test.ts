@@ -159,7 +159,7 @@ t.test('everything an app can import is in the docs, and is defined', async (t) 
 
 t.test('every error code of the tables and its status are in the docs', async (t) => {
   const docs = await read('docs/errors.md')
-  const table = await read('server/errors/describe-error.ts')
+  const table = await read('server/pipeline/failure/describe-error.ts')
   const codes = [...table.matchAll(/^ {2}'?([a-z-]+)'?: (\d{3}),$/gm)]
   t.ok(codes.length > 10)
   for (const [, code = '', status = ''] of codes) t.match(docs, new RegExp(`\\| \`${code}\` \\| ${status} \\|`), code)

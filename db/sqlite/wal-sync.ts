@@ -1,7 +1,7 @@
 import { AsyncResource } from 'node:async_hooks'
 import { close, fdatasync, fstatSync } from 'node:fs'
-import type { Commit } from '../engine.js'
-import { DatabaseFailure } from '../errors.js'
+import type { Commit } from '../engine/engine.js'
+import { DatabaseFailure } from '../errors/errors.js'
 import type { FailureLatch } from './failure-latch.js'
 import type { FileIdentity } from './file-identity.js'
 

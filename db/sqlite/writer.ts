@@ -1,5 +1,5 @@
-import type { CommitListener, OpenTransaction, SqlRow, SqlValue, Statement } from '../engine.js'
-import { TableError } from '../errors.js'
+import type { CommitListener, OpenTransaction, SqlRow, SqlValue, Statement } from '../engine/engine.js'
+import { TableError } from '../errors/errors.js'
 import type { SqliteConnection } from './connection.js'
 import type { FailureLatch } from './failure-latch.js'
 import { sliceLists } from './many-writes.js'

@@ -1,6 +1,6 @@
 import type { PathPattern } from './path-pattern.js'
 import type { EndpointOptions } from './options.js'
-import type { RowhouseRequest } from '../request/request.js'
+import type { RowhouseRequest } from '../http/request/request.js'
 
 /** Where in an app's source something was declared, for error messages and listings. */
 export interface SourceLocation {

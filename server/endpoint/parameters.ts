@@ -1,6 +1,6 @@
-import type { Column, ColumnKind, TraitsOf } from '../../db/columns.js'
-import type { StandardSchema } from '../../db/standard-schema.js'
-import { parseJson } from '../body/json.js'
+import type { Column, ColumnKind, TraitsOf } from '../../db/columns/columns.js'
+import type { StandardSchema } from '../../db/values/standard-schema.js'
+import { parseJson } from '../http/body/json.js'
 
 /** A parameter that may be left out; made by {@link optional}. */
 export class OptionalParameter<C extends Column = Column> {

@@ -1,0 +1,119 @@
+import { readFileSync, statSync } from 'node:fs'
+import { basename, join, resolve } from 'node:path'
+import { readEnvironment, variableName } from '../../settings/environment.js'
+import { loadConfigurationFile } from './configuration-file.js'
+import { describeSetting, valuesOfObject, valuesOfVariables, type GivenValues } from './given-values.js'
+import { settingsByName, type Configuration, type ConfigurationInput } from './settings.js'
+
+/** Mistakes in an app's settings, all of them, one to a line; each line names the setting, where it was set, what was expected and what came. */
+export class ConfigurationError extends Error {
+  override readonly name = 'ConfigurationError'
+
+  constructor(readonly mistakes: readonly string[]) {
+    super(mistakes.join('\n'))
+  }
+}
+
+/**
+ * Gives the settings of an app their types; what it returns is its argument.
+ *
+ * @example export default defineConfig({ port: 8080, origin: 'https://example.com' })
+ */
+export function defineConfig(configuration: ConfigurationInput): ConfigurationInput {
+  return configuration
+}
+
+/** What the settings of the file give way to. */
+export interface ConfigurationOverrides {
+  /** Values from a program, such as the options of `createApp`. */
+  readonly options?: ConfigurationInput
+  /** Texts from a command line, by setting; undefined for a flag that was not given. */
+  readonly flags?: { readonly [Name in keyof ConfigurationInput]?: string | undefined }
+}
+
+/** A place where settings are made. */
+interface Source extends GivenValues {
+  /** How a setting is called there. */
+  readonly label: (name: string) => string
+  readonly isText: boolean
+  /** Where a relative path starts. */
+  readonly base: string
+}
+
+/**
+ * The settings of the app in `directory`: its configuration file, overridden by environment variables, overridden by `options` and `flags`.
+ *
+ * @throws ConfigurationError that lists every mistake
+ * @throws LoadError when the configuration file cannot be run
+ */
+export async function loadConfiguration(directory: string, { options = {}, flags = {} }: ConfigurationOverrides = {}): Promise<Configuration> {
+  const folder = resolve(directory)
+  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) throw new ConfigurationError([`there is no folder ${folder}; name the folder of an app`])
+  const file = await loadConfigurationFile(folder)
+  const inFile = (name: string): string => `${name} (in ${file.name})`
+  const asOption = (name: string): string => name
+  const asFlag = (name: string): string => `--${name}`
+  return resolveConfiguration(folder, [
+    { label: inFile, ...valuesOfObject(file.values, inFile), isText: false, base: folder },
+    { label: variableName, ...valuesOfVariables(readEnvironment()), isText: true, base: process.cwd() },
+    { label: asOption, ...valuesOfObject(options, asOption), isText: false, base: process.cwd() },
+    { label: asFlag, ...valuesOfObject(flags, asFlag), isText: true, base: process.cwd() },
+  ])
+}
+
+function resolveConfiguration(directory: string, sources: readonly Source[]): Configuration {
+  const mistakes: string[] = []
+  const values = new Map<string, unknown>([...settingsByName].map(([name, setting]) => [name, setting.default]))
+  for (const source of sources) {
+    mistakes.push(...source.mistakes)
+    for (const [name, given] of source.values) {
+      const check = settingsByName.get(name)?.check
+      const value = check?.read(source.isText && typeof given === 'string' && check.fromText !== undefined ? check.fromText(given) : given)
+      if (value === undefined) mistakes.push(`${source.label(name)}: expected ${check?.expected}, got ${describeSetting(given, check)}`)
+      else values.set(name, check?.isPath === true && value !== null ? resolve(source.base, String(value)) : value)
+    }
+  }
+  const name = values.get('name') ?? nameOf(directory)
+  values.set('name', name)
+  values.set('realm', values.get('realm') ?? asRealm(String(name)))
+  values.set('data', resolve(directory, String(values.get('data'))))
+  const [headersTimeout, requestTimeout] = [Number(values.get('headersTimeout')), Number(values.get('requestTimeout'))]
+  if (headersTimeout > requestTimeout) {
+    mistakes.push(`headersTimeout: expected at most requestTimeout, ${requestTimeout}, of which the headers are a part, got ${headersTimeout}`)
+  }
+  if (mistakes.length > 0) throw new ConfigurationError(mistakes)
+  // Every setting has been given its default above, and what replaced a default has passed that setting's check.
+  return Object.freeze({ directory, ...grouped(values) }) as Configuration
+}
+
+/** The values as an app reads them: the members of a group in an object of their own. */
+function grouped(values: ReadonlyMap<string, unknown>): Record<string, unknown> {
+  const whole: Record<string, unknown> = {}
+  const groups: Record<string, Record<string, unknown>> = {}
+  for (const [path, value] of values) {
+    const [name = '', member] = path.split('.')
+    if (member === undefined) whole[name] = value
+    else whole[name] = Object.assign((groups[name] ??= {}), { [member]: value })
+  }
+  for (const group of Object.values(groups)) Object.freeze(group)
+  return whole
+}
+
+/** An app is called as its package is, or else as its folder. */
+function nameOf(directory: string): string {
+  try {
+    const contents: unknown = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8'))
+    if (typeof contents === 'object' && contents !== null && 'name' in contents && typeof contents.name === 'string') {
+      const name = contents.name.replace(/^@[^/]*\//, '')
+      if (name !== '') return name
+    }
+  } catch {
+    // No package.json, or one that npm will complain about: the folder has a name too.
+  }
+  return basename(directory) || 'app'
+}
+
+/** A header holds ASCII characters only: letters lose their accents, and what has no such form is left out. */
+function asRealm(name: string): string {
+  return name.normalize('NFKD').replace(/[^\x20-\x7e]/g, '').trim() || 'app'
+}
