@@ -20,6 +20,11 @@ export class CallWrites {
     this.#commits.push(commit)
   }
 
+  /** How many commits are held. */
+  get size(): number {
+    return this.#commits.length
+  }
+
   /**
    * Resolves when all that has been written so far would survive a power cut; null when there is nothing to wait for.
    * Rejects when the disk refused one of the commits.
