@@ -1,18 +1,11 @@
 import { readFileSync, statSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
+import { ConfigurationError } from '../../settings/configuration-error.js'
 import { readEnvironment, variableName } from '../../settings/environment.js'
+import { findMismatches } from '../../settings/setting.js'
 import { loadConfigurationFile } from './configuration-file.js'
 import { describeSetting, valuesOfObject, valuesOfVariables, type GivenValues } from './given-values.js'
-import { settingsByName, type Configuration, type ConfigurationInput } from './settings.js'
-
-/** Mistakes in an app's settings, all of them, one to a line; each line names the setting, where it was set, what was expected and what came. */
-export class ConfigurationError extends Error {
-  override readonly name = 'ConfigurationError'
-
-  constructor(readonly mistakes: readonly string[]) {
-    super(mistakes.join('\n'))
-  }
-}
+import { rooms, settingsByName, type Configuration, type ConfigurationInput } from './settings.js'
 
 /**
  * Gives the settings of an app their types; what it returns is its argument.
@@ -67,9 +60,9 @@ function resolveConfiguration(directory: string, sources: readonly Source[]): Co
   for (const source of sources) {
     mistakes.push(...source.mistakes)
     for (const [name, given] of source.values) {
-      const check = settingsByName.get(name)?.check
+      const { check, secret } = settingsByName.get(name) ?? {}
       const value = check?.read(source.isText && typeof given === 'string' && check.fromText !== undefined ? check.fromText(given) : given)
-      if (value === undefined) mistakes.push(`${source.label(name)}: expected ${check?.expected}, got ${describeSetting(given, check)}`)
+      if (value === undefined) mistakes.push(`${source.label(name)}: expected ${check?.expected}, got ${describeSetting(given, secret)}`)
       else values.set(name, check?.isPath === true && value !== null ? resolve(source.base, String(value)) : value)
     }
   }
@@ -77,13 +70,11 @@ function resolveConfiguration(directory: string, sources: readonly Source[]): Co
   values.set('name', name)
   values.set('realm', values.get('realm') ?? asRealm(String(name)))
   values.set('data', resolve(directory, String(values.get('data'))))
-  const [headersTimeout, requestTimeout] = [Number(values.get('headersTimeout')), Number(values.get('requestTimeout'))]
-  if (headersTimeout > requestTimeout) {
-    mistakes.push(`headersTimeout: expected at most requestTimeout, ${requestTimeout}, of which the headers are a part, got ${headersTimeout}`)
-  }
-  if (mistakes.length > 0) throw new ConfigurationError(mistakes)
   // Every setting has been given its default above, and what replaced a default has passed that setting's check.
-  return Object.freeze({ directory, ...grouped(values) }) as Configuration
+  const configuration = Object.freeze({ directory, ...grouped(values) }) as Configuration
+  mistakes.push(...rooms.flatMap((room) => findMismatches(room, configuration)))
+  if (mistakes.length > 0) throw new ConfigurationError(mistakes)
+  return configuration
 }
 
 /** The values as an app reads them: the members of a group in an object of their own. */

@@ -1,9 +1,11 @@
 import { closest, distance } from 'fastest-levenshtein'
 import { isPlainObject } from '../../../db/errors/describe-value.js'
 import { suggestName } from '../../errors/nearest-name.js'
-import type { Check } from '../../settings/checks.js'
 import { variableName } from '../../settings/environment.js'
-import { settings, settingsByName } from './settings.js'
+import { settingsByName } from './settings.js'
+
+/** The names that can be given on their own: those of settings, and of groups of settings. */
+const topNames = [...new Set([...settingsByName.keys()].map((name) => name.replace(/\..*/, '')))]
 
 /** What one place, such as the configuration file, says about settings; nothing of it has been checked but the names. */
 export interface GivenValues {
@@ -29,10 +31,10 @@ export function valuesOfObject(object: Readonly<Record<string, unknown>>, label:
       if (!known.includes(name)) mistakes.push(`${label(whole)}: there is no such setting; ${suggestName(name, known)}`)
       else if (members === null) values.set(whole, value)
       else if (isPlainObject(value)) take(value, members, `${whole}.`)
-      else mistakes.push(`${label(whole)}: expected an object with any of ${members.join(', ')}, got ${describeSetting(value)}`)
+      else mistakes.push(`${label(whole)}: expected an object with any of ${members.join(', ')}, got ${describeSetting(value, members.some((member) => settingsByName.get(`${whole}.${member}`)?.secret))}`)
     }
   }
-  take(object, Object.keys(settings), '')
+  take(object, topNames, '')
   return { values, mistakes }
 }
 
@@ -44,7 +46,7 @@ export function valuesOfVariables(variables: Readonly<Record<string, string>>): 
   for (const [variable, text] of Object.entries(variables)) {
     const name = known.get(variable)
     // An empty variable counts as none, as `${PORT:-}` in a compose file gives it, except where empty is a value.
-    if (name === 'apiPrefix' || (name !== undefined && text !== '')) values.set(name, text)
+    if (name !== undefined && (text !== '' || settingsByName.get(name)?.check.takesEmpty === true)) values.set(name, text)
     const nearest = closest(variable, [...known.keys()])
     if (name === undefined && distance(variable, nearest) <= 2) mistakes.push(`${variable}: there is no such environment variable; did you mean ${nearest}?`)
   }
@@ -52,10 +54,11 @@ export function valuesOfVariables(variables: Readonly<Record<string, string>>): 
 }
 
 /** What came, as far as it can be shown: numbers and short texts that are no secret as they are, anything else by its type. */
-export function describeSetting(value: unknown, { isSecret = false }: Pick<Check<unknown>, 'isSecret'> = {}): string {
+export function describeSetting(value: unknown, isSecret = false): string {
   if (typeof value === 'string') return isSecret || value.length > 100 ? `a text of ${value.length} characters` : JSON.stringify(value)
-  if (typeof value === 'number' || typeof value === 'boolean' || value === null) return String(value)
-  return Array.isArray(value) ? `the list ${JSON.stringify(value).slice(0, 100)}` : `a value of type ${typeof value}`
+  if (value === null) return 'null'
+  if (Array.isArray(value)) return isSecret ? 'a list' : `the list ${JSON.stringify(value).slice(0, 100)}`
+  return !isSecret && (typeof value === 'number' || typeof value === 'boolean') ? String(value) : `a value of type ${typeof value}`
 }
 
 /** The names of a group's members, or null when the name is not that of a group. */
