@@ -1,10 +1,12 @@
 import { readFileSync, statSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { ConfigurationError } from '../../settings/configuration-error.js'
-import { readEnvironment, variableName } from '../../settings/environment.js'
+import { readEnvironment } from '../../settings/environment.js'
 import { findMismatches } from '../../settings/setting.js'
 import { loadConfigurationFile } from './configuration-file.js'
-import { describeSetting, valuesOfObject, valuesOfVariables, type GivenValues } from './given-values.js'
+import { describeSetting, valuesOfObject, type GivenValues } from './given-values.js'
+import { valuesOfVariables } from './given-variables.js'
+import { withoutInjected } from './injected-variables.js'
 import { rooms, settingsByName, type Configuration, type ConfigurationInput } from './settings.js'
 
 /**
@@ -26,8 +28,6 @@ export interface ConfigurationOverrides {
 
 /** A place where settings are made. */
 interface Source extends GivenValues {
-  /** How a setting is called there. */
-  readonly label: (name: string) => string
   readonly isText: boolean
   /** Where a relative path starts. */
   readonly base: string
@@ -43,14 +43,12 @@ export async function loadConfiguration(directory: string, { options = {}, flags
   const folder = resolve(directory)
   if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) throw new ConfigurationError([`there is no folder ${folder}; name the folder of an app`])
   const file = await loadConfigurationFile(folder)
-  const inFile = (name: string): string => `${name} (in ${file.name})`
-  const asOption = (name: string): string => name
-  const asFlag = (name: string): string => `--${name}`
+  const here = process.cwd()
   return resolveConfiguration(folder, [
-    { label: inFile, ...valuesOfObject(file.values, inFile), isText: false, base: folder },
-    { label: variableName, ...valuesOfVariables(readEnvironment()), isText: true, base: process.cwd() },
-    { label: asOption, ...valuesOfObject(options, asOption), isText: false, base: process.cwd() },
-    { label: asFlag, ...valuesOfObject(flags, asFlag), isText: true, base: process.cwd() },
+    { ...valuesOfObject(file.values, (name) => `${name} (in ${file.name})`), isText: false, base: folder },
+    { ...valuesOfVariables(withoutInjected(readEnvironment()), (variable) => variable), isText: true, base: here },
+    { ...valuesOfObject(options, (name) => name), isText: false, base: here },
+    { ...valuesOfObject(flags, (name) => `--${name}`), isText: true, base: here },
   ])
 }
 
@@ -59,10 +57,10 @@ function resolveConfiguration(directory: string, sources: readonly Source[]): Co
   const values = new Map<string, unknown>([...settingsByName].map(([name, setting]) => [name, setting.default]))
   for (const source of sources) {
     mistakes.push(...source.mistakes)
-    for (const [name, given] of source.values) {
+    for (const [name, { value: given, label }] of source.values) {
       const { check, secret } = settingsByName.get(name) ?? {}
       const value = check?.read(source.isText && typeof given === 'string' && check.fromText !== undefined ? check.fromText(given) : given)
-      if (value === undefined) mistakes.push(`${source.label(name)}: expected ${check?.expected}, got ${describeSetting(given, secret)}`)
+      if (value === undefined) mistakes.push(`${label}: expected ${check?.expected}, got ${describeSetting(given, secret)}`)
       else values.set(name, check?.isPath === true && value !== null ? resolve(source.base, String(value)) : value)
     }
   }
