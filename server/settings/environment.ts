@@ -1,15 +1,17 @@
-const prefix = 'ROWHOUSE_'
+/** What the names of Rowhouse's own environment variables start with. */
+export const prefix = 'ROWHOUSE_'
 
 /**
- * The environment variables of Rowhouse: those that start with `ROWHOUSE_`. This is the only file that reads the environment,
+ * The environment variables that are about settings: those that start with `ROWHOUSE_`, written in whatever case, and `PORT`. This is the only file that reads the environment,
  * so that everything the outside can change about a process is found by looking at who calls it.
  */
-export function readEnvironment(): Readonly<Record<string, string>> {
-  const variables: Record<string, string> = {}
-  for (const [name, value] of Object.entries(process.env)) {
-    if (name.startsWith(prefix) && value !== undefined) variables[name] = value
-  }
-  return variables
+export function readEnvironment(): ReadonlyMap<string, string> {
+  return new Map([...everyVariable()].filter(([name]) => isAboutSettings(name)))
+}
+
+/** Whether a variable is one of Rowhouse's own, or would be if it were spelt well, and not one that an app may use as it likes. */
+function isAboutSettings(name: string): boolean {
+  return name.toUpperCase().startsWith(prefix) || name === 'PORT'
 }
 
 /** The environment variable of a setting: `apiPrefix` is `ROWHOUSE_API_PREFIX`, `logging.level` is `ROWHOUSE_LOGGING_LEVEL`. */
