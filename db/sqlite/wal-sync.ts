@@ -21,7 +21,7 @@ export class PendingCommit implements Commit {
       this.#settle = resolve
       this.reject = reject
     })
-    // Nobody needs to listen: whoever was not told that his write is safe has nothing to take back.
+    // Nobody needs to listen: whoever was not told of a safe write has nothing to take back.
     this.durable.catch(() => undefined)
   }
 

@@ -46,7 +46,7 @@ export interface FindEndpointOptions {
 
 /**
  * Finds the endpoint of each request, path first and method second, before anything else happens to it. An unknown path ends here with 404, a method that the path does not
- * have with 405, and OPTIONS, where the author has no handler of his own, with the methods of the path: all of them before anybody is asked for credentials.
+ * have with 405, and OPTIONS, where the app has no handler for it, with the methods of the path: all of them before anybody is asked for credentials.
  */
 export function findEndpoints(server: FastifyInstance, { matcher, addresses }: FindEndpointOptions): void {
   server.decorateRequest('found', null)

@@ -13,7 +13,7 @@ import { httpEndpoint } from '../endpoints/http-endpoint.js'
 
 /**
  * Opens a table as endpoints: `GET path` lists, `POST path` creates, and on `path/:id` GET reads, PATCH (and PUT) updates, DELETE deletes.
- * With `ownedBy` every user has the rows of his own, and cannot tell those of others from none.
+ * With `ownedBy` all users have rows of their own, and cannot tell those of others from none.
  *
  * @throws DeclarationError when the path, the table or an option is wrong; it stops the start
  *
