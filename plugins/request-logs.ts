@@ -5,22 +5,27 @@ import fastifyPlugin from 'fastify-plugin'
 export interface RequestLogsOptions {
   /** Takes a whole line, its end included. */
   readonly write: (line: string) => void
-  /** What else a line says of a request: the path of its endpoint and the id of its user, where there are any. */
-  readonly describe: (request: FastifyRequest) => { readonly endpoint: string | undefined; readonly user: string | undefined }
+  /** What else a line says of a request and its answer, by name; what is undefined is left out. */
+  readonly describe: (request: FastifyRequest, status: number) => Readonly<Record<string, string | undefined>>
 }
 
 /**
- * Writes one line of JSON, in the form of pino's, for each request once it has been answered: id, method, path (never the query, which may hold secrets), endpoint, user, status,
+ * Writes one line of JSON, in the form of pino's, for each request once it has been answered: id, method, path (never the query, which may hold secrets), what `describe` says, status,
  * and duration in milliseconds. The line is put together by hand because it is written for every request: a general serializer takes as long for it as the rest of the pipeline does.
  */
 const requestLogsPlugin: FastifyPluginCallback<RequestLogsOptions> = (app, { write, describe }, ready) => {
   const time = new LineTime()
   app.addHook('onResponse', (request: FastifyRequest, reply: FastifyReply, done: () => void) => {
-    const { endpoint, user } = describe(request)
+    const status = reply.statusCode
+    const described = describe(request, status)
+    let more = ''
+    for (const name in described) {
+      const value = described[name]
+      if (value !== undefined) more += `,"${name}":${quote(value)}`
+    }
     write(
       `{"level":30,"time":"${time.now()}","requestId":${quote(request.id)},"method":"${request.method}","path":${quote(pathOf(request.originalUrl))}` +
-        `${endpoint === undefined ? '' : `,"endpoint":${quote(endpoint)}`}${user === undefined ? '' : `,"user":${quote(user)}`}` +
-        `,"status":${reply.statusCode},"duration":${toHundredths(reply.elapsedTime)},"message":"request"}\n`,
+        `${more},"status":${status},"duration":${toHundredths(reply.elapsedTime)},"message":"request"}\n`,
     )
     done()
   })

@@ -26,8 +26,8 @@ function toJson({ methods, path, door, options, source }: Endpoint): object {
     path: path.text,
     door,
     options: {
-      authenticateUsers: options.requirement === 'user',
-      requireCredentials: options.requirement === 'credentials',
+      authenticateUsers: options.access === 'optional' ? 'optional' : options.access === 'user',
+      requireCredentials: options.access === 'credentials',
       params: options.params.map(([name]) => name),
       body: options.body !== null,
       bodyLimit: options.bodyLimit,
@@ -42,8 +42,7 @@ function toJson({ methods, path, door, options, source }: Endpoint): object {
 
 function toCells({ methods, path, door, options, source }: Endpoint, { bodyLimit, handlerTimeout }: Configuration): string[] {
   const told = [
-    options.requirement === 'user' ? 'authenticateUsers' : '',
-    options.requirement === 'credentials' ? 'requireCredentials' : '',
+    { user: 'authenticateUsers', optional: "authenticateUsers: 'optional'", credentials: 'requireCredentials', nobody: '' }[options.access],
     options.params.length === 0 ? '' : `params: ${options.params.map(([name]) => name).join(' ')}`,
     options.body === null ? '' : 'body',
     options.bodyLimit === bodyLimit ? '' : `bodyLimit: ${options.bodyLimit}`,

@@ -3,7 +3,6 @@ import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import type { DestinationStream } from 'pino'
 import type { OpenDatabaseOptions } from '../../db/database.js'
-import { basicAuth, challengeFor } from '../../plugins/basic-auth.js'
 import { gracefulClose } from '../../plugins/graceful-close.js'
 import { requestIds } from '../../plugins/request-ids.js'
 import { requestLogs } from '../../plugins/request-logs.js'
@@ -20,6 +19,11 @@ import { isDebugging } from '../pipeline/failure/debug/debug-setting.js'
 import { findEndpoints } from '../pipeline/find-endpoint.js'
 import type { PipelineParts } from '../pipeline/parts.js'
 import { serve } from '../pipeline/pipeline.js'
+import { decorateRequests } from '../pipeline/request-decorators.js'
+import { AppScheme } from '../pipeline/schemes/app-scheme.js'
+import { BasicScheme } from '../pipeline/schemes/basic-scheme.js'
+import type { Scheme } from '../pipeline/schemes/scheme.js'
+import { Unauthorized } from '../pipeline/schemes/unauthorized.js'
 import { declarePlatform } from '../platform/platform.js'
 import type { Users } from '../services/accounts/users.js'
 import { loadConfiguration, type ConfigurationOverrides } from './configuration/configuration.js'
@@ -27,6 +31,7 @@ import type { Configuration } from './configuration/settings.js'
 import { createServer } from './fastify-server.js'
 import { collectDeclarations } from './loading/collect-declarations.js'
 import { loadModules } from './loading/load-modules.js'
+import { requestLines } from './request-line.js'
 import { openServices, type Services } from './services.js'
 
 /** What an app is made from. */
@@ -115,6 +120,10 @@ async function startApp({ app, configuration, log, declarations, services, close
   const matcher = new Matcher(endpoints)
   const urls = new EndpointUrls(endpoints)
 
+  const schemes: readonly Scheme[] = [
+    new BasicScheme({ realm: configuration.realm, verify: (username, password, address) => users.verify(username, password, address) }),
+    ...declarations.schemes.map((declared) => new AppScheme({ declared, current: (id) => users.current(id) })),
+  ]
   const parts: PipelineParts = {
     app,
     settings: configuration,
@@ -122,31 +131,29 @@ async function startApp({ app, configuration, log, declarations, services, close
     deadlines,
     temporaryFiles,
     errorHandlers: declarations.errorHandlers,
+    schemes,
+    unauthorized: new Unauthorized(schemes.flatMap(({ challenges }) => challenges)),
     debug: isDebugging(configuration, log.platform),
   }
   const server = createServer(configuration, parts)
+  decorateRequests(server)
   server.decorate('rowhouse', { configuration, users, endpoints })
   // First among the hooks of closing: the next one waits for connections, and those may ask whether this server is ready.
   server.addHook('preClose', () => stopping.abort())
   await server.register(gracefulClose, { timeout: configuration.shutdownTimeout })
   await server.register(requestIds, { trustedProxies: configuration.trustedProxies })
   if (log.writeRequest !== null) {
-    await server.register(requestLogs, { write: log.writeRequest, describe: (request) => ({ endpoint: request.found?.endpoint.path.text, user: request.user?.id }) })
+    await server.register(requestLogs, { write: log.writeRequest, describe: requestLines() })
   }
   requireAccessKey(server, basePathOf(configuration))
   findEndpoints(server, { matcher, addresses: configuration })
-  await server.register(basicAuth, {
-    realm: configuration.realm,
-    requirementOf: (request) => request.found?.endpoint.options.requirement ?? 'none',
-    verify: (username, password, address) => users.verify(username, password, address),
-  })
   server.route({ method: server.supportedMethods, url: '*', handler: (request, reply) => serve(parts, request, reply) })
 
   server.addHook('onListen', () => {
     for (const address of server.addresses()) if (typeof address !== 'string') origins.listenAt(address)
   })
   server.addHook('onClose', () => services.close().finally(close))
-  runningApps.started(app, { addresses: configuration, database, origins, urls, challenge: challengeFor(configuration.realm), stopping: stopping.signal })
+  runningApps.started(app, { addresses: configuration, database, origins, urls, challenges: parts.unauthorized.challenges, stopping: stopping.signal })
   await server.ready()
   return server
 }

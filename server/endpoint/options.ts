@@ -2,7 +2,7 @@ import { METHODS } from 'node:http'
 import { Column } from '../../db/columns/columns.js'
 import { nearestName } from '../../db/errors/nearest-name.js'
 import type { StandardSchema } from '../../db/values/standard-schema.js'
-import type { Requirement } from '../../plugins/basic-auth.js'
+import type { Access } from './access.js'
 import { DeclarationError } from '../errors/declaration-error.js'
 import { describeGiven } from '../errors/describe-given.js'
 import { suggestName } from '../errors/nearest-name.js'
@@ -17,8 +17,8 @@ export interface EndpointSettings<Params extends Parameters = Parameters, Body =
   readonly params?: Params
   /** A Standard Schema validator (Zod, Valibot, …) for the JSON body, which every request must then have. */
   readonly body?: StandardSchema<unknown, Body>
-  /** Whether only signed-in users get in. */
-  readonly authenticateUsers?: boolean
+  /** Whether only signed-in users get in. With `'optional'` everybody does: the user is null for whoever sends no credentials; wrong ones are refused all the same. */
+  readonly authenticateUsers?: boolean | 'optional'
   /** Whether some HTTP credentials must be sent; the handler judges them. */
   readonly requireCredentials?: boolean
   /** The longest body in bytes; the app's `bodyLimit` by default. */
@@ -36,12 +36,12 @@ export interface EndpointSettings<Params extends Parameters = Parameters, Body =
   /** The same as `requireCredentials`. */
   readonly require_credentials?: boolean
   /** The same as `authenticateUsers`. */
-  readonly authenticate_users?: boolean
+  readonly authenticate_users?: boolean | 'optional'
 }
 
 /** The options of an endpoint, checked and complete. */
 export interface EndpointOptions {
-  readonly requirement: Requirement
+  readonly access: Access
   readonly params: readonly (readonly [string, Parameter])[]
   readonly body: StandardSchema | null
   /** In bytes. */
@@ -90,7 +90,7 @@ const checks: Readonly<Record<string, Check>> = {
   methods: checkMethods,
   params: checkParameters,
   body: takes('a Standard Schema validator, such as one made with Zod or Valibot', isSchema),
-  authenticateUsers: takesBoolean,
+  authenticateUsers: takes("true, false or 'optional'", (value) => typeof value === 'boolean' || value === 'optional'),
   requireCredentials: takesBoolean,
   bodyLimit: takes('a whole number of bytes above 0', isAmount),
   timeout: takes('a whole number of milliseconds above 0', isAmount),
@@ -140,7 +140,7 @@ function complete(given: EndpointSettings, defaults: EndpointDefaults): ReturnTy
   return {
     methods: given.methods ?? defaults.methods,
     options: {
-      requirement: requirementOf(given),
+      access: accessOf(given),
       params: Object.entries(given.params ?? {}),
       body: given.body ?? null,
       bodyLimit: given.bodyLimit ?? defaults.bodyLimit,
@@ -152,8 +152,10 @@ function complete(given: EndpointSettings, defaults: EndpointDefaults): ReturnTy
 }
 
 /** Who has to be known before an endpoint with these options is asked. */
-export function requirementOf({ authenticateUsers, requireCredentials }: EndpointSettings): Requirement {
-  return authenticateUsers === true ? 'user' : requireCredentials === true ? 'credentials' : 'none'
+export function accessOf({ authenticateUsers, requireCredentials }: EndpointSettings): Access {
+  if (authenticateUsers === true) return 'user'
+  if (requireCredentials === true) return 'credentials'
+  return authenticateUsers === 'optional' ? 'optional' : 'nobody'
 }
 
 function checkMethods(value: unknown): readonly string[] {

@@ -5,6 +5,7 @@ import { CallSites } from './call-site.js'
 import type { Endpoint } from './endpoint.js'
 import type { SourceLocation } from '../errors/source-location.js'
 import { DeclarationError } from '../errors/declaration-error.js'
+import type { RowhouseRequest } from '../http/request/request.js'
 import { ErrorHandlers, type DeclaredErrorHandler } from './error-handlers.js'
 
 /** Tables, by name, whatever their types. */
@@ -23,11 +24,22 @@ export interface DeclarationSettings {
   readonly private: { readonly accessKey: string | null }
 }
 
+/** One `authenticate()` of an app. */
+export interface DeclaredScheme {
+  /** Gives a row of `users`, null, or a promise of either; the platform looks at what it is. */
+  readonly authenticate: (request: RowhouseRequest) => unknown
+  /** Lines of `WWW-Authenticate`. */
+  readonly challenges: readonly string[]
+  readonly source: SourceLocation
+}
+
 /** What an app's modules have declared. */
 export interface Declarations {
   /** In the order of declaration. */
   readonly endpoints: readonly Endpoint[]
   readonly errorHandlers: ErrorHandlers
+  /** In the order in which they are asked. */
+  readonly schemes: readonly DeclaredScheme[]
   /** What `defineTables` returned; the platform's own tables alone when no module calls it. */
   readonly tables: DeclaredTables
 }
@@ -36,6 +48,7 @@ export interface Declarations {
 export class Registry implements Declarations {
   readonly errorHandlers = new ErrorHandlers()
   readonly #endpoints: Endpoint[] = []
+  readonly #schemes: DeclaredScheme[] = []
   readonly #callSites: CallSites
   #tables: { readonly tables: DeclaredTables; readonly source: SourceLocation } | null = null
   #isClosed = false
@@ -62,6 +75,10 @@ export class Registry implements Declarations {
     return this.#endpoints
   }
 
+  get schemes(): readonly DeclaredScheme[] {
+    return this.#schemes
+  }
+
   get tables(): DeclaredTables {
     return this.#tables?.tables ?? defineTables({})
   }
@@ -82,6 +99,10 @@ export class Registry implements Declarations {
   /** @throws DeclarationError when there is one for the same errors already; both places are named */
   addErrorHandler(handler: DeclaredErrorHandler): void {
     this.errorHandlers.add(handler)
+  }
+
+  addScheme(scheme: DeclaredScheme): void {
+    this.#schemes.push(scheme)
   }
 
   /** @throws DeclarationError when the app has defined its tables before; both places are named */

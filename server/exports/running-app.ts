@@ -11,8 +11,8 @@ export interface RunningApp {
   readonly database: Database
   readonly origins: Origins
   readonly urls: EndpointUrls
-  /** How a 401 that says nothing else tells to authenticate (`WWW-Authenticate`). */
-  readonly challenge: string
+  /** How a 401 that says nothing else tells to authenticate: lines of `WWW-Authenticate`. */
+  readonly challenges: readonly string[]
   /** Aborts when the server begins to stop. */
   readonly stopping: AbortSignal
 }

@@ -2,14 +2,16 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { CallWrites } from '../call/call-writes.js'
 import type { AppHandle, Call } from '../call/call.js'
 import type { Deadline } from '../call/deadlines.js'
-import { principalOf, type Principal } from '../call/principal.js'
+import type { Principal } from '../call/principal.js'
 import type { Endpoint } from '../endpoint/endpoint.js'
 import type { BodyLease } from '../http/body/body-lease.js'
 import type { Reply } from '../http/reply/reply.js'
 import type { WatchedStream } from '../http/reply/watched-stream.js'
-import type { RowhouseRequest } from '../http/request/request.js'
+import { RequestState } from '../http/request/request-state.js'
+import { RowhouseRequest } from '../http/request/request.js'
 import type { Failure } from './failure/failure.js'
 import type { PipelineParts } from './parts.js'
+import { placeOf } from './place.js'
 
 /**
  * The call that makes one answer, on its way through the pipeline: that of an endpoint or, for a request that ended in an error, that of the app's error handler.
@@ -18,8 +20,7 @@ export class HttpCall implements Call {
   readonly kind = 'http'
   readonly declarations = null
   readonly writes = new CallWrites()
-  readonly principal: Principal
-  /** Null until the body is there, before which no code runs. */
+  /** Null until code of the app runs. */
   request: RowhouseRequest | null = null
   deadline: Deadline | null = null
   /** What keeps a body on disk open; null where there is none. */
@@ -30,7 +31,9 @@ export class HttpCall implements Call {
   stream: WatchedStream | null = null
   /** Whether the answer, good or bad, has been decided; what comes after that is dropped. */
   isDecided = false
-  #isTimed = true
+  #isTimed = false
+  /** What time runs for where that is not the handler itself, for the log. */
+  #place: string | null = null
 
   constructor(
     readonly parts: PipelineParts,
@@ -40,12 +43,16 @@ export class HttpCall implements Call {
     readonly endpoint: Endpoint | null,
     /** The error that is answered; null for the answer of the endpoint itself. */
     readonly failure: Failure | null,
-  ) {
-    this.principal = principalOf(raw.user)
-  }
+    /** Told when its time has run out. */
+    readonly expire: (call: HttpCall) => void,
+  ) {}
 
   get app(): AppHandle {
     return this.parts.app
+  }
+
+  get principal(): Principal {
+    return this.raw.principal
   }
 
   get requestId(): string {
@@ -61,15 +68,34 @@ export class HttpCall implements Call {
     return this.endpoint?.options.timeout ?? this.parts.settings.handlerTimeout
   }
 
-  /** Lets time run, once something has to be waited for; a body is waited for under limits of its own. */
-  startTime(expire: (call: HttpCall) => void): void {
-    if (this.request !== null && this.#isTimed) this.deadline ??= this.parts.deadlines.start(this.timeout, () => expire(this))
+  /** What the answer waits for, for the log: `the handler at modules/tasks.ts:3`. */
+  get place(): string {
+    if (this.#place !== null) return this.#place
+    const { file, line } = this.endpoint?.source ?? { file: '', line: 0 }
+    return this.failure?.handling?.place ?? `the handler at ${file}:${line}`
   }
 
-  /** Stops the time for good. */
+  /** The request as the app's code sees it, its body left out as long as that has not been received. */
+  beginRequest(): RowhouseRequest {
+    return (this.request ??= new RowhouseRequest(new RequestState(this.raw, this.response.raw, placeOf(this.raw))))
+  }
+
+  /** Says that the time which code of the app takes counts from now on: something of its own, or else its handler. */
+  beginTime(place: string | null = null): void {
+    this.#isTimed = true
+    this.#place = place
+  }
+
+  /** Lets the time run, where it counts, once something has to be waited for. */
+  startTime(): void {
+    if (this.#isTimed) this.deadline ??= this.parts.deadlines.start(this.timeout, () => this.expire(this))
+  }
+
+  /** Stops the time. */
   stopTime(): void {
     this.#isTimed = false
     this.deadline?.stop()
+    this.deadline = null
   }
 
   /** Told when the code that answers has ended. */

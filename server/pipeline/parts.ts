@@ -4,6 +4,8 @@ import type { Deadlines } from '../call/deadlines.js'
 import type { ErrorHandlers } from '../endpoint/error-handlers.js'
 import type { AddressSettings } from '../http/base-path.js'
 import type { TemporaryFiles } from '../http/body/temporary-files.js'
+import type { Scheme } from './schemes/scheme.js'
+import type { Unauthorized } from './schemes/unauthorized.js'
 import type { ReplyLimits } from '../http/reply/send-reply.js'
 
 /** The settings that the pipeline goes by. */
@@ -12,8 +14,6 @@ export interface PipelineSettings extends AddressSettings, ReplyLimits {
   readonly directory: string
   /** How long the answer to an error may take to make where there is no endpoint, in milliseconds. */
   readonly handlerTimeout: number
-  /** The realm of HTTP Basic. */
-  readonly realm: string
   /** How error replies are dressed: as the caller's `Accept` header asks, or always as JSON. */
   readonly errors: 'auto' | 'json'
 }
@@ -28,6 +28,10 @@ export interface PipelineParts {
   /** Where bodies are that are too large for memory. */
   readonly temporaryFiles: TemporaryFiles
   readonly errorHandlers: ErrorHandlers
+  /** The ways of showing who calls, in the order in which they are asked. */
+  readonly schemes: readonly Scheme[]
+  /** What refuses whoever has not shown it. One for all requests: it says the same to everybody, and its stack would say nothing. */
+  readonly unauthorized: Unauthorized
   /** Whether the answer to an error that nobody caught shows what it was. */
   readonly debug: boolean
 }

@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { isPromiseLike } from '../../db/values/promise-like.js'
 import { runCall } from '../call/call.js'
+import type { Principal } from '../call/principal.js'
 import type { HandlerArguments } from '../endpoint/endpoint.js'
 import { isA } from '../errors/to-error.js'
 import { leaseBody } from '../http/body/body-lease.js'
@@ -13,9 +14,9 @@ import { HttpResponse } from '../http/reply/http-response.js'
 import { isStream, toReply, type Reply } from '../http/reply/reply.js'
 import { sendReply } from '../http/reply/send-reply.js'
 import { WatchedStream } from '../http/reply/watched-stream.js'
-import { RequestState } from '../http/request/request-state.js'
 import { RowhouseRequest } from '../http/request/request.js'
 import { readArguments } from './arguments.js'
+import { authenticate } from './authenticate.js'
 import { answerFailedHandler, readFailure, type Failure } from './failure/failure.js'
 import { describeError } from './failure/describe-error.js'
 import { logFailure } from './failure/log-error.js'
@@ -23,20 +24,19 @@ import { sendError, setFailureHeaders } from './failure/send-error.js'
 import type { FoundEndpoint } from './find-endpoint.js'
 import { HttpCall } from './http-call.js'
 import type { PipelineParts } from './parts.js'
-import { placeOf } from './place.js'
 
 /**
- * Serves a request whose endpoint is found and whose credentials are checked: body, arguments, handler, reply, disk. The one way for every door.
+ * Serves a request whose endpoint is found: caller, body, arguments, handler, reply, disk. The one way for every door.
  */
 export function serve(parts: PipelineParts, raw: FastifyRequest, response: FastifyReply): void {
   // The hook that finds endpoints ends every request for which there is none.
   const { endpoint } = raw.found as FoundEndpoint
-  step(new HttpCall(parts, raw, response, endpoint, null), undefined, receive)
+  step(new HttpCall(parts, raw, response, endpoint, null, timeOut), undefined, identify)
 }
 
 /** Answers a request that failed outside of the pipeline: in a hook before it. */
 export function refuse(parts: PipelineParts, raw: FastifyRequest, response: FastifyReply, thrown: unknown): void {
-  fail(new HttpCall(parts, raw, response, raw.found?.endpoint ?? null, null), thrown)
+  fail(new HttpCall(parts, raw, response, raw.found?.endpoint ?? null, null, timeOut), thrown)
 }
 
 /**
@@ -45,7 +45,7 @@ export function refuse(parts: PipelineParts, raw: FastifyRequest, response: Fast
  */
 function step<Value>(call: HttpCall, value: Value | PromiseLike<Value>, next: (call: HttpCall, value: Value) => void): void {
   if (isPromiseLike(value)) {
-    call.startTime(timeOut)
+    call.startTime()
     value.then(
       (settled) => step(call, settled, next),
       (thrown: unknown) => fail(call, thrown),
@@ -59,15 +59,24 @@ function step<Value>(call: HttpCall, value: Value | PromiseLike<Value>, next: (c
   }
 }
 
-function receive(call: HttpCall): void {
+function identify(call: HttpCall): void {
+  step(call, authenticate(call), receive)
+}
+
+/** A body is waited for under limits of its own. */
+function receive(call: HttpCall, principal: Principal): void {
   const { parts, raw, endpoint } = call
+  raw.foundPrincipal = principal
+  if (call.isDecided) return
+  call.stopTime()
   step(call, readBody(raw.raw, endpoint?.options.bodyLimit ?? 0, parts.temporaryFiles), enterCall)
 }
 
 function enterCall(call: HttpCall, body: ReceivedBody | null): void {
-  const { raw, response } = call
+  const { response } = call
   call.lease = body === null ? null : leaseBody(body, response.raw)
-  call.request = new RowhouseRequest(new RequestState(raw, response.raw, raw.found as FoundEndpoint, body))
+  RowhouseRequest.receive(call.beginRequest(), body)
+  call.beginTime()
   runCall(call, prepare, call)
 }
 
@@ -174,8 +183,10 @@ function answer({ parts, raw, response, endpoint, request }: HttpCall, failure: 
     sendError(parts, raw, response, failure.description, failure)
     return
   }
-  const call = new HttpCall(parts, raw, response, endpoint, failure)
-  call.request = request ?? new RowhouseRequest(new RequestState(raw, response.raw, placeOf(raw), null))
+  const call = new HttpCall(parts, raw, response, endpoint, failure, timeOut)
+  call.request = request
+  RowhouseRequest.receive(call.beginRequest(), null)
+  call.beginTime()
   runCall(call, handleError, call)
 }
 
@@ -194,8 +205,7 @@ function timeOut(call: HttpCall): void {
   call.isDecided = true
   const { parts, raw, response, endpoint, failure } = call
   const { timeout } = call
-  const place = failure?.handling?.place ?? `the handler at ${endpoint?.source.file ?? ''}:${endpoint?.source.line ?? 0}`
-  parts.log.error({ requestId: raw.id, endpoint: endpoint?.path.text, method: raw.method, timeout }, `${place} did not answer within ${timeout} ms`)
+  parts.log.error({ requestId: raw.id, endpoint: endpoint?.path.text, method: raw.method, timeout }, `${call.place} did not answer within ${timeout} ms`)
   // A handler that never ends must not keep the file of a body open for ever. It has as much time again.
   if (call.lease !== null) parts.deadlines.start(timeout, () => call.handlerEnded())
   discard(call.stream)

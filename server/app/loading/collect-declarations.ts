@@ -1,6 +1,6 @@
 import { CallWrites } from '../../call/call-writes.js'
 import { runCall, type AppHandle, type Call } from '../../call/call.js'
-import { principalOf } from '../../call/principal.js'
+import { nobody } from '../../call/principal.js'
 import type { Declarations, Registry } from '../../endpoint/registry.js'
 
 /** Nobody waits for what modules do at their top level, so nobody goes away. */
@@ -18,7 +18,7 @@ export async function collectDeclarations(app: AppHandle, registry: Registry, lo
     requestId: null,
     endpoint: null,
     request: null,
-    principal: principalOf(null),
+    principal: nobody,
     signal: neverAborted,
     deadline: null,
     writes: new CallWrites(),

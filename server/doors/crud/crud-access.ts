@@ -1,5 +1,5 @@
 import { describeValue, isPlainObject } from '../../../db/errors/describe-value.js'
-import { checkSettings, optionNames, requirementOf } from '../../endpoint/options.js'
+import { checkSettings, optionNames, accessOf } from '../../endpoint/options.js'
 import { suggestName } from '../../errors/nearest-name.js'
 import type { SharedSettings } from './crud-options.js'
 import type { CrudCall } from './crud-plan.js'
@@ -22,7 +22,7 @@ export function readShared({ options, mistakes }: CrudCall): SharedSettings {
   const { given, mistakes: wrong } = checkSettings(settings)
   mistakes.push(...wrong)
   // What follows from other mistakes is not told.
-  if (wrong.length === 0) checkAccess(requirementOf(given), options, mistakes)
+  if (wrong.length === 0) checkAccess(accessOf(given), options, mistakes)
   return given
 }
 

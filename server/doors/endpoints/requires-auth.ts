@@ -1,5 +1,5 @@
 import type { JsonValue } from '../../../db/values/json-value.js'
-import type { Authorization } from '../../../plugins/basic-auth.js'
+import type { Authorization } from '../../http/request/authorization.js'
 import { currentCall } from '../../call/call.js'
 import { currentApp } from '../../exports/running-app.js'
 import { HttpError } from '../../http/http-error.js'
@@ -68,7 +68,7 @@ function readRefusal({ challenge, refusal }: RequiresAuthOptions): Refuse {
   // A wrong one is found here, and not by the first caller who is refused.
   if (lines !== null) void new HttpError(401, undefined, {}, { 'www-authenticate': lines })
   if (refusal instanceof Response) throw new TypeError('requiresAuth() takes a function that makes a Response, since one can be sent only once')
-  const linesOr = (): readonly string[] => lines ?? [currentApp('requiresAuth()').challenge]
+  const linesOr = (): readonly string[] => lines ?? currentApp('requiresAuth()').challenges
   if (refusal === undefined) {
     return () => {
       throw new HttpError(401, 'Unauthorized', {}, { 'www-authenticate': linesOr() })

@@ -1,9 +1,10 @@
 import type { JsonValue } from '../../../db/values/json-value.js'
 import type { UserRow } from '../../../db/schema/users-table.js'
-import type { Authorization } from '../../../plugins/basic-auth.js'
+import type { Authorization } from './authorization.js'
 import type { FieldValues, FileValues, FormFields } from '../body/form.js'
 import { readHeaders, type RequestHeaders } from './headers.js'
 import { isJsonType, parseJson } from '../body/json.js'
+import type { ReceivedBody } from '../body/read-body.js'
 import type { RequestState } from './request-state.js'
 import { originForm, type PathValue } from './target.js'
 
@@ -150,6 +151,11 @@ export abstract class CommonRequest<Body = JsonValue | null> {
   /** The state behind a view, for another view of the same request. */
   static stateOf(request: CommonRequest<unknown>): RequestState {
     return request.#state
+  }
+
+  /** Tells a request its body, once it is there. Called by the pipeline. */
+  static receive(request: CommonRequest<unknown>, body: ReceivedBody | null): void {
+    request.#state.receive(body)
   }
 
   /** Puts the result of the endpoint's `body` schema in the place of the decoded body. Called by the pipeline. */

@@ -25,7 +25,8 @@ export class RequestState {
   validatedJson: { readonly value: unknown } | null = null
   pathParams: Readonly<Record<string, PathValue>> | null = null
   abort: AbortController | null = null
-  readonly #received: ReceivedBody | null
+  /** Undefined as long as it has not been received. */
+  #received: ReceivedBody | null | undefined
   #body: Media | null = null
   #form: Form | null = null
 
@@ -33,9 +34,17 @@ export class RequestState {
     readonly raw: FastifyRequest,
     readonly response: ServerResponse,
     readonly place: RequestPlace,
-    received: ReceivedBody | null,
-  ) {
-    this.#received = received
+  ) {}
+
+  /** Told once the body is there, or that none will come: null. Only the first time counts. */
+  receive(body: ReceivedBody | null): void {
+    if (this.#received === undefined) this.#received = body
+  }
+
+  /** The body as it was received; null when there is none. @throws Error before that */
+  get received(): ReceivedBody | null {
+    if (this.#received !== undefined) return this.#received
+    throw new Error('the body of a request cannot be read while authenticate() runs: it decides whether the body is received at all; look at the headers, such as request.authorization')
   }
 
   /** The whole `Content-Type` header; `''` when there is none. */
@@ -52,13 +61,13 @@ export class RequestState {
 
   /** The bytes of the body, wherever they are; null when there is none. */
   get content(): BodyContent | null {
-    return this.#received === null ? null : this.#received.content
+    return this.received === null ? null : this.received.content
   }
 
   /** The body, or null when there is none. */
   get body(): Media | null {
-    if (this.#received === null) return null
-    return (this.#body ??= new Media(this.#received.content, {
+    if (this.received === null) return null
+    return (this.#body ??= new Media(this.received.content, {
       ...(isContentType(this.contentType) && { contentType: this.contentType }),
       name: attachmentName(this.raw.headers['content-disposition']),
     }))
@@ -66,7 +75,7 @@ export class RequestState {
 
   /** The form that the body is; an empty one when it is none. @throws HttpError 400, 413 */
   get form(): Form {
-    return this.#received === null ? emptyForm : (this.#form ??= this.#readForm(this.#received))
+    return this.received === null ? emptyForm : (this.#form ??= this.#readForm(this.received))
   }
 
   #readForm({ content, parts }: ReceivedBody): Form {

@@ -1,6 +1,6 @@
 import { errorCodes } from 'fastify'
 import { DatabaseFailure, TableError, type TableErrorCode } from '../../../db/errors/errors.js'
-import { Unauthorized } from '../../../plugins/basic-auth.js'
+import { Unauthorized } from '../schemes/unauthorized.js'
 import { HashingOverloaded, TooManyFailures } from '../../services/accounts/errors.js'
 import { HttpError, type ErrorDetails, type ErrorHeaders } from '../../http/http-error.js'
 import { toError } from '../../errors/to-error.js'
@@ -66,7 +66,7 @@ function describeKnown(thrown: unknown): ErrorDescription {
     return { status, message, details, headers }
   }
   if (thrown instanceof TableError) return describeTableError(thrown)
-  if (thrown instanceof Unauthorized) return describe(401, 'Unauthorized', thrown.headers)
+  if (thrown instanceof Unauthorized) return describe(401, 'Unauthorized', { 'www-authenticate': thrown.challenges })
   if (thrown instanceof TooManyFailures) {
     return describe(429, 'Too many failed attempts; wait before the next one.', { 'retry-after': String(thrown.retryAfterSeconds) })
   }

@@ -1,6 +1,5 @@
 import { realpathSync } from 'node:fs'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { challengeFor } from '../../../plugins/basic-auth.js'
 import type { PipelineParts } from '../parts.js'
 import { everyVariable } from '../../settings/environment.js'
 import { sendReply } from '../../http/reply/send-reply.js'
@@ -42,11 +41,11 @@ export function setFailureHeaders(parts: PipelineParts, response: FastifyReply, 
 }
 
 /** Whatever a reply that did not come off has set, such as how long it may be cached, is not true of the one that is sent in its place. */
-function setErrorHeaders({ settings }: PipelineParts, response: FastifyReply, status: number, headers: Readonly<Record<string, unknown>>): void {
+function setErrorHeaders({ unauthorized }: PipelineParts, response: FastifyReply, status: number, headers: Readonly<Record<string, unknown>>): void {
   for (const name of Object.keys(response.getHeaders())) response.removeHeader(name)
   for (const name in headers) response.header(name, headers[name])
   // RFC 9110, 15.5.2: a 401 says how to authenticate.
-  if (status === 401 && !('www-authenticate' in headers)) response.header('www-authenticate', challengeFor(settings.realm))
+  if (status === 401 && !('www-authenticate' in headers)) response.header('www-authenticate', [...unauthorized.challenges])
 }
 
 function send(parts: PipelineParts, request: FastifyRequest, response: FastifyReply, error: ErrorDescription, report: DebugReport | null): void {

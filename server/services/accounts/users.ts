@@ -45,6 +45,12 @@ export class Users {
     return this.#verifier.verify(email, password, address)
   }
 
+  /** The user with this id as the table has it now; null for one who is gone or disabled. */
+  async current(id: string): Promise<UserRow | null> {
+    const user = await this.#table.getById(id)
+    return user?.enabled === true ? user : null
+  }
+
   /**
    * Adds a user, enabled. The address is stored without the spaces around it.
    *

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import { parseAuthorization } from '../../../../plugins/basic-auth.js'
+import { parseAuthorization } from '../../../http/request/authorization.js'
 
 /** Replaces the secrets in a text. */
 export type HideSecrets = (text: string) => string

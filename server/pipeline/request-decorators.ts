@@ -1,0 +1,45 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { UserRow } from '../../db/schema/users-table.js'
+import { nobody, type Principal } from '../call/principal.js'
+import { parseAuthorization, type Authorization } from '../http/request/authorization.js'
+
+const parsed = Symbol('parsed authorization')
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who calls, once that has been found out. */
+    foundPrincipal: Principal | null
+    /** Who calls; nobody until that has been found out. */
+    readonly principal: Principal
+    /** The user who calls; null where that is not a user, or nobody was asked for. */
+    readonly user: UserRow | null
+    /** The `Authorization` header, taken apart on first use; null when there is none or it is malformed. */
+    readonly authorization: Authorization | null
+    /** The account that credentials were tried for, for the log; null when none were. */
+    triedAccount: string | null
+    [parsed]: Authorization | null | undefined
+  }
+}
+
+/** Gives the requests of a server what they know of their callers. */
+export function decorateRequests(server: FastifyInstance): void {
+  server.decorateRequest('foundPrincipal', null)
+  server.decorateRequest('principal', {
+    getter(this: FastifyRequest): Principal {
+      return this.foundPrincipal ?? nobody
+    },
+  })
+  server.decorateRequest('triedAccount', null)
+  server.decorateRequest(parsed, undefined)
+  server.decorateRequest('user', {
+    getter(this: FastifyRequest): UserRow | null {
+      return this.principal.kind === 'user' ? this.principal.user : null
+    },
+  })
+  server.decorateRequest('authorization', {
+    getter(this: FastifyRequest): Authorization | null {
+      if (this[parsed] === undefined) this[parsed] = parseAuthorization(this.headers.authorization)
+      return this[parsed]
+    },
+  })
+}
