@@ -291,7 +291,7 @@ t.test('a mistake in a declaration stops the start with one sentence and its pla
     [/the option "methods" takes a list of methods, such as \['GET', 'PUT'\], got an empty list$/, () => untyped('/x', { methods: [] }, handler)],
     [/the option "methods" takes a list of methods, such as \['GET', 'PUT'\], got "GET"$/, () => untyped('/x', { methods: 'GET' }, handler)],
     [/the option "authenticateUsers" takes true or false, got "yes"$/, () => untyped('/x', { authenticateUsers: 'yes' }, handler)],
-    [/the option "params" takes column types or validators by name, such as { title: text\(\) }, but title is the function String\(\), and page is "1"$/, () => untyped('/x', { params: { title: String, page: '1' } }, handler)],
+    [/the option "params" takes column types or validators by name, such as { title: text\(\) }, but title is the class String, and page is "1"$/, () => untyped('/x', { params: { title: String, page: '1' } }, handler)],
     [/the option "params" takes .*, got a list$/, () => untyped('/x', { params: ['title'] }, handler)],
     [/owner is a link column, which no parameter can hold \(use one of text, /, () => untyped('/x', { params: { owner: link('users') } }, handler)],
     [/option "bodyLimit" takes a whole number of bytes above 0, got -1/, () => untyped('/x', { bodyLimit: -1 }, handler)],

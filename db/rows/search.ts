@@ -2,6 +2,7 @@ import { Cursors, partsBehind, placeBehind, type Place } from './cursor.js'
 import { describeValue, isPlainObject } from '../errors/describe-value.js'
 import type { SqlRow, SqlValue } from '../engine/engine.js'
 import { TableError } from '../errors/errors.js'
+import { isPromiseLike } from '../values/promise-like.js'
 import { orderById, parseFilter, parseOrder, type Conditions, type SearchOrderStep } from './query.js'
 import { deleted, present, written } from './refused-writes.js'
 import type { DataRow } from './row.js'
@@ -178,8 +179,4 @@ function assertMembers(
   if (unknown !== undefined) {
     throw new TableError('bad-query', `${layout.name}: ${what} have no ${JSON.stringify(unknown.slice(0, 80))}; there are ${known.join(' and ')}`)
   }
-}
-
-function isPromiseLike(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
 }

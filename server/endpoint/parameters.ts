@@ -1,4 +1,5 @@
 import type { Column, ColumnKind, TraitsOf } from '../../db/columns/columns.js'
+import { describeGiven } from '../../db/errors/describe-value.js'
 import type { StandardSchema } from '../../db/values/standard-schema.js'
 import { parseJson } from '../http/body/json.js'
 
@@ -107,13 +108,7 @@ export function readColumn(column: Column, raw: RawParameter): ReadParameter {
     return { problem: `expected ${expected} once, got it ${raw.value.length} times` }
   }
   if (value !== undefined) return { value }
-  return { problem: `expected ${typeof raw.value === 'string' ? (kind.expectedOfText ?? expected) : expected}, got ${describeSent(raw.value)}` }
-}
-
-/** Short enough for a message, and on one line; only what the caller sent himself. */
-export function describeSent(value: unknown): string {
-  if (typeof value !== 'string') return value === null ? 'null' : Array.isArray(value) ? 'a list' : typeof value === 'object' ? 'an object' : `a ${typeof value}`
-  return JSON.stringify(value.length > 40 ? `${value.slice(0, 40).toWellFormed()}…` : value.toWellFormed())
+  return { problem: `expected ${typeof raw.value === 'string' ? (kind.expectedOfText ?? expected) : expected}, got ${describeGiven(raw.value, 'caller')}` }
 }
 
 function readText(text: string): string | undefined {

@@ -1,5 +1,5 @@
-import { isPlainObject } from '../../../db/errors/describe-value.js'
-import { describeSent, type ReadParameter, type RawParameter } from '../../endpoint/parameters.js'
+import { describeGiven, isPlainObject } from '../../../db/errors/describe-value.js'
+import type { ReadParameter, RawParameter } from '../../endpoint/parameters.js'
 import { HttpError } from '../../http/http-error.js'
 import type { Problems } from '../../http/problems.js'
 import { isJsonType } from '../../http/body/json.js'
@@ -63,10 +63,10 @@ function readMembers(request: RowhouseRequest): { readonly from: RawParameter['f
   if (isJsonType(request.mimetype)) {
     const { bodyJson } = request
     if (isPlainObject(bodyJson)) return { from: 'json', members: bodyJson }
-    throw new HttpError(400, `expected a JSON object as the body, got ${request.body === null ? 'none' : describeSent(bodyJson)}`)
+    throw new HttpError(400, `expected a JSON object as the body, got ${request.body === null ? 'none' : describeGiven(bodyJson, 'caller')}`)
   }
   if (request.body !== null && !formTypes.has(request.mimetype)) {
-    throw new HttpError(415, `expected a body with content-type application/json, application/x-www-form-urlencoded or multipart/form-data, got ${request.mimetype === '' ? 'none' : describeSent(request.mimetype)}`)
+    throw new HttpError(415, `expected a body with content-type application/json, application/x-www-form-urlencoded or multipart/form-data, got ${request.mimetype === '' ? 'none' : describeGiven(request.mimetype, 'caller')}`)
   }
   return { from: 'text', members: request.formParams }
 }

@@ -1,9 +1,10 @@
 import { Refusal, type Codec } from '../../../db/columns/codec.js'
 import { Column, type ColumnKind } from '../../../db/columns/columns.js'
+import { describeGiven } from '../../../db/errors/describe-value.js'
 import { DataRowReference } from '../../../db/rows/row-reference.js'
 import type { LaidOutColumn } from '../../../db/rows/table-layout.js'
 import { DataTable } from '../../../db/rows/table.js'
-import { describeSent, readColumn, type RawParameter, type ReadParameter } from '../../endpoint/parameters.js'
+import { readColumn, type RawParameter, type ReadParameter } from '../../endpoint/parameters.js'
 
 /** Which rows a link column may be set to. */
 export interface LinkTarget {
@@ -66,14 +67,14 @@ export class OpenedColumn {
     const layout = DataTable.layoutOf(table)
     if (this.kind === 'link') {
       const reference = DataRowReference.withId(layout, value)
-      return reference === null ? { problem: `expected the id of a row of ${table.name}, got ${describeSent(value)}` } : { value: reference }
+      return reference === null ? { problem: `expected the id of a row of ${table.name}, got ${describeGiven(value, 'caller')}` } : { value: reference }
     }
     // A field of a form or a query is no list when it comes once.
     const ids: readonly unknown[] | null = Array.isArray(value) ? value : typeof value === 'string' ? [value] : null
-    if (ids === null) return { problem: `expected a list of ids of rows of ${table.name}, got ${describeSent(value)}` }
+    if (ids === null) return { problem: `expected a list of ids of rows of ${table.name}, got ${describeGiven(value, 'caller')}` }
     if (ids.length > mostLinks) return { problem: `expected at most ${mostLinks} ids, got ${ids.length}` }
     const references = ids.map((id) => DataRowReference.withId(layout, id))
     const wrong = references.indexOf(null)
-    return wrong === -1 ? { value: references } : { problem: `expected ids of rows of ${table.name}, got ${describeSent(ids[wrong])} among them` }
+    return wrong === -1 ? { value: references } : { problem: `expected ids of rows of ${table.name}, got ${describeGiven(ids[wrong], 'caller')} among them` }
   }
 }

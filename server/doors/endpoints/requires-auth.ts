@@ -1,3 +1,4 @@
+import { describeGiven, describeValue } from '../../../db/errors/describe-value.js'
 import type { JsonValue } from '../../../db/values/json-value.js'
 import { challengeFor, type Authorization } from '../../../plugins/basic-auth.js'
 import { currentCall, type Call } from '../../call/call.js'
@@ -33,10 +34,10 @@ export interface RequireAuth {
  * @throws TypeError when an argument is wrong
  */
 export function requiresAuth(check: AuthorizationCheck, options: RequiresAuthOptions = {}): RequireAuth {
-  if (typeof check !== 'function') throw new TypeError(`requiresAuth() takes a function as its first argument, got ${typeof check}`)
+  if (typeof check !== 'function') throw new TypeError(`requiresAuth() takes a function as its first argument, got ${describeGiven(check)}`)
   const refuse = readRefusal(options)
   const wrap = (handler: (...args: unknown[]) => unknown): typeof handler => {
-    if (typeof handler !== 'function') throw new TypeError(`what requiresAuth() returns takes a handler, which is a function, got ${typeof handler}`)
+    if (typeof handler !== 'function') throw new TypeError(`what requiresAuth() returns takes a handler, which is a function, got ${describeGiven(handler)}`)
     const guarded = function (this: unknown, ...args: unknown[]): unknown {
       const call = currentCall()
       if (call === undefined) throw new Error('a handler of requiresAuth() was called outside of a request')
@@ -56,7 +57,7 @@ export function requiresAuth(check: AuthorizationCheck, options: RequiresAuthOpt
 /** A check that answers with something else, such as a row or a count, may mean either. */
 function isPass(passes: unknown): boolean {
   if (typeof passes === 'boolean' || passes === undefined || passes === null) return passes === true
-  throw new TypeError(`the check of requiresAuth() has to return true or false, got a value of type ${typeof passes}`)
+  throw new TypeError(`the check of requiresAuth() has to return true or false, got ${describeValue(passes)}`)
 }
 
 type Refuse = (call: Call) => unknown

@@ -1,4 +1,4 @@
-import { describeSent } from '../../endpoint/parameters.js'
+import { describeGiven } from '../../../db/errors/describe-value.js'
 import { HttpError } from '../http-error.js'
 
 /**
@@ -9,7 +9,7 @@ import { HttpError } from '../http-error.js'
  */
 export function pick<Target extends object>(source: unknown, names: readonly (keyof Target & string)[]): Partial<Target> {
   if (typeof source !== 'object' || source === null || Array.isArray(source)) {
-    throw new HttpError(400, `expected a JSON object as the body, with content-type: application/json, got ${source === null || source === undefined ? 'none' : describeSent(source)}`)
+    throw new HttpError(400, `expected a JSON object as the body, with content-type: application/json, got ${source === null || source === undefined ? 'none' : describeGiven(source, 'caller')}`)
   }
   const members = names.filter((name) => Object.hasOwn(source, name)).map((name) => [name, (source as Record<string, unknown>)[name]])
   // Unchecked on purpose, as the docstring says: the type serves the names.
