@@ -202,13 +202,19 @@ t.test('declared parameters must be there and are converted; all that is wrong i
   })
   const wrong = await server.inject({ url: `${api}/p/1.5?rate=much&day=2023-02-29&done=maybe&at=today`, headers: { accept: 'application/json' } })
   t.equal(wrong.statusCode, 400)
-  t.same(wrong.json<{ problems: string[] }>().problems, [
-    'parameter n: expected a whole number, got "1.5"',
-    'missing parameter: title',
-    'parameter rate: expected a number, got "much"',
-    'parameter done: expected true or false, got "maybe"',
-    'parameter day: expected a date as YYYY-MM-DD, got "2023-02-29"',
-    'parameter at: expected an instant as 2026-01-31T12:00:00Z, got "today"',
+  const { problems, code } = wrong.json<{ problems: object[]; code: string }>()
+  t.equal(code, 'invalid-input')
+  t.same(problems, [
+    { code: 'wrong-type', path: 'n', message: 'parameter n: expected a whole number, got "1.5"' },
+    { code: 'missing-parameter', path: 'title', message: 'missing parameter: title' },
+    { code: 'wrong-type', path: 'rate', message: 'parameter rate: expected a number, got "much"' },
+    { code: 'wrong-type', path: 'done', message: 'parameter done: expected true or false, got "maybe"' },
+    { code: 'wrong-type', path: 'day', message: 'parameter day: expected a date as YYYY-MM-DD, got "2023-02-29"' },
+    {
+      code: 'wrong-type',
+      path: 'at',
+      message: 'parameter at: expected an instant as 2026-01-31T12:00:00Z, got "today"',
+    },
   ])
   t.equal((await server.inject(`${api}/p/9007199254740993?title=a`)).statusCode, 400, 'a number that JavaScript cannot hold is not rounded')
   t.match((await server.inject(`${api}/p/1?title=a&title=b`)).body, 'parameter title: expected text once, got it 2 times')

@@ -1,3 +1,4 @@
+import { TableError } from '../../db/errors/errors.js'
 import type { RowhouseRequest } from '../http/request/request.js'
 import type { SourceLocation } from './endpoint.js'
 import { DeclarationError } from '../errors/declaration-error.js'
@@ -8,7 +9,7 @@ export type ErrorClass<Thrown extends Error = Error> = abstract new (...args: ne
 
 /** One `errorHandler()` of an app. */
 export interface DeclaredErrorHandler {
-  /** A status from 400 to 599, or a class of errors. */
+  /** A status from 400 to 599, or a class of errors. As it was found for an error, what the handler is asked for. */
   readonly target: number | ErrorClass
   /** Whether it holds for the whole app, or only for the endpoints that the same file declares. */
   readonly scope: 'app' | 'module'
@@ -45,7 +46,8 @@ export class ErrorHandlers {
   }
 
   /**
-   * The handler for an error, or null.
+   * The handler for an error, or null. Where one for `HttpError` is to answer what a table refused, it is found as one
+   * for the status: it is given an `HttpError` of that status, with the table's error as its cause.
    *
    * @param file where the endpoint is declared that failed; null when there was none for the request
    */
@@ -56,7 +58,8 @@ export class ErrorHandlers {
       if (level === undefined) continue
       for (const target of targets) {
         const handler = level.get(target)
-        if (handler !== undefined) return handler
+        if (handler === undefined) continue
+        return target === HttpError && !(error instanceof HttpError) ? { ...handler, target: status } : handler
       }
     }
     return null
@@ -81,5 +84,11 @@ function targetsOf(error: Error, status: number): readonly (number | ErrorClass)
     // The chain of an error consists of the prototypes of classes of errors, and then that of Object, which no handler can be declared for.
     if (!general.includes(constructor as ErrorClass)) special.push(constructor as ErrorClass)
   }
-  return [...special, status, ...general.filter((constructor) => error instanceof constructor)]
+  const isHttpError = error instanceof HttpError || isRefusedByTable(error, status)
+  return [...special, status, ...(isHttpError ? general : [Error])]
+}
+
+/** Whether a table has refused what the caller asked for, which is told like any other such refusal. */
+function isRefusedByTable(error: Error, status: number): boolean {
+  return error instanceof TableError && status < 500
 }

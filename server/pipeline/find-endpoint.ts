@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import { HttpError } from '../http/http-error.js'
+import { refusal } from '../http/http-error.js'
 import { checkMessage } from '../http/request/check-message.js'
 import { readTarget, type RequestTarget } from '../http/request/target.js'
 import type { Endpoint } from '../endpoint/endpoint.js'
@@ -37,7 +37,9 @@ export function findEndpoints(server: FastifyInstance, { matcher, apiPrefix }: F
     checkMessage(request.raw)
     const target = readTarget(request.originalUrl)
     const match = matcher.match(target.segments)
-    if (match === null) throw new HttpError(404, target.path.startsWith(`${apiPrefix}/`) ? 'No matching API endpoint' : 'Not Found')
+    if (match === null) {
+      throw refusal('no-endpoint', target.path.startsWith(`${apiPrefix}/`) ? 'No matching API endpoint' : 'Not Found')
+    }
     const { resource, values } = match
     const endpoint = resource.endpointFor(request.method)
     if (endpoint !== undefined) {
@@ -46,7 +48,7 @@ export function findEndpoints(server: FastifyInstance, { matcher, apiPrefix }: F
     } else if (request.method === 'OPTIONS') {
       void reply.code(204).header('allow', resource.allow).send()
     } else {
-      throw new HttpError(405, 'Method not supported', {}, { allow: resource.allow })
+      throw refusal('method-not-supported', 'Method not supported', { headers: { allow: resource.allow } })
     }
   })
 }

@@ -2,7 +2,7 @@ import { describeGiven, describeValue } from '../../../db/errors/describe-value.
 import type { JsonValue } from '../../../db/values/json-value.js'
 import { challengeFor, type Authorization } from '../../../plugins/basic-auth.js'
 import { currentCall, type Call } from '../../call/call.js'
-import { HttpError } from '../../http/http-error.js'
+import { HttpError, refusal } from '../../http/http-error.js'
 import { HttpResponse } from '../../http/reply/http-response.js'
 import type { RowhouseRequest } from '../../http/request/request.js'
 
@@ -34,10 +34,15 @@ export interface RequireAuth {
  * @throws TypeError when an argument is wrong
  */
 export function requiresAuth(check: AuthorizationCheck, options: RequiresAuthOptions = {}): RequireAuth {
-  if (typeof check !== 'function') throw new TypeError(`requiresAuth() takes a function as its first argument, got ${describeGiven(check)}`)
+  if (typeof check !== 'function') {
+    throw new TypeError(`requiresAuth() takes a function as its first argument, got ${describeGiven(check)}`)
+  }
   const refuse = readRefusal(options)
   const wrap = (handler: (...args: unknown[]) => unknown): typeof handler => {
-    if (typeof handler !== 'function') throw new TypeError(`what requiresAuth() returns takes a handler, which is a function, got ${describeGiven(handler)}`)
+    if (typeof handler !== 'function') {
+      const expected = 'what requiresAuth() returns takes a handler, which is a function'
+      throw new TypeError(`${expected}, got ${describeGiven(handler)}`)
+    }
     const guarded = function (this: unknown, ...args: unknown[]): unknown {
       const call = currentCall()
       if (call === undefined) throw new Error('a handler of requiresAuth() was called outside of a request')
@@ -62,20 +67,22 @@ function isPass(passes: unknown): boolean {
 
 type Refuse = (call: Call) => unknown
 
-function readRefusal({ challenge, refusal }: RequiresAuthOptions): Refuse {
+function readRefusal({ challenge, refusal: own }: RequiresAuthOptions): Refuse {
   const lines = challenge === undefined ? null : [challenge].flat()
   if (lines?.length === 0) throw new TypeError('requiresAuth() takes at least one challenge: a 401 says how to authenticate (RFC 9110, 15.5.2)')
   // A wrong one is found here, and not by the first caller who is refused.
   if (lines !== null) void new HttpError(401, undefined, {}, { 'www-authenticate': lines })
-  if (refusal instanceof Response) throw new TypeError('requiresAuth() takes a function that makes a Response, since one can be sent only once')
+  if (own instanceof Response) {
+    throw new TypeError('requiresAuth() takes a function that makes a Response, since one can be sent only once')
+  }
   const linesFor = ({ app }: Call): readonly string[] => lines ?? [challengeFor(app.configuration.realm)]
-  if (refusal === undefined) {
+  if (own === undefined) {
     return (call) => {
-      throw new HttpError(401, 'Unauthorized', {}, { 'www-authenticate': linesFor(call) })
+      throw refusal('unauthorized', 'Unauthorized', { headers: { 'www-authenticate': linesFor(call) } })
     }
   }
   return (call) => {
-    const value: unknown = typeof refusal === 'function' ? refusal(call.request) : refusal
+    const value: unknown = typeof own === 'function' ? own(call.request) : own
     return value instanceof Promise ? value.then((settled: unknown) => asRefusal(settled, linesFor(call))) : asRefusal(value, linesFor(call))
   }
 }

@@ -23,7 +23,7 @@ export function declareThrown(): Readonly<Record<string, () => unknown>> {
       throw new HttpError(410, 'gone', {}, { vary: 'accept, origin' })
     },
     reserved: () => {
-      throw new HttpError(400, 'details with names that are taken', reserved)
+      throw new HttpError(400, 'details with names that are taken', reserved as never)
     },
     unprocessable: () => {
       throw new HttpError(422, 'no', { problems: ['of my own'] })
