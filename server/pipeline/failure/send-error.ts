@@ -5,7 +5,7 @@ import type { PipelineParts } from '../parts.js'
 import { everyVariable } from '../../settings/environment.js'
 import { sendReply } from '../../http/reply/send-reply.js'
 import { reportError } from './debug/debug-report.js'
-import { unexpected, type ErrorDescription } from './describe-error.js'
+import { unreadable, type ErrorDescription } from './describe-error.js'
 import { toErrorReply, type DebugReport } from './error-reply.js'
 import { hideSecrets } from './debug/hide-secrets.js'
 import { HttpError } from '../../http/http-error.js'
@@ -28,7 +28,7 @@ export function sendError(parts: PipelineParts, request: FastifyRequest, respons
   } catch (second) {
     logFailure(parts, request, values.thrown)
     logFailure(parts, request, second, 'while the error before this was told')
-    send(parts, request, response, { status: 500, message: unexpected, details: {}, headers: {} }, null)
+    send(parts, request, response, unreadable, null)
   }
 }
 
