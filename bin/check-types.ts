@@ -3,7 +3,7 @@ import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type TypeScript from 'typescript'
 import { listConfigurationFiles, listModules } from '../server/app/loading/find-modules.js'
-import { displayPath } from '../server/app/loading/load-error.js'
+import { displayPath } from '../server/errors/source-location.js'
 
 type Compiler = typeof TypeScript
 

@@ -82,11 +82,12 @@ async function assertMayMake(directory: string, configuration: Configuration | n
 }
 
 async function withDatabase(directory: string, tables: OpenDatabaseOptions['tables'], use: (database: Database) => Promise<unknown>): Promise<void> {
-  const [{ openDatabase }, { platformMigrations }] = await Promise.all([import('../db/database.js'), import('../migrations/index.js')])
+  const [{ openDatabase }, { platformMigrations }, { CallScope }] = await Promise.all([import('../db/database.js'), import('../migrations/index.js'), import('../server/call/call.js')])
   const database = await openDatabase({
     directory,
     tables,
     migrations: platformMigrations,
+    scope: new CallScope(),
     exclusive: false,
     undeclared: 'ignore',
     log,

@@ -1,5 +1,5 @@
 import type { RowhouseRequest } from '../http/request/request.js'
-import type { SourceLocation } from './endpoint.js'
+import type { SourceLocation } from '../errors/source-location.js'
 import { DeclarationError } from '../errors/declaration-error.js'
 import { HttpError } from '../http/http-error.js'
 

@@ -12,17 +12,11 @@ declare module 'fastify' {
   }
 }
 
-/** What stands before every path of an app: `/<accessKey>` if it is private, else nothing. */
-export function basePathOf(settings: { readonly private: { readonly accessKey: string | null } }): string {
-  const { accessKey } = settings.private
-  return accessKey === null ? '' : `/${accessKey}`
-}
-
 /**
  * Serves a private app under its access key only: the key is taken off the front of each path before anything looks at it, so that it gets into no log,
  * and a request without it is told that there is nothing, whatever it asks for. No code of the app runs for such a one: a handler of errors may tell what it knows, such as a link.
  *
- * @param basePath as {@link basePathOf} gives it
+ * @param basePath as `basePathOf` gives it
  */
 export function requireAccessKey(server: FastifyInstance, basePath: string): void {
   server.decorateRequest('basePath', basePath === '' ? '' : null)

@@ -5,7 +5,6 @@ import type { FieldValues } from '../http/body/form.js'
 import { RowhouseRequest } from '../http/request/request.js'
 import type { HandlerArguments } from '../endpoint/endpoint.js'
 import type { FoundEndpoint } from './find-endpoint.js'
-import { nameValues } from '../endpoint/path-pattern.js'
 import { OptionalParameter, readColumn, type RawParameter } from '../endpoint/parameters.js'
 
 type Arguments = Record<string, unknown>
@@ -42,11 +41,11 @@ export function readArguments(found: FoundEndpoint, request: RowhouseRequest): H
   return check.finish(args)
 }
 
-function mergeParameters({ endpoint, values }: FoundEndpoint, { formParams, queryParams }: RowhouseRequest): Arguments {
+function mergeParameters(found: FoundEndpoint, { formParams, queryParams }: RowhouseRequest): Arguments {
   const args = new Bare()
   assign(args, formParams)
   assign(args, queryParams)
-  if (values.length > 0) nameValues(args, endpoint.path.segments, values)
+  found.namePathParameters(args)
   return args
 }
 

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import { basename, dirname, join, sep } from 'node:path'
 import { distance } from 'fastest-levenshtein'
+import { displayPath } from '../../errors/source-location.js'
 import { fileKinds } from './file-kinds.js'
 import { listEntries, listFiles, listFilesBelow } from './list-files.js'
-import { displayPath } from './load-error.js'
 
 /** Whatever can be code: what is called so and is no module may have been meant to be one. */
 const code = /\.[cm]?[jt]sx?$/i

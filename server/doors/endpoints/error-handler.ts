@@ -1,4 +1,4 @@
-import { currentRegistry } from '../../endpoint/registry.js'
+import { currentRegistry } from '../../call/current-registry.js'
 import type { RowhouseRequest } from '../../http/request/request.js'
 import { DeclarationError } from '../../errors/declaration-error.js'
 import { describeGiven } from '../../errors/describe-given.js'

@@ -3,6 +3,9 @@ import { HttpError } from '../http-error.js'
 /** The longest a part of a path may be once it is decoded, in characters. Long enough for any identifier, short enough to refuse a payload at once. */
 const longestSegment = 4096
 
+/** The value of a path's parameter: a text, or the number that a converter has made of it. */
+export type PathValue = string | number
+
 /** The path of a request, taken apart. */
 export interface RequestTarget {
   /** The decoded parts between the slashes. */

@@ -1,5 +1,5 @@
-import { describeSent } from '../../endpoint/parameters.js'
-import { HttpError } from '../http-error.js'
+import { describeSent } from '../endpoint/parameters.js'
+import { HttpError } from '../http/http-error.js'
 
 /**
  * Takes the named members out of a JSON body, those that are there: `task.update(pick(request.bodyJson, ['title', 'done']))`.
