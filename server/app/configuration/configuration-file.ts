@@ -18,7 +18,8 @@ export interface ConfigurationFile {
 /**
  * Runs the configuration file of an app, if it has one.
  *
- * @throws LoadError when it cannot be compiled or run, exports no object, or when there are several, or one that has nearly its name
+ * @throws LoadError when it cannot be compiled or run, exports no object, or when there are several, or one that has
+ * nearly its name
  */
 export async function loadConfigurationFile(directory: string): Promise<ConfigurationFile> {
   const lookAlikes = await findConfigurationLookAlikes(directory)

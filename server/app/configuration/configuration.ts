@@ -35,8 +35,9 @@ interface Source extends GivenValues {
 }
 
 /**
- * The settings of the app in `directory`: its configuration file, overridden by its `.env`, overridden by environment variables, overridden by `options` and `flags`.
- * From then on the variables of the `.env` are in the environment of the process, for the app's own code.
+ * The settings of the app in `directory`: its configuration file, overridden by its `.env`, overridden by environment
+ * variables, overridden by `options` and `flags`. From then on the variables of the `.env` are in the environment of
+ * the process, for the app's own code.
  *
  * @throws ConfigurationError that lists every mistake
  * @throws LoadError when the configuration file cannot be run
@@ -59,7 +60,8 @@ export async function loadConfiguration(directory: string, { options = {}, flags
 }
 
 function describeTaken(variable: string, folder: string): string {
-  return `${inEnvironmentFile(variable)}: the .env in ${folder} has set another value, and a process has one environment; give both the same, or run each app in a process of its own`
+  const why = `the .env in ${folder} has set another value, and a process has one environment`
+  return `${inEnvironmentFile(variable)}: ${why}; give both the same, or run each app in a process of its own`
 }
 
 function resolveConfiguration(directory: string, sources: readonly Source[]): Configuration {
@@ -70,8 +72,11 @@ function resolveConfiguration(directory: string, sources: readonly Source[]): Co
     for (const [name, { value: given, label }] of source.values) {
       const { check, secret } = settingsByName.get(name) ?? {}
       const value = check?.read(source.isText && typeof given === 'string' && check.fromText !== undefined ? check.fromText(given) : given)
-      if (value === undefined) mistakes.push(`${label}: expected ${check?.expected}, got ${describeSetting(given, secret)}`)
-      else values.set(name, check?.isPath === true && value !== null ? resolve(source.base, String(value)) : value)
+      if (value === undefined) {
+        mistakes.push(`${label}: expected ${check?.expected}, got ${describeSetting(given, secret)}`)
+      } else {
+        values.set(name, check?.isPath === true && value !== null ? resolve(source.base, String(value)) : value)
+      }
     }
   }
   const name = values.get('name') ?? nameOf(directory)

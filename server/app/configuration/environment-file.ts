@@ -5,14 +5,19 @@ import { ConfigurationError } from '../../settings/configuration-error.js'
 
 const fileName = '.env'
 
-/** `NAME=value`, with `export` before it or not; the value is in quotes, over as many lines as there are between them, or goes to the end of the line. */
-const assignment = /[ \t]*(?:export[ \t]+)?([A-Za-z_][\w.-]*)[ \t]*=[ \t]*(?:"[^"]*"|'[^']*'|`[^`]*`|[^\s"'`][^\n]*)?[ \t]*(?:#[^\n]*)?(?:\n|$)/y
-const blankOrComment = /[ \t]*(?:#[^\n]*)?(?:\n|$)/y
+const leftSide = /[ \t]*(?:export[ \t]+)?([A-Za-z_][\w.-]*)[ \t]*=/
+/** In quotes, over as many lines as there are between them, or to the end of the line. */
+const rightSide = /[ \t]*(?:"[^"]*"|'[^']*'|`[^`]*`|[^\s"'`][^\n]*)?/
+const restOfLine = /[ \t]*(?:#[^\n]*)?(?:\n|$)/
+
+const assignment = new RegExp(leftSide.source + rightSide.source + restOfLine.source, 'y')
+const blankOrComment = new RegExp(restOfLine, 'y')
 
 /**
  * The variables that the `.env` beside an app has; none where there is no such file.
  *
- * @throws ConfigurationError when it cannot be read, or has a line that sets nothing. Its contents are told to nobody: they are secrets, as a rule.
+ * @throws ConfigurationError when it cannot be read, or has a line that sets nothing. Its contents are told to nobody:
+ * they are secrets, as a rule.
  */
 export function readEnvironmentFile(directory: string): ReadonlyMap<string, string> {
   const text = readText(join(directory, fileName)).replaceAll('\r\n', '\n')
@@ -21,7 +26,8 @@ export function readEnvironmentFile(directory: string): ReadonlyMap<string, stri
     assignment.lastIndex = blankOrComment.lastIndex = position
     const [matched = '', name] = blankOrComment.exec(text) ?? assignment.exec(text) ?? []
     if (matched === '') throw unreadableLine(text.slice(0, position).split('\n').length)
-    // Node.js reads what is on the right side, one by one: in a whole file it passes over a line that it cannot read, and in some versions over the next one too.
+    // Node.js reads what is on the right side, one by one: in a whole file it passes over a line that it cannot read,
+    // and in some versions over the next one too.
     if (name !== undefined) variables.set(name, parseEnv(`${matched}\n`)[name] ?? '')
     position += matched.length
   }
@@ -42,14 +48,17 @@ function readText(path: string): string {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'ENOENT') return ''
-    if (code === 'EISDIR') throw new ConfigurationError([`${fileName} is a folder where a file with a line NAME=value for each variable is looked for; rename it`])
-    if (error instanceof TypeError) throw new ConfigurationError([`${fileName} is not UTF-8 text; save it as UTF-8`])
-    throw new ConfigurationError([`${fileName} cannot be read (${code}); give this user the right to read it, or move it away`])
+    if (code === 'EISDIR') throw unusable('is a folder where a file of lines NAME=value is looked for; rename it')
+    if (error instanceof TypeError) throw unusable('is not UTF-8 text; save it as UTF-8')
+    throw unusable(`cannot be read (${code}); give this user the right to read it, or move it away`)
   }
 }
 
 function unreadableLine(line: number): ConfigurationError {
-  return new ConfigurationError([
-    `${fileName}:${line}: expected NAME=value or a comment that starts with #, and quotes that are closed where the line ends; what came is not shown, since it may be a secret`,
-  ])
+  const expected = 'NAME=value or a comment that starts with #, and quotes that are closed where the line ends'
+  return unusable(`expected ${expected}; what came is not shown, since it may be a secret`, line)
+}
+
+function unusable(reason: string, line?: number): ConfigurationError {
+  return new ConfigurationError([line === undefined ? `${fileName} ${reason}` : `${fileName}:${line}: ${reason}`])
 }

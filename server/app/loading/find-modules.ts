@@ -5,8 +5,8 @@ import { LoadError } from './load-error.js'
 import { findLookAlikes } from './look-alikes.js'
 
 /**
- * The files of an app that are run when it starts, in the order in which they are: `tables.ts`, then all in `modules/` and its folders, by name, then those in `pages/api/`
- * and its folders. {@link fileKinds} says what they are called.
+ * The files of an app that are run when it starts, in the order in which they are: `tables.ts`, then all in `modules/`
+ * and its folders, by name, then those in `pages/api/` and its folders. {@link fileKinds} says what they are called.
  *
  * @returns absolute paths
  * @throws LoadError when another file or folder has nearly such a name, and would be left out without a word
@@ -24,7 +24,11 @@ export async function findModules(directory: string): Promise<string[]> {
 /** The same, without a look at what else there is. */
 export async function listModules(directory: string): Promise<string[]> {
   const tables = await listFiles(directory, fileKinds.tables)
-  return [...tables, ...(await listFilesBelow(join(directory, 'modules'), fileKinds.module)), ...(await listRoutes(join(directory, 'pages')))]
+  return [
+    ...tables,
+    ...(await listFilesBelow(join(directory, 'modules'), fileKinds.module)),
+    ...(await listRoutes(join(directory, 'pages'))),
+  ]
 }
 
 /** The configuration file of an app; several where somebody has left an old one. */
@@ -37,7 +41,10 @@ export function isRouteFile(file: string, directory: string): boolean {
   return file.startsWith(join(directory, 'pages') + sep)
 }
 
-/** The folder's own middleware counts as soon as there is a route for it; whatever else is in the folder is not about the API. */
+/**
+ * The folder's own middleware counts as soon as there is a route for it; whatever else is in the folder is not about
+ * the API.
+ */
 async function listRoutes(pages: string): Promise<string[]> {
   const routes = await listFilesBelow(join(pages, 'api'), fileKinds.module)
   return routes.length === 0 ? [] : [...(await listFiles(pages, fileKinds.middleware)), ...routes]

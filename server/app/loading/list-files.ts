@@ -14,7 +14,9 @@ export async function listEntries(folder: string): Promise<Dirent[]> {
 
 /** The absolute paths of the files of a folder whose names match. */
 export async function listFiles(folder: string, name: RegExp): Promise<string[]> {
-  return (await listEntries(folder)).filter((entry) => !entry.isDirectory() && name.test(entry.name)).map((entry) => join(folder, entry.name))
+  return (await listEntries(folder))
+    .filter((entry) => !entry.isDirectory() && name.test(entry.name))
+    .map((entry) => join(folder, entry.name))
 }
 
 /** The same of a folder and of those in it, folder by folder as their names come. */
