@@ -1,7 +1,7 @@
 import { errorCodes as fastifyErrors } from 'fastify'
 import { DatabaseFailure, TableError } from '../../../db/errors/errors.js'
 import { HashingOverloaded, TooManyFailures, UserError } from '../../services/accounts/errors.js'
-import { codeOfStatus, errorCodes, type ErrorCode } from '../../errors/error-codes.js'
+import { errorCodes, type ErrorCode } from '../../errors/error-codes.js'
 import { Unauthorized } from '../schemes/unauthorized.js'
 import { HttpError, type ErrorDetails, type ErrorHeaders } from '../../http/http-error.js'
 import type { Problem } from '../../http/problems.js'
@@ -10,8 +10,7 @@ import { toError } from '../../errors/to-error.js'
 /** What the caller is told of an error. An {@link HttpError} says it itself; for others this is made without the cost of another stack. */
 export interface ErrorDescription {
   readonly status: number
-  /** The general code of the status by default. */
-  readonly code?: string
+  readonly code: string
   readonly message: string
   readonly details: ErrorDetails
   readonly headers: ErrorHeaders
@@ -50,7 +49,7 @@ export function presentStatus(error: Error, description: ErrorDescription): Erro
 }
 
 function httpErrorOf(description: ErrorDescription, options: ErrorOptions = {}): HttpError {
-  const { status, code = codeOfStatus(status), message, details, headers } = description
+  const { status, code, message, details, headers } = description
   return new HttpError(status, message, details, headers, { ...options, code })
 }
 

@@ -1,6 +1,5 @@
 import { STATUS_CODES } from 'node:http'
 import Negotiator from 'negotiator'
-import { codeOfStatus } from '../../errors/error-codes.js'
 import { replyMembers } from '../../http/http-error.js'
 import { encodeJson } from '../../http/reply/encode-json.js'
 import type { Reply } from '../../http/reply/reply.js'
@@ -48,7 +47,7 @@ export function toErrorReply(error: ErrorDescription, { requestId, accept, alway
   const title = `${error.status} ${name}`
   if (mediaType === 'application/json') {
     const told = report === null ? { message: error.message, requestId } : { requestId, ...toMembers(report) }
-    const { status, code = codeOfStatus(status), details } = error
+    const { status, code, details } = error
     const members = { status, code, error: name, ...told, ...withoutTaken(details) }
     return reply({ 'content-type': 'application/json' }, encodeJson(members))
   }
