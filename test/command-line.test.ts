@@ -6,10 +6,12 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import t, { type Test } from 'tap'
 import { settingsByName } from '../dist/server/app/configuration/settings.js'
 import { variableName } from '../dist/server/settings/environment.js'
-import { runRowhouse, startServer, type ProcessOptions } from './support/rowhouse-process.js'
+import { takesLong } from './support/needs.ts'
+import { runRowhouse, startServer, type ProcessOptions } from './support/rowhouse-process.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const todo = join(root, 'examples', 'todo')
+const compiles = takesLong('it runs the compiler')
 const documentation = (name: string) => readFileSync(join(root, 'docs', name), 'utf8')
 
 const hello = { 'hello.ts': `import { httpEndpoint } from 'rowhouse'\n\nhttpEndpoint('/hello', () => 'Hello')\n` }
@@ -198,11 +200,11 @@ t.test('routes lists the endpoints of every door, with the place where each is d
   t.match(json.at(-1), { methods: ['GET', 'PATCH'], path: '/b/<path:rest>', door: 'route', options: { name: 'rest', timeout: 30_000 }, file: 'modules/app.ts', line: 6 })
 })
 
-t.test('check finds the to-do example in order', async (t) => {
+t.test('check finds the to-do example in order', { skip: compiles }, async (t) => {
   t.match(await runRowhouse(t, ['check', todo]), { code: 0, stdout: /configuration: .*\nroutes: .*\ntables: .*\ntypes: in order\n$/, stderr: '' })
 })
 
-t.test('check finds mistakes of types that a start would not notice, each with its place, and does not touch the data', async (t) => {
+t.test('check finds mistakes of types that a start would not notice, each with its place, and does not touch the data', { skip: compiles }, async (t) => {
   const directory = t.testdir({
     'tsconfig.json': '{ "compilerOptions": { "strict": true, "module": "nodenext", "target": "es2022", "noEmit": true, "skipLibCheck": true } }',
     'tables.ts': `import { defineTables, table, text } from 'rowhouse'\nexport const tables = defineTables({ tasks: table({ title: text().required() }) })\n`,
@@ -216,7 +218,7 @@ t.test('check finds mistakes of types that a start would not notice, each with i
   t.notOk(existsSync(join(directory, '.rowhouse')))
 })
 
-t.test('check tells a mistake in a declaration and those of types together', async (t) => {
+t.test('check tells a mistake in a declaration and those of types together', { skip: compiles }, async (t) => {
   const directory = t.testdir({
     modules: {
       'a.ts': `import { httpEndpoint } from 'rowhouse'\nhttpEndpoint('/a', { timeout: 0 }, () => 1)\n`,

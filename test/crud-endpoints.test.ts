@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import * as fc from 'fast-check'
 import t from 'tap'
 import { boolean, crudEndpoints, date, datetime, defineTables, httpEndpoint, HttpError, integer, json, link, links, Media, media, number, table, text, transaction, urlFor, users, type StandardSchema } from 'rowhouse'
-import { basic, buildApp, type TestApp } from './support/app.js'
+import { basic, buildApp, type TestApp } from './support/app.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const api = '/_/api'

@@ -8,7 +8,8 @@ import { promisify } from 'node:util'
 import t from 'tap'
 import ts from 'typescript'
 import * as rowhouse from 'rowhouse'
-import { temporaryFolder } from './support/app.js'
+import { temporaryFolder } from './support/app.ts'
+import { needs, takesLong } from './support/needs.ts'
 
 const run = promisify(execFile)
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -16,6 +17,8 @@ const read = (file: string): Promise<string> => readFile(join(root, file), 'utf8
 
 /** The package is compiled already, and what holds for installing its own dependencies does not hold in somebody else's folder. */
 const npmSettings = { npm_config_offline: 'true', npm_config_ignore_scripts: 'true', npm_config_strict_allow_scripts: 'false' }
+
+// `NODE_OPTIONS=` before a command takes away what tap gives to every Node.js process (see support/plain-node.ts).
 
 /** A fenced block of a page. */
 interface Block {
@@ -48,7 +51,7 @@ class TutorialServer {
   }
 
   async start(): Promise<void> {
-    const child = spawn('npx', ['rowhouse', 'start'], { cwd: this.#folder, env: { ...process.env, ROWHOUSE_PORT: String(this.#port) }, stdio: ['ignore', 'pipe', 'inherit'], detached: true })
+    const child = spawn('env', ['NODE_OPTIONS=', 'npx', 'rowhouse', 'start'], { cwd: this.#folder, env: { ...process.env, ROWHOUSE_PORT: String(this.#port) }, stdio: ['ignore', 'pipe', 'inherit'], detached: true })
     this.#child = child
     for await (const chunk of child.stdout.iterator({ destroyOnReturn: false })) if (String(chunk).includes('is ready at')) break
     child.stdout.resume()
@@ -65,7 +68,7 @@ class TutorialServer {
   }
 }
 
-t.test("the README's tutorial does what it says, from an empty folder to the last answer", { timeout: 120_000 }, async (t) => {
+t.test("the README's tutorial does what it says, from an empty folder to the last answer", { timeout: 120_000, skip: takesLong('it installs the package and starts its server several times') || needs('bash', 'curl', 'npm') }, async (t) => {
   const [, tutorial = ''] = (await read('README.md')).split('## Tutorial')
   const parent = await temporaryFolder(t)
   await symlink(root, join(parent, 'rowhouse'))
@@ -74,7 +77,7 @@ t.test("the README's tutorial does what it says, from an empty folder to the las
   const server = new TutorialServer(folder, port)
   t.teardown(() => server.stop())
   let mustRestart = false
-  const shell = async (command: string, cwd: string): Promise<string> => (await run('bash', ['-c', command.replaceAll(':3030', `:${port}`)], { cwd, env: { ...process.env, ...npmSettings } })).stdout
+  const shell = async (command: string, cwd: string): Promise<string> => (await run('env', ['NODE_OPTIONS=', 'bash', '-c', command.replaceAll(':3030', `:${port}`)], { cwd, env: { ...process.env, ...npmSettings } })).stdout
 
   for (const { language, text } of blocksOf(tutorial.split('## Where to go on')[0] ?? '')) {
     if (language === 'ts') {
@@ -106,19 +109,19 @@ t.test("the README's tutorial does what it says, from an empty folder to the las
   t.ok(lines.length <= 30, `the whole API is ${lines.length} lines beside its imports`)
 })
 
-t.test("the README's two commands are what package.json has, and every page it names is there", async (t) => {
+t.test("the README's two commands are what package.json has, and every page it names is there", { skip: needs('npm') }, async (t) => {
   const readme = await read('README.md')
   const { scripts } = JSON.parse(await read('package.json')) as { scripts: Record<string, string> }
   t.match(readme, '```sh\nnpm ci && npm start\n```')
   t.match(readme, '```sh\nnpm ci && npm test\n```')
   t.match(scripts, { start: /examples\/todo/, test: /tap/, prepare: /build/ })
   t.match(readme, 'npm run --silent rowhouse -- users add')
-  const { stdout } = await run('npm', ['run', '--silent', 'rowhouse', '--', 'users', '--help'], { cwd: root })
+  const { stdout } = await run('env', ['NODE_OPTIONS=', 'npm', 'run', '--silent', 'rowhouse', '--', 'users', '--help'], { cwd: root })
   t.match(stdout, 'add')
   for (const [, page = ''] of readme.matchAll(/\]\((docs\/[^)]+)\)/g)) await t.resolves(read(page), page)
 })
 
-t.test('every block of TypeScript in the docs compiles as it stands', async (t) => {
+t.test('every block of TypeScript in the docs compiles as it stands', { skip: takesLong('it runs the compiler') }, async (t) => {
   const folder = await temporaryFolder(t)
   const pages = (await readdir(join(root, 'docs'))).filter((page) => page.endsWith('.md'))
   const files: string[] = []

@@ -10,7 +10,7 @@ import { runInNewContext } from 'node:vm'
 import { gzipSync } from 'node:zlib'
 import t from 'tap'
 import { abort, defineTables, eventStream, HttpError, httpEndpoint, HttpResponse, jsonify, Media, redirect, request, route, table, text, type ServerSentEvent, type StandardSchema } from 'rowhouse'
-import { buildApp, startApp } from './support/app.js'
+import { buildApp, startApp } from './support/app.ts'
 
 const api = '/_/api'
 const bytes = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0, 255])

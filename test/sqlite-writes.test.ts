@@ -2,8 +2,8 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import t from 'tap'
 import type { Commit } from '../dist/db/engine/engine.js'
-import { childProgram, startNode } from './support/sqlite-child.js'
-import { createNotes, insertChild, insertNote, openEngine, titles } from './support/sqlite-engine.js'
+import { childProgram, startNode } from './support/sqlite-child.ts'
+import { createNotes, insertChild, insertNote, openEngine, titles } from './support/sqlite-engine.ts'
 
 t.test('writes of one turn share a commit, and a failing one takes no other with it', async (t) => {
   const { engine, commits } = await openEngine(t)

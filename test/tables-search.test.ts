@@ -5,7 +5,7 @@ import { defineTables } from '../dist/db/schema/define-tables.js'
 import type { SqlValue, Statement } from '../dist/db/engine/engine.js'
 import { SqliteEngine } from '../dist/db/sqlite/sqlite-engine.js'
 import { table } from '../dist/db/columns/table-declaration.js'
-import { openTables } from './support/open-tables.js'
+import { openTables } from './support/open-tables.ts'
 
 const declare = () =>
   defineTables({
