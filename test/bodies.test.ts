@@ -367,26 +367,34 @@ t.test('a file of 200 MiB arrives and goes back in constant memory', { skip: tak
   )
   const { url } = await startServer(t, directory)
   const peak = async (): Promise<number> => Number(await (await fetch(`${url}${api}/peak`)).text())
-  const before = await peak()
   const piece = randomBytes(mebibyte)
-  const [sent, received] = [createHash('sha256'), createHash('sha256')]
-  const body = Readable.from(
-    (function* () {
-      yield Buffer.from(`--X\r\n${file('f', 'f')}\r\n\r\n`)
-      for (let count = 0; count < 200; count++) {
-        sent.update(piece)
-        yield piece
-      }
-      yield Buffer.from('\r\n--X--\r\n')
-    })(),
-  )
-  // fetch() of Node.js takes a stream as a body; the type of its options does not know it.
-  const answer = await fetch(`${url}${api}/echo`, { method: 'POST', body, duplex: 'half', headers: { 'content-type': 'multipart/form-data; boundary=X' } } as unknown as RequestInit)
-  t.equal(answer.headers.get('content-length'), String(200 * mebibyte))
-  for await (const part of answer.body ?? []) received.update(part)
-  t.equal(received.digest('hex'), sent.digest('hex'))
-  const growth = (await peak()) - before
-  t.ok(growth < 64, `the peak grew by ${growth} MiB`)
+  /** Sends a file of so many MiB and reads it as it comes back. */
+  const echo = async (mebibytes: number): Promise<void> => {
+    const [sent, received] = [createHash('sha256'), createHash('sha256')]
+    const body = Readable.from(
+      (function* () {
+        yield Buffer.from(`--X\r\n${file('f', 'f')}\r\n\r\n`)
+        for (let count = 0; count < mebibytes; count++) {
+          sent.update(piece)
+          yield piece
+        }
+        yield Buffer.from('\r\n--X--\r\n')
+      })(),
+    )
+    // fetch() of Node.js takes a stream as a body; the type of its options does not know it.
+    const answer = await fetch(`${url}${api}/echo`, { method: 'POST', body, duplex: 'half', headers: { 'content-type': 'multipart/form-data; boundary=X' } } as unknown as RequestInit)
+    t.equal(answer.headers.get('content-length'), String(mebibytes * mebibyte))
+    for await (const part of answer.body ?? []) received.update(part)
+    t.equal(received.digest('hex'), sent.digest('hex'))
+  }
+  const idle = await peak()
+  // What a first upload takes once, for buffers and the young generation of the heap, depends on the version of Node.js: 35 to 60 MiB.
+  await echo(50)
+  const warm = await peak()
+  await echo(200)
+  const end = await peak()
+  t.ok(end - warm < 50, `150 MiB more took ${Math.round(end - warm)} MiB more`)
+  t.ok(end - idle < 128, `the peak grew by ${Math.round(end - idle)} MiB in all`)
 })
 
 t.test('a body that arrives byte by byte costs little more than one that arrives at once', async (t) => {
