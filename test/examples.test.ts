@@ -34,6 +34,10 @@ function patternOf(output: string): RegExp {
   return new RegExp(`^${output.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&').replaceAll('…', '[\\s\\S]*?')}$`)
 }
 
+t.test('there are examples', async (t) => {
+  t.ok(examples.length >= 3, examples.join(', '))
+})
+
 for (const name of examples) {
   t.test(`the example ${name} answers as its README says`, { skip: needs('bash', 'curl') }, async (t) => {
     const readme = await readFile(join(root, 'examples', name, 'README.md'), 'utf8')

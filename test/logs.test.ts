@@ -301,6 +301,7 @@ t.test('a file of bare messages has what the app logs and the exceptions, in ord
   t.match(frame, /^ {8}at .*modules\/a\.ts:12:9\)?$/, 'the stack has the lines of the source')
   t.equal(more.pop(), 'goodbye', 'what is logged while the process ends is there')
   t.equal(more.pop(), 'two\\nlines \\u001b[2J\\u2028', 'one line for each event, whatever it says')
+  t.ok(more.length > 0)
   for (const line of more) t.match(line, /^ {8}at /)
   t.equal(statSync(file).mode & 0o777, 0o600)
   const standard = output.stdout.trim().split('\n').map((line) => JSON.parse(line) as { message: string })
