@@ -62,9 +62,10 @@ async function currentConfiguration(): Promise<Configuration> {
 /** False only when it is certain; whatever else is wrong with the folder is told by who opens it, and makes nothing. */
 function mayHaveDatabase(directory: string): boolean {
   try {
-    return statSync(join(directory, 'rowhouse.db'), { throwIfNoEntry: false }) !== undefined
-  } catch {
+    statSync(join(directory, 'rowhouse.db'))
     return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ENOENT'
   }
 }
 
@@ -81,11 +82,12 @@ async function assertMayMake(directory: string, configuration: Configuration | n
 }
 
 async function withDatabase(directory: string, tables: OpenDatabaseOptions['tables'], use: (database: Database) => Promise<unknown>): Promise<void> {
-  const [{ openDatabase }, { platformMigrations }] = await Promise.all([import('../db/database.js'), import('../migrations/index.js')])
+  const [{ openDatabase }, { platformMigrations }, { CallScope }] = await Promise.all([import('../db/database.js'), import('../migrations/index.js'), import('../server/call/call.js')])
   const database = await openDatabase({
     directory,
     tables,
     migrations: platformMigrations,
+    scope: new CallScope(),
     exclusive: false,
     undeclared: 'ignore',
     log,

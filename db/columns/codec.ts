@@ -1,4 +1,4 @@
-import type { StorageClass } from './columns.js'
+import type { StorageClass } from '../engine/dialect.js'
 import type { SqlValue } from '../engine/engine.js'
 
 /** How the values of a column go into the database and come out. Null never gets here. */

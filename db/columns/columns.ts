@@ -2,9 +2,6 @@ import type { JsonValue } from '../values/json-value.js'
 import type { Media } from '../values/media.js'
 import type { StandardSchema } from '../values/standard-schema.js'
 
-/** How the values of a column lie in the database; a dialect gives each class its physical type. */
-export type StorageClass = 'text' | 'real' | 'integer' | 'boolean' | 'instant' | 'json' | 'bytes' | 'reference'
-
 /** The type of a column as an app declares it. */
 export type ColumnKind = 'text' | 'number' | 'integer' | 'boolean' | 'date' | 'datetime' | 'json' | 'media' | 'link' | 'links'
 

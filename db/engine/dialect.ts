@@ -1,4 +1,5 @@
-import type { StorageClass } from '../columns/columns.js'
+/** How the values of a column lie in the database; a dialect gives each class its physical type. */
+export type StorageClass = 'text' | 'real' | 'integer' | 'boolean' | 'instant' | 'json' | 'bytes' | 'reference'
 
 /** How one engine spells the few things in which SQL dialects differ; all other SQL here is common to them. */
 export interface Dialect {

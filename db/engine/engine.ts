@@ -18,11 +18,12 @@ export interface Statement {
  */
 export interface Commit {
   /**
-   * Resolves when this commit, and every one whose {@link CommitListener} was told earlier, would survive a power cut;
-   * rejects with a `DatabaseFailure` when the disk refused it. When nothing came of it, because its writes failed, or its transaction
-   * was rolled back or only read, it says the same of those before it.
+   * Resolves when this commit would survive a power cut, or when nothing came of it, because its writes failed, or its transaction was rolled back or only read;
+   * rejects with a `DatabaseFailure` when the disk refused it. Of other commits it says nothing.
    */
   readonly durable: Promise<void>
+  /** Whether `durable` has resolved. */
+  readonly isDurable: boolean
 }
 
 /** The statements that can be run, inside a transaction or outside of one. */
@@ -63,7 +64,6 @@ export interface Engine extends Connection {
 
 /**
  * Told of a commit when a write or a transaction is asked for: before that call returns, and in the asynchronous context of the caller,
- * so that the caller's answer can wait for its own writes, also for those that nobody has awaited.
- * Commits become durable in the order in which they were told, so waiting for the last one is enough.
+ * so that the caller's answer can wait for its own writes, also for those that nobody has awaited: for each of them, since commits may become durable in any order.
  */
 export type CommitListener = (commit: Commit) => void

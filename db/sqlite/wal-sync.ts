@@ -12,16 +12,22 @@ const replacedFile =
 /** A commit that waits for the sync which covers it. */
 export class PendingCommit implements Commit {
   readonly durable: Promise<void>
-  resolve!: () => void
+  isDurable = false
+  #settle!: () => void
   reject!: (failure: DatabaseFailure) => void
 
   constructor() {
     this.durable = new Promise((resolve, reject) => {
-      this.resolve = resolve
+      this.#settle = resolve
       this.reject = reject
     })
-    // Nobody needs to listen: whoever was not told that his write is safe has nothing to take back.
+    // Nobody needs to listen: whoever was not told of a safe write has nothing to take back.
     this.durable.catch(() => undefined)
+  }
+
+  resolve(): void {
+    this.isDurable = true
+    this.#settle()
   }
 }
 

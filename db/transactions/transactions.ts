@@ -1,9 +1,9 @@
-import { AsyncLocalStorage } from 'node:async_hooks'
 import { setTimeout as pause } from 'node:timers/promises'
 import { describeValue } from '../errors/describe-value.js'
 import type { Commit, Connection, Engine } from '../engine/engine.js'
 import { TableError } from '../errors/errors.js'
 import { Transaction, type CommitCallback } from './transaction.js'
+import type { TransactionScope } from './transaction-scope.js'
 
 /** How a transaction is carried out. */
 export interface TransactionOptions {
@@ -16,23 +16,35 @@ const defaultRetries = 18
 const shortestPause = 1
 const longestPause = 500
 
-/** The transactions of one database, and which of them the running code belongs to. */
+/** What the transactions of a database work on. */
+export interface TransactionsParts {
+  readonly engine: Engine
+  /** Keeps which of them the running code is in. */
+  readonly scope: TransactionScope
+  /** For how many milliseconds a transaction may do nothing before it is rolled back. */
+  readonly idleLimit: number
+  /** Told of what a function given to {@link Transactions.onCommit} throws. */
+  readonly onCallbackError: (error: unknown) => void
+}
+
+/** The transactions of one database. */
 export class Transactions {
   readonly #engine: Engine
   readonly #idleLimit: number
   readonly #onCallbackError: (error: unknown) => void
-  readonly #current = new AsyncLocalStorage<Transaction | undefined>()
+  readonly #scope: TransactionScope
   readonly #callbacks = new Set<Promise<void>>()
 
-  constructor(engine: Engine, idleLimit: number, onCallbackError: (error: unknown) => void) {
+  constructor({ engine, scope, idleLimit, onCallbackError }: TransactionsParts) {
     this.#engine = engine
+    this.#scope = scope
     this.#idleLimit = idleLimit
     this.#onCallbackError = onCallbackError
   }
 
   /** The transaction that the running code belongs to, or the engine. */
   connection(): Connection {
-    return this.#current.getStore() ?? this.#engine
+    return this.#scope.current() ?? this.#engine
   }
 
   /** Runs the work in a transaction of its own, again after a conflict; or as a part of the transaction that the running code belongs to. */
@@ -40,12 +52,12 @@ export class Transactions {
     if (typeof retries !== 'number' || !Number.isSafeInteger(retries) || retries < 0) {
       throw new TableError('bad-query', `transaction: retries has to be a whole number from 0, got ${describeValue(retries)}`)
     }
-    const outer = this.#current.getStore()
+    const outer = this.#scope.current()
     if (outer !== undefined) return outer.join(work)
     for (let tries = 0; ; tries++) {
       try {
         const transaction = new Transaction(await this.#engine.begin(), this.#idleLimit)
-        const { result, commit } = await this.#current.run(transaction, () => transaction.perform(work))
+        const { result, commit } = await this.#scope.run(transaction, () => transaction.perform(work))
         this.#whenDurable(commit, transaction.callbacks)
         return result
       } catch (error) {
@@ -58,18 +70,18 @@ export class Transactions {
 
   /** Runs several statements that belong together: in the current transaction, which may go on when they fail, or in one of their own. */
   together<T>(work: () => Promise<T>): Promise<T> {
-    const outer = this.#current.getStore()
+    const outer = this.#scope.current()
     return outer === undefined ? this.run(work) : outer.include(work)
   }
 
   /** To be called when a row gets values that the current transaction, if there is one, has read or written; see {@link Transaction.renews}. */
   renews(row: object, undo: () => void): void {
-    this.#current.getStore()?.renews(row, undo)
+    this.#scope.current()?.renews(row, undo)
   }
 
   /** Calls back once the current transaction is on the disk; at once when there is none. What the callback throws is logged. */
   onCommit(callback: CommitCallback): void {
-    const transaction = this.#current.getStore()
+    const transaction = this.#scope.current()
     if (transaction === undefined) {
       this.#track(this.#call(callback))
       return
@@ -91,7 +103,7 @@ export class Transactions {
 
   async #call(callback: CommitCallback): Promise<void> {
     try {
-      await this.#current.run(undefined, callback)
+      await this.#scope.run(undefined, callback)
     } catch (error) {
       this.#onCallbackError(error)
     }

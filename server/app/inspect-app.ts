@@ -3,8 +3,9 @@ import { EndpointUrls } from '../endpoint/endpoint-urls.js'
 import type { Endpoint } from '../endpoint/endpoint.js'
 import { Matcher } from '../endpoint/matcher.js'
 import { loadModules } from './loading/load-modules.js'
-import { platformEndpoints } from '../platform/health.js'
-import type { Declarations } from '../endpoint/registry.js'
+import { declarePlatform } from '../platform/platform.js'
+import { collectDeclarations } from './loading/collect-declarations.js'
+import { Registry, type Declarations } from '../endpoint/registry.js'
 import type { Configuration } from './configuration/settings.js'
 import { withTemporaryFolder } from './loading/temporary-folder.js'
 
@@ -23,8 +24,10 @@ export interface InspectedApp {
  */
 export async function inspectApp(directory: string): Promise<InspectedApp> {
   const configuration = await loadConfiguration(directory)
-  const declarations = await withTemporaryFolder((buildDirectory) => loadModules({ configuration, buildDirectory }))
-  const endpoints = [...declarations.endpoints, ...platformEndpoints(configuration, new AbortController().signal)]
+  const app = { name: configuration.name }
+  const declarations = await withTemporaryFolder((buildDirectory) => loadModules({ app, configuration, buildDirectory }))
+  const platform = await collectDeclarations(app, new Registry(configuration, 'platform'), () => declarePlatform({ stopping: new AbortController().signal }))
+  const endpoints = [...declarations.endpoints, ...platform.endpoints]
   // Making these is what finds endpoints that stand in each other's way.
   void new Matcher(endpoints)
   void new EndpointUrls(endpoints)

@@ -1,60 +1,82 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import type { Commit } from '../../db/engine/engine.js'
-import type { App } from '../exports/running-app.js'
+import type { Transaction } from '../../db/transactions/transaction.js'
+import type { TransactionScope } from '../../db/transactions/transaction-scope.js'
 import type { Endpoint } from '../endpoint/endpoint.js'
+import type { Registry } from '../endpoint/registry.js'
 import type { RowhouseRequest } from '../http/request/request.js'
+import type { CallWrites } from './call-writes.js'
+import type { Deadline } from './deadlines.js'
+import type { Principal } from './principal.js'
 
-/** One request being served: what the code that it runs may ask about, however many awaits later. */
+/** An app, as far as a call knows it: something to tell apps apart by. What belongs to it is found by the rooms above. */
+export interface AppHandle {
+  /** For messages. */
+  readonly name: string
+}
+
+/** Why the app's code runs: to answer a request, or because its modules are being loaded. */
+export type CallKind = 'http' | 'load'
+
+/** One run of an app's code: what that code may ask about, however many awaits later. */
 export interface Call {
-  readonly app: App
-  /** Null where an error handler answers a request that no endpoint was found for. */
+  readonly app: AppHandle
+  readonly kind: CallKind
+  /** By which its lines in the log are found; null where no request has caused it. */
+  readonly requestId: string | null
+  /** Null where none was found for the request, whose error is being answered, and for other kinds of calls. */
   readonly endpoint: Endpoint | null
-  readonly request: RowhouseRequest
-  readonly requestId: string
-  /** The last commit that holds a write of this call. The answer waits for it; commits reach the disk in order, so the last one covers the others. */
-  lastCommit: Commit | null
+  readonly request: RowhouseRequest | null
+  readonly principal: Principal
+  /** Aborts when nobody waits for its outcome any more; the code still runs to its end. */
+  readonly signal: AbortSignal
+  /** Runs out when it has to be over; null as long as nothing had to be waited for. */
+  deadline: Deadline | null
+  /** What has to reach the disk before anybody is told of its outcome. */
+  readonly writes: CallWrites
+  /** Where what the code declares goes to; null once an app has been loaded. */
+  readonly declarations: Registry | null
 }
 
-const calls = new AsyncLocalStorage<Call>()
+/** Where the running code is: in a call, or in none, and in at most one transaction of each database. */
+interface Context {
+  readonly call: Call | null
+  readonly transaction: TransactionEntry | null
+}
 
-/** Runs `work` as part of `call`. */
+/** One transaction that the running code is in, or has stepped out of, and those that it was in before. */
+interface TransactionEntry {
+  readonly scope: CallScope
+  readonly transaction: Transaction | undefined
+  readonly outer: TransactionEntry | null
+}
+
+/** The only place that follows code across its awaits. Everything that depends on who is running what is found by way of it. */
+const contexts = new AsyncLocalStorage<Context>()
+
+/** Runs `work` as `call`, and in no transaction. */
 export function runCall<Argument, Result>(call: Call, work: (argument: Argument) => Result, argument: Argument): Result {
-  return calls.run(call, work, argument)
+  return contexts.run({ call, transaction: null }, work, argument)
 }
 
-/** The call that the running code belongs to, if any. */
-export function currentCall(): Call | undefined {
-  return calls.getStore()
-}
-
-const openApps = new Set<App>()
-
-/** Makes an app known to code that runs outside of requests, such as timers. */
-export function registerApp(app: App): void {
-  openApps.add(app)
-}
-
-/** Forgets a closed app. */
-export function unregisterApp(app: App): void {
-  openApps.delete(app)
-}
-
-/** Every app of this process that has started and not been closed. */
-export function appsOfProcess(): readonly App[] {
-  return [...openApps]
+/** The call that the running code belongs to, or null. */
+export function currentCall(): Call | null {
+  return contexts.getStore()?.call ?? null
 }
 
 /**
- * The app that the running code belongs to: that of the current call or, outside of calls, the only one of this process.
- *
- * @param what the name of the export that asks, for the message
- * @throws Error when there is none, or several
+ * Keeps, for one database, which transaction the running code is in. Entering one makes a child of the call's context: what runs beside it in the same call is not in the transaction,
+ * and transactions of other databases go on.
  */
-export function currentApp(what: string): App {
-  const call = calls.getStore()
-  if (call !== undefined) return call.app
-  const [app, another] = openApps
-  if (app === undefined) throw new Error(`${what} was used before the app has started; use it inside an endpoint`)
-  if (another !== undefined) throw new Error(`${what} was used outside of an endpoint while several apps run in this process; use it inside an endpoint`)
-  return app
+export class CallScope implements TransactionScope {
+  current(): Transaction | undefined {
+    for (let entry = contexts.getStore()?.transaction ?? null; entry !== null; entry = entry.outer) {
+      if (entry.scope === this) return entry.transaction
+    }
+    return undefined
+  }
+
+  run<Result>(transaction: Transaction | undefined, work: () => Result): Result {
+    const context = contexts.getStore()
+    return contexts.run({ call: context?.call ?? null, transaction: { scope: this, transaction, outer: context?.transaction ?? null } }, work)
+  }
 }

@@ -1,8 +1,8 @@
 import { findSourceMap, type SourceMap } from 'node:module'
 import { sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { SourceLocation } from './endpoint.js'
-import { displayPath } from '../app/loading/load-error.js'
+import type { SourceLocation } from '../errors/source-location.js'
+import { displayPath } from '../errors/source-location.js'
 
 /** The folder of this package's own code, whose frames are never the caller that is asked for. */
 const own = fileURLToPath(new URL('../..', import.meta.url))

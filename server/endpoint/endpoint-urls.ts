@@ -1,5 +1,3 @@
-import { basePathOf } from '../pipeline/access-key.js'
-import { currentApp } from '../call/call.js'
 import type { Endpoint } from './endpoint.js'
 import type { PathPattern, PathSegment } from './path-pattern.js'
 import { DeclarationError } from '../errors/declaration-error.js'
@@ -45,7 +43,11 @@ export class EndpointUrls {
     }
   }
 
-  /** @throws Error as {@link urlFor} does */
+  /**
+   * The path of the endpoint with this name; see `urlFor`.
+   *
+   * @throws Error when there is no endpoint of that name or several, a parameter of the path is missing, or a value does not fit
+   */
   build(name: string, params: LinkParameters): string {
     const named = this.#paths.get(name)
     if (named === undefined) throw new Error(`urlFor(): there is no endpoint called "${name}"; ${this.#suggest(name)}`)
@@ -90,17 +92,4 @@ function writeParameter(segment: Exclude<PathSegment, { kind: 'static' }>, value
 
 function textOf(value: unknown): string | undefined {
   return typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean' ? String(value) : undefined
-}
-
-/**
- * The path of an endpoint, prefix and query included, percent-encoded: `urlFor('article', { id: 'a b', page: 2 })` is `/articles/a%20b?page=2`.
- * `new URL(urlFor(…), getAppOrigin())` is a link that can leave the app.
- *
- * @param name the endpoint's option `name` or else the name of its handler function
- * @param params those of the path are filled in, by their converters where there are any; the rest becomes the query
- * @throws Error when there is no endpoint of that name or several, a parameter of the path is missing, or a value does not fit
- */
-export function urlFor(name: string, params: LinkParameters = {}): string {
-  const { urls, configuration } = currentApp('urlFor()')
-  return basePathOf(configuration) + urls.build(name, params)
 }

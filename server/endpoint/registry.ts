@@ -1,13 +1,27 @@
 import type { OpenDatabaseOptions } from '../../db/database.js'
 import { defineTables } from '../../db/schema/define-tables.js'
+import { isReserved } from '../http/base-path.js'
 import { CallSites } from './call-site.js'
-import type { Endpoint, SourceLocation } from './endpoint.js'
+import type { Endpoint } from './endpoint.js'
+import type { SourceLocation } from '../errors/source-location.js'
 import { DeclarationError } from '../errors/declaration-error.js'
 import { ErrorHandlers, type DeclaredErrorHandler } from './error-handlers.js'
-import type { Configuration } from '../app/configuration/settings.js'
 
 /** Tables, by name, whatever their types. */
 export type DeclaredTables = OpenDatabaseOptions['tables']
+
+/** What holds for declarations that do not say otherwise. */
+export interface DeclarationSettings {
+  /** The app's folder; places are told relative to it. */
+  readonly directory: string
+  /** What stands before the paths of `httpEndpoint`. */
+  readonly apiPrefix: string
+  /** In bytes. */
+  readonly bodyLimit: number
+  /** In milliseconds. */
+  readonly handlerTimeout: number
+  readonly private: { readonly accessKey: string | null }
+}
 
 /** What an app's modules have declared. */
 export interface Declarations {
@@ -24,10 +38,24 @@ export class Registry implements Declarations {
   readonly #endpoints: Endpoint[] = []
   readonly #callSites: CallSites
   #tables: { readonly tables: DeclaredTables; readonly source: SourceLocation } | null = null
+  #isClosed = false
 
-  /** @param configuration what holds for declarations that do not say otherwise; places are told relative to its folder */
-  constructor(readonly configuration: Configuration) {
-    this.#callSites = new CallSites(configuration.directory)
+  /** @param owner whose declarations these are: an app's, or the platform's own, to which the paths under `/_/` belong */
+  constructor(
+    readonly settings: DeclarationSettings,
+    readonly owner: 'app' | 'platform' = 'app',
+  ) {
+    this.#callSites = new CallSites(settings.directory)
+  }
+
+  /** Whether the app has been loaded, after which nothing can be declared any more. */
+  get isClosed(): boolean {
+    return this.#isClosed
+  }
+
+  /** Told once the app has been loaded. */
+  close(): void {
+    this.#isClosed = true
   }
 
   get endpoints(): readonly Endpoint[] {
@@ -38,7 +66,16 @@ export class Registry implements Declarations {
     return this.#tables?.tables ?? defineTables({})
   }
 
+  /** @throws DeclarationError when an app declares a path that is the platform's */
   addEndpoint(endpoint: Endpoint): void {
+    if (this.owner === 'platform') {
+      this.#endpoints.push({ ...endpoint, door: 'platform' })
+      return
+    }
+    const { path, source } = endpoint
+    if (isReserved(path.text, this.settings)) {
+      throw new DeclarationError(`the path ${path.text} is Rowhouse's own, as all are that begin with /_/; choose another beginning`, source)
+    }
     this.#endpoints.push(endpoint)
   }
 
@@ -59,42 +96,6 @@ export class Registry implements Declarations {
 
   /** Where the module that is declaring something does so. */
   callSite(): SourceLocation {
-    return this.#callSites.current()
+    return this.owner === 'platform' ? { file: 'rowhouse', line: 0 } : this.#callSites.current()
   }
-}
-
-let current: Registry | null = null
-let queue: Promise<unknown> = Promise.resolve()
-
-/**
- * Runs `load`, which runs an app's modules, and resolves to what they declare. Apps of one process load one after the other,
- * since a declaration belongs to whichever app is being loaded.
- *
- * @throws whatever `load` throws
- */
-export function collectDeclarations(configuration: Configuration, load: () => unknown): Promise<Declarations> {
-  const collected = queue.then(async () => {
-    const registry = (current = new Registry(configuration))
-    try {
-      await load()
-      return registry
-    } finally {
-      current = null
-    }
-  })
-  queue = collected.catch(() => undefined)
-  return collected
-}
-
-/**
- * The registry of the app that is being loaded.
- *
- * @param what the export that asks, such as `httpEndpoint()`, for the message
- * @throws DeclarationError when no app is being loaded
- */
-export function currentRegistry(what: string): Registry {
-  if (current === null) {
-    throw new DeclarationError(`${what} was called while no app was loading; call it at the top level of a module that \`rowhouse start\` or createApp() loads`)
-  }
-  return current
 }

@@ -1,10 +1,8 @@
-import { AsyncLocalStorage } from 'node:async_hooks'
-import { format } from 'node:util'
 import { destination, type Logger } from 'pino'
-import { appsOfProcess, currentCall, type Call } from '../call/call.js'
-import { CommonRequest } from '../http/request/common-request.js'
-import { request } from './request.js'
+import { currentCall, type Call } from '../call/call.js'
 import { loggerTo } from '../logging/open-log.js'
+import { readLogEvent } from './log-event.js'
+import { runningApps } from './running-app.js'
 
 /** Writes one event to the log. */
 export interface WriteLog {
@@ -38,38 +36,21 @@ type Level = 'debug' | 'info' | 'warn' | 'error'
  */
 export const log: AppLogger = Object.freeze({ debug: writerOf('debug'), info: writerOf('info'), warn: writerOf('warn'), warning: writerOf('warn'), error: writerOf('error') })
 
-/** The log of the app whose modules are being loaded, for what they do at their top level and all that they start there. */
-const loading = new AsyncLocalStorage<Logger>()
-
-/** That of the app which was loaded last, for what still runs when it has been closed, such as listeners of the process's end. */
-let latest: Logger | null = null
-
-/** Runs `load`, which runs an app's modules, so that what they log goes to `logger`, whenever it is that they do. */
-export function loadWithLog<Result>(logger: Logger, load: () => Result): Result {
-  latest = logger
-  return loading.run(logger, load)
-}
-
 let outside: Logger | null = null
 
-/**
- * The log of code that runs outside of calls. Where no app is, as for modules that are only looked at, or nobody can know which one it is, that is standard error: standard output
- * may be somebody's data.
- */
-function loggerOutsideOfCalls(): Logger {
-  const [app, another] = appsOfProcess()
-  const own = loading.getStore() ?? (another === undefined ? (app?.ownLog ?? latest) : null)
-  return own ?? (outside ??= loggerTo(destination({ fd: 2, sync: true }), 'info'))
+/** The log of code that belongs to no app, or to nobody knows which one: standard error, since standard output may be somebody's data. */
+function logOutsideOfApps(): Logger {
+  return (outside ??= loggerTo(destination({ fd: 2, sync: true }), 'info'))
 }
 
 function writerOf(level: Level): WriteLog {
   return (...given: readonly unknown[]) => {
     const call = currentCall()
-    const logger = call?.app.ownLog ?? loggerOutsideOfCalls()
+    const logger = runningApps.currentLog() ?? logOutsideOfApps()
     if (!logger.isLevelEnabled(level)) return
     try {
-      const { about, message } = readArguments(given)
-      logger[level]({ ...fieldsOf(about, message), ...placeOf(call) }, message)
+      const { fields, message } = readLogEvent(given)
+      logger[level]({ ...fields, ...placeOf(call) }, message)
     } catch (error) {
       // An object may throw when it is looked at, which must not become the failure of whoever wanted to tell something.
       const text = given.find((each) => typeof each === 'string')
@@ -79,53 +60,7 @@ function writerOf(level: Level): WriteLog {
   }
 }
 
-/** What a line is about, and what it says. */
-interface Event {
-  readonly about: object | null
-  readonly message: string | undefined
-}
-
-function readArguments([first, ...rest]: readonly unknown[]): Event {
-  const [message] = rest
-  if (isAbout(first) || ((first === undefined || first === null) && rest.length > 0)) {
-    return { about: first ?? null, message: message === undefined ? undefined : format(...rest) }
-  }
-  const values = typeof first === 'string' ? countPlaceholders(first) : 0
-  const last = rest[values]
-  if (rest.length === values + 1 && isAbout(last)) return { about: last, message: format(first, ...rest.slice(0, values)) }
-  return { about: null, message: format(first, ...rest) }
-}
-
-function isAbout(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-/** As `util.format` counts them. */
-function countPlaceholders(text: string): number {
-  return [...text.matchAll(/%[sdifjoOc%]/g)].filter(([placeholder]) => placeholder !== '%%').length
-}
-
-/** Names that the log gives a meaning of its own. */
-const ownNames: ReadonlySet<string> = new Set(['level', 'time', 'requestId', 'endpoint'])
-
-/** The fields of a line. What has a name that is the log's own is called `name_`: an object that came from a client must not pass for another level or another request. */
-function fieldsOf(about: object | null, message: string | undefined): Record<string, unknown> {
-  if (about === null) return {}
-  if (about instanceof Error) return { err: about }
-  const shown: unknown = isRequest(about) ? { request: about } : 'toJSON' in about && typeof about.toJSON === 'function' ? about.toJSON() : about
-  if (!isAbout(shown)) return { value: shown }
-  const fields = Object.entries(shown).map(([name, value]): [string, unknown] => [
-    ownNames.has(name) || (name === 'message' && message !== undefined) ? `${name}_` : name,
-    isRequest(value) ? { method: value.method, path: value.path } : value,
-  ])
-  return Object.fromEntries(fields)
-}
-
-/** Requests are told by method and path: their headers and attributes hold passwords. */
-function isRequest(value: unknown): value is CommonRequest {
-  return value instanceof CommonRequest || value === request
-}
-
-function placeOf(call: Call | undefined): { readonly requestId?: string; readonly endpoint?: string } {
-  return call === undefined ? {} : { requestId: call.requestId, ...(call.endpoint !== null && { endpoint: call.endpoint.path.text }) }
+function placeOf(call: Call | null): { readonly requestId?: string; readonly endpoint?: string } {
+  if (call === null || call.requestId === null) return {}
+  return { requestId: call.requestId, ...(call.endpoint !== null && { endpoint: call.endpoint.path.text }) }
 }

@@ -30,7 +30,7 @@ function methodOfCall(name: string): PropertyDescriptor {
 }
 
 function requestOfCall(): RowhouseRequest {
-  const call = currentCall()
-  if (call === undefined) throw new Error('request is only available while an endpoint runs')
-  return call.request
+  const current = currentCall()?.request ?? null
+  if (current === null) throw new Error('request is only available while an endpoint runs')
+  return current
 }

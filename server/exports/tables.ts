@@ -1,8 +1,8 @@
 import { defineTables as define, type Declarations, type SchemaOf } from '../../db/schema/define-tables.js'
 import type { Tables } from '../../db/rows/row-types.js'
 import type { TransactionOptions } from '../../db/transactions/transactions.js'
-import { currentApp } from '../call/call.js'
-import { currentRegistry } from '../endpoint/registry.js'
+import { currentRegistry } from '../call/current-registry.js'
+import { currentApp } from './running-app.js'
 
 /**
  * Declares the tables of the app, all of them in one call. The table `users` is always there; `users: usersTable({ … })` adds columns to it.

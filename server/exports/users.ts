@@ -10,7 +10,7 @@ export const users = {
    */
   getUser(): UserRow | null {
     const call = currentCall()
-    if (call === undefined) throw new Error('users.getUser() is only available while an endpoint runs')
-    return call.request.user
+    if (call === null || call.kind === 'load') throw new Error('users.getUser() is only available while an endpoint runs')
+    return call.principal.kind === 'user' ? call.principal.user : null
   },
 } as const

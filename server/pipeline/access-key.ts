@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance } from 'fastify'
-import { HttpError } from '../http/http-error.js'
+import { refusal } from '../http/http-error.js'
 import { checkMessage } from '../http/request/check-message.js'
 import { originForm } from '../http/request/target.js'
 
@@ -12,17 +12,11 @@ declare module 'fastify' {
   }
 }
 
-/** What stands before every path of an app: `/<accessKey>` if it is private, else nothing. */
-export function basePathOf(settings: { readonly private: { readonly accessKey: string | null } }): string {
-  const { accessKey } = settings.private
-  return accessKey === null ? '' : `/${accessKey}`
-}
-
 /**
  * Serves a private app under its access key only: the key is taken off the front of each path before anything looks at it, so that it gets into no log,
  * and a request without it is told that there is nothing, whatever it asks for. No code of the app runs for such a one: a handler of errors may tell what it knows, such as a link.
  *
- * @param basePath as {@link basePathOf} gives it
+ * @param basePath as `basePathOf` gives it
  */
 export function requireAccessKey(server: FastifyInstance, basePath: string): void {
   server.decorateRequest('basePath', basePath === '' ? '' : null)
@@ -39,7 +33,7 @@ export function requireAccessKey(server: FastifyInstance, basePath: string): voi
     if (!isShown) {
       // One that can be read in two ways ends its connection, whoever sends it. All others are checked where their endpoint is looked for.
       checkMessage(request.raw)
-      throw new HttpError(404, 'Not Found')
+      throw refusal('no-endpoint', 'Not Found')
     }
     request.basePath = basePath
     done()

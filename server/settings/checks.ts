@@ -1,5 +1,3 @@
-import { isIP } from 'node:net'
-
 /** What a setting may be, and how it is read from the text of an environment variable or a flag. */
 export interface Check<Value> {
   /** Ends the sentence "expected …". */
@@ -10,9 +8,17 @@ export interface Check<Value> {
   readonly fromText?: (text: string) => unknown
   /** Whether the value is a path, which starts at the place where it was set. */
   readonly isPath?: boolean
-  /** Whether the value is told to nobody, not even where it is wrong: it may be nearly right. */
-  readonly isSecret?: boolean
+  /**
+   * Whether an empty text is a value. An environment variable that is empty counts as not set otherwise, as `${PORT:-}`
+   * in a compose file gives it.
+   */
+  readonly takesEmpty?: boolean
 }
+
+/** In milliseconds. */
+export const second = 1000
+/** In bytes. */
+export const mebibyte = 1024 * 1024
 
 /** Text of one line that is not blank. */
 export const line: Check<string> = {
@@ -20,30 +26,23 @@ export const line: Check<string> = {
   read: (value) => (typeof value === 'string' && value.trim() !== '' && !/\p{Cc}/u.test(value) ? value : undefined),
 }
 
-/** Text that may stand in a header: visible ASCII characters and spaces. */
-export const asciiLine: Check<string> = {
-  expected: 'a text of visible ASCII characters',
-  read: (value) => (typeof value === 'string' && /^[\x20-\x7e]*[\x21-\x7e][\x20-\x7e]*$/.test(value) ? value : undefined),
-}
-
 /** A path of this machine. */
 export const path: Check<string> = { ...line, expected: 'a path', isPath: true }
-
-/** The same, or null for none. */
-export const pathOrNull: Check<string | null> = {
-  expected: `${path.expected}, or null`,
-  read: (value) => (value === null ? null : path.read(value)),
-  isPath: true,
-}
 
 /** A whole number within bounds, both included. */
 export function integer(minimum: number, maximum: number, unit = ''): Check<number> {
   return {
     expected: `a whole number${unit === '' ? '' : ` of ${unit}`} from ${minimum} to ${maximum}`,
-    read: (value) => (typeof value === 'number' && Number.isInteger(value) && value >= minimum && value <= maximum ? value : undefined),
+    read: (value) =>
+      typeof value === 'number' && Number.isInteger(value) && value >= minimum && value <= maximum ? value : undefined,
     fromText: (text) => (/^\d+$/.test(text) ? Number(text) : text),
   }
 }
+
+/** How long something may take: up to a day. */
+export const milliseconds = integer(1, 86_400 * second, 'milliseconds')
+/** How large something in memory may be: up to 1 GiB. */
+export const bytes = integer(1, 1024 * mebibyte, 'bytes')
 
 /** One of a few words. */
 export function oneOf<const Word extends string>(...words: Word[]): Check<Word> {
@@ -62,34 +61,13 @@ export function flagOr<const Word extends string>(word: Word): Check<boolean | W
   }
 }
 
-/** The origin of a web site: scheme, host and port, nothing behind them (RFC 6454, 4). Ports that the scheme implies are left out. */
-export const origin: Check<string> = {
-  expected: 'an origin such as https://example.com',
-  read(value) {
-    if (typeof value !== 'string' || !URL.canParse(value)) return undefined
-    const url = new URL(value)
-    const bare = url.pathname === '/' && url.search === '' && url.hash === '' && url.username === '' && url.password === ''
-    return bare && /^https?:$/.test(url.protocol) ? url.origin : undefined
-  },
-}
-
-/** The same, or null for none. */
-export const originOrNull: Check<string | null> = {
-  expected: `${origin.expected}, or null`,
-  read: (value) => (value === null ? null : origin.read(value)),
-}
-
-/** An IP address, or a network in CIDR notation. */
-export const network: Check<string> = {
-  expected: 'an IP address or a network such as 10.0.0.0/8',
-  read(value) {
-    if (typeof value !== 'string') return undefined
-    const [address = '', bits, more] = value.split('/')
-    const version = isIP(address)
-    if (version === 0 || more !== undefined) return undefined
-    if (bits === undefined) return value
-    return /^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128) ? value : undefined
-  },
+/** What another check takes, or null for none. */
+export function orNull<Value>(check: Check<Value>): Check<Value | null> {
+  return {
+    ...check,
+    expected: `${check.expected}, or null`,
+    read: (value) => (value === null ? null : check.read(value)),
+  }
 }
 
 /** A list, each member of which passes `member`; in text, members stand between commas. */
@@ -101,19 +79,10 @@ export function listOf<Member>(member: Check<Member>): Check<readonly Member[]> 
       const members = value.map((each: unknown) => member.read(each)).filter((each) => each !== undefined)
       return members.length === value.length ? members : undefined
     },
-    fromText: (text) => text.split(',').map((part) => part.trim()).filter((part) => part !== ''),
+    fromText: (text) =>
+      text
+        .split(',')
+        .map((part) => part.trim())
+        .filter((part) => part !== ''),
   }
-}
-
-/** The start of a path, such as `/_/api`, or `''`: it begins with a slash, does not end with one, and needs no encoding. */
-export const pathPrefix: Check<string> = {
-  expected: "a path such as /api that starts with a slash and does not end with one, or ''",
-  read: (value) => (typeof value === 'string' && /^(?:\/[\w.~-]+)*$/.test(value) && !/\/\.{1,2}(?:\/|$)/.test(value) ? value : undefined),
-}
-
-/** A secret that stands in a path, or null for none: 128 bits or more where each character is chosen at random. */
-export const accessKey: Check<string | null> = {
-  expected: 'a text of 22 to 128 letters, digits, "-" and "_", such as node -p "crypto.randomBytes(24).toString(\'base64url\')" prints, or null',
-  read: (value) => (value === null || (typeof value === 'string' && /^[\w-]{22,128}$/.test(value)) ? value : undefined),
-  isSecret: true,
 }

@@ -1,18 +1,14 @@
 import { readFileSync, statSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
-import { readEnvironment, variableName } from '../../settings/environment.js'
+import { ConfigurationError } from '../../settings/configuration-error.js'
+import { aboutSettings, fillEnvironment, readEnvironment } from '../../settings/environment.js'
+import { findMismatches } from '../../settings/setting.js'
 import { loadConfigurationFile } from './configuration-file.js'
-import { describeSetting, valuesOfObject, valuesOfVariables, type GivenValues } from './given-values.js'
-import { settingsByName, type Configuration, type ConfigurationInput } from './settings.js'
-
-/** Mistakes in an app's settings, all of them, one to a line; each line names the setting, where it was set, what was expected and what came. */
-export class ConfigurationError extends Error {
-  override readonly name = 'ConfigurationError'
-
-  constructor(readonly mistakes: readonly string[]) {
-    super(mistakes.join('\n'))
-  }
-}
+import { inEnvironmentFile, readEnvironmentFile } from './environment-file.js'
+import { describeSetting, valuesOfObject, type GivenValues } from './given-values.js'
+import { valuesOfVariables } from './given-variables.js'
+import { withoutInjected } from './injected-variables.js'
+import { rooms, settingsByName, type Configuration, type ConfigurationInput } from './settings.js'
 
 /**
  * Gives the settings of an app their types; what it returns is its argument.
@@ -33,15 +29,15 @@ export interface ConfigurationOverrides {
 
 /** A place where settings are made. */
 interface Source extends GivenValues {
-  /** How a setting is called there. */
-  readonly label: (name: string) => string
   readonly isText: boolean
   /** Where a relative path starts. */
   readonly base: string
 }
 
 /**
- * The settings of the app in `directory`: its configuration file, overridden by environment variables, overridden by `options` and `flags`.
+ * The settings of the app in `directory`: its configuration file, overridden by its `.env`, overridden by environment
+ * variables, overridden by `options` and `flags`. From then on the variables of the `.env` are in the environment of
+ * the process, for the app's own code.
  *
  * @throws ConfigurationError that lists every mistake
  * @throws LoadError when the configuration file cannot be run
@@ -49,16 +45,23 @@ interface Source extends GivenValues {
 export async function loadConfiguration(directory: string, { options = {}, flags = {} }: ConfigurationOverrides = {}): Promise<Configuration> {
   const folder = resolve(directory)
   if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) throw new ConfigurationError([`there is no folder ${folder}; name the folder of an app`])
+  const variables = readEnvironmentFile(folder)
+  const taken = fillEnvironment(folder, variables)
+  if (taken.size > 0) throw new ConfigurationError([...taken].map(([name, other]) => describeTaken(name, other)))
   const file = await loadConfigurationFile(folder)
-  const inFile = (name: string): string => `${name} (in ${file.name})`
-  const asOption = (name: string): string => name
-  const asFlag = (name: string): string => `--${name}`
+  const here = process.cwd()
   return resolveConfiguration(folder, [
-    { label: inFile, ...valuesOfObject(file.values, inFile), isText: false, base: folder },
-    { label: variableName, ...valuesOfVariables(readEnvironment()), isText: true, base: process.cwd() },
-    { label: asOption, ...valuesOfObject(options, asOption), isText: false, base: process.cwd() },
-    { label: asFlag, ...valuesOfObject(flags, asFlag), isText: true, base: process.cwd() },
+    { ...valuesOfObject(file.values, (name) => `${name} (in ${file.name})`), isText: false, base: folder },
+    { ...valuesOfVariables(aboutSettings(variables), inEnvironmentFile), isText: true, base: folder },
+    { ...valuesOfVariables(withoutInjected(readEnvironment()), (variable) => variable), isText: true, base: here },
+    { ...valuesOfObject(options, (name) => name), isText: false, base: here },
+    { ...valuesOfObject(flags, (name) => `--${name}`), isText: true, base: here },
   ])
+}
+
+function describeTaken(variable: string, folder: string): string {
+  const why = `the .env in ${folder} has set another value, and a process has one environment`
+  return `${inEnvironmentFile(variable)}: ${why}; give both the same, or run each app in a process of its own`
 }
 
 function resolveConfiguration(directory: string, sources: readonly Source[]): Configuration {
@@ -66,24 +69,25 @@ function resolveConfiguration(directory: string, sources: readonly Source[]): Co
   const values = new Map<string, unknown>([...settingsByName].map(([name, setting]) => [name, setting.default]))
   for (const source of sources) {
     mistakes.push(...source.mistakes)
-    for (const [name, given] of source.values) {
-      const check = settingsByName.get(name)?.check
+    for (const [name, { value: given, label }] of source.values) {
+      const { check, secret } = settingsByName.get(name) ?? {}
       const value = check?.read(source.isText && typeof given === 'string' && check.fromText !== undefined ? check.fromText(given) : given)
-      if (value === undefined) mistakes.push(`${source.label(name)}: expected ${check?.expected}, got ${describeSetting(given, check)}`)
-      else values.set(name, check?.isPath === true && value !== null ? resolve(source.base, String(value)) : value)
+      if (value === undefined) {
+        mistakes.push(`${label}: expected ${check?.expected}, got ${describeSetting(given, secret)}`)
+      } else {
+        values.set(name, check?.isPath === true && value !== null ? resolve(source.base, String(value)) : value)
+      }
     }
   }
   const name = values.get('name') ?? nameOf(directory)
   values.set('name', name)
   values.set('realm', values.get('realm') ?? asRealm(String(name)))
   values.set('data', resolve(directory, String(values.get('data'))))
-  const [headersTimeout, requestTimeout] = [Number(values.get('headersTimeout')), Number(values.get('requestTimeout'))]
-  if (headersTimeout > requestTimeout) {
-    mistakes.push(`headersTimeout: expected at most requestTimeout, ${requestTimeout}, of which the headers are a part, got ${headersTimeout}`)
-  }
-  if (mistakes.length > 0) throw new ConfigurationError(mistakes)
   // Every setting has been given its default above, and what replaced a default has passed that setting's check.
-  return Object.freeze({ directory, ...grouped(values) }) as Configuration
+  const configuration = Object.freeze({ directory, ...grouped(values) }) as Configuration
+  mistakes.push(...rooms.flatMap((room) => findMismatches(room, configuration)))
+  if (mistakes.length > 0) throw new ConfigurationError(mistakes)
+  return configuration
 }
 
 /** The values as an app reads them: the members of a group in an object of their own. */

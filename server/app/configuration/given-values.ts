@@ -1,16 +1,25 @@
-import { closest, distance } from 'fastest-levenshtein'
 import { isPlainObject } from '../../../db/errors/describe-value.js'
 import { suggestName } from '../../errors/nearest-name.js'
-import type { Check } from '../../settings/checks.js'
-import { variableName } from '../../settings/environment.js'
-import { settings, settingsByName } from './settings.js'
+import { settingsByName } from './settings.js'
 
-/** What one place, such as the configuration file, says about settings; nothing of it has been checked but the names. */
+/** The names that can be given on their own: those of settings, and of groups of settings. */
+const topNames = [...new Set([...settingsByName.keys()].map((name) => name.replace(/\..*/, '')))]
+
+/**
+ * What one place, such as the configuration file, says about settings; nothing of it has been checked but the names.
+ */
 export interface GivenValues {
   /** By the whole name of the setting. */
-  readonly values: ReadonlyMap<string, unknown>
+  readonly values: ReadonlyMap<string, GivenValue>
   /** Names that no setting has, each with the nearest that one has. */
   readonly mistakes: readonly string[]
+}
+
+/** What a setting is given. */
+export interface GivenValue {
+  readonly value: unknown
+  /** How the setting is called where it is given, for messages. */
+  readonly label: string
 }
 
 /**
@@ -18,8 +27,11 @@ export interface GivenValues {
  *
  * @param label how a setting is called in messages
  */
-export function valuesOfObject(object: Readonly<Record<string, unknown>>, label: (name: string) => string): GivenValues {
-  const values = new Map<string, unknown>()
+export function valuesOfObject(
+  object: Readonly<Record<string, unknown>>,
+  label: (name: string) => string,
+): GivenValues {
+  const values = new Map<string, GivenValue>()
   const mistakes: string[] = []
   const take = (given: Readonly<Record<string, unknown>>, known: readonly string[], group: string): void => {
     for (const [name, value] of Object.entries(given)) {
@@ -27,39 +39,39 @@ export function valuesOfObject(object: Readonly<Record<string, unknown>>, label:
       const whole = group + name
       const members = membersOf(whole)
       if (!known.includes(name)) mistakes.push(`${label(whole)}: there is no such setting; ${suggestName(name, known)}`)
-      else if (members === null) values.set(whole, value)
+      else if (members === null) values.set(whole, { value, label: label(whole) })
       else if (isPlainObject(value)) take(value, members, `${whole}.`)
-      else mistakes.push(`${label(whole)}: expected an object with any of ${members.join(', ')}, got ${describeSetting(value)}`)
+      else {
+        const given = describeSetting(value, hasSecret(whole, members))
+        mistakes.push(`${label(whole)}: expected an object with any of ${members.join(', ')}, got ${given}`)
+      }
     }
   }
-  take(object, Object.keys(settings), '')
+  take(object, topNames, '')
   return { values, mistakes }
 }
 
-/** Reads settings from environment variables. A variable that is nearly one of ours is a mistake; any other may have its name from elsewhere, as Kubernetes' `ROWHOUSE_SERVICE_HOST`. */
-export function valuesOfVariables(variables: Readonly<Record<string, string>>): GivenValues {
-  const known = new Map([...settingsByName].filter(([, setting]) => setting.variable).map(([name]) => [variableName(name), name]))
-  const values = new Map<string, unknown>()
-  const mistakes: string[] = []
-  for (const [variable, text] of Object.entries(variables)) {
-    const name = known.get(variable)
-    // An empty variable counts as none, as `${PORT:-}` in a compose file gives it, except where empty is a value.
-    if (name === 'apiPrefix' || (name !== undefined && text !== '')) values.set(name, text)
-    const nearest = closest(variable, [...known.keys()])
-    if (name === undefined && distance(variable, nearest) <= 2) mistakes.push(`${variable}: there is no such environment variable; did you mean ${nearest}?`)
-  }
-  return { values, mistakes }
+/**
+ * What came, as far as it can be shown: numbers and short texts that are no secret as they are, anything else by its
+ * type.
+ */
+export function describeSetting(value: unknown, isSecret = false): string {
+  if (value === null) return 'null'
+  if (typeof value === 'string' && (isSecret || value.length > 100)) return `a text of ${value.length} characters`
+  if (isSecret) return Array.isArray(value) ? 'a list' : `a value of type ${typeof value}`
+  if (typeof value === 'string') return JSON.stringify(value)
+  if (Array.isArray(value)) return `the list ${JSON.stringify(value).slice(0, 100)}`
+  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : `a value of type ${typeof value}`
 }
 
-/** What came, as far as it can be shown: numbers and short texts that are no secret as they are, anything else by its type. */
-export function describeSetting(value: unknown, { isSecret = false }: Pick<Check<unknown>, 'isSecret'> = {}): string {
-  if (typeof value === 'string') return isSecret || value.length > 100 ? `a text of ${value.length} characters` : JSON.stringify(value)
-  if (typeof value === 'number' || typeof value === 'boolean' || value === null) return String(value)
-  return Array.isArray(value) ? `the list ${JSON.stringify(value).slice(0, 100)}` : `a value of type ${typeof value}`
+function hasSecret(group: string, members: readonly string[]): boolean {
+  return members.some((member) => settingsByName.get(`${group}.${member}`)?.secret)
 }
 
 /** The names of a group's members, or null when the name is not that of a group. */
 function membersOf(name: string): readonly string[] | null {
-  const members = [...settingsByName.keys()].filter((each) => each.startsWith(`${name}.`)).map((each) => each.slice(name.length + 1))
+  const members = [...settingsByName.keys()]
+    .filter((each) => each.startsWith(`${name}.`))
+    .map((each) => each.slice(name.length + 1))
   return members.length === 0 ? null : members
 }

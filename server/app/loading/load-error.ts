@@ -1,7 +1,8 @@
-import { isAbsolute, relative, sep } from 'node:path'
+import { sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { SchemaError } from '../../../db/errors/errors.js'
 import { DeclarationError } from '../../errors/declaration-error.js'
+import { displayPath } from '../../errors/source-location.js'
 
 /** A place in a source file. */
 export interface SourcePosition {
@@ -27,12 +28,6 @@ export class LoadError extends Error {
 
 function formatPosition({ file, line, column }: SourcePosition): string {
   return column === null ? `${file}:${line}` : `${file}:${line}:${column}`
-}
-
-/** A path as messages show it: relative to the app's folder if it lies in it. */
-export function displayPath(path: string, directory: string): string {
-  const shown = relative(directory, path)
-  return shown === '' || shown.startsWith(`..${sep}`) || isAbsolute(shown) ? path : shown.replaceAll(sep, '/')
 }
 
 /**

@@ -6,13 +6,17 @@ import { declareFileRoutes } from '../../doors/file-routes/file-routes.js'
 import { bundle } from './bundle.js'
 import { findExportLines } from './export-lines.js'
 import { findModules, isRouteFile } from './find-modules.js'
-import { describeThrown, displayPath, LoadError } from './load-error.js'
-import { collectDeclarations, type Declarations } from '../../endpoint/registry.js'
+import { describeThrown, LoadError } from './load-error.js'
+import { displayPath } from '../../errors/source-location.js'
+import type { AppHandle } from '../../call/call.js'
+import { Registry, type Declarations } from '../../endpoint/registry.js'
+import { collectDeclarations } from './collect-declarations.js'
 import type { Configuration } from '../configuration/settings.js'
 import type { RouteFile } from '../../doors/file-routes/route-file.js'
 
 /** Which app to load. */
 export interface LoadModulesOptions {
+  readonly app: AppHandle
   readonly configuration: Configuration
   /** Where the compiled modules are put while they are read; made when it is not there. */
   readonly buildDirectory: string
@@ -33,7 +37,7 @@ let loads = 0
  *
  * @throws LoadError, DeclarationError: one sentence with the place of the mistake
  */
-export async function loadModules({ configuration, buildDirectory }: LoadModulesOptions): Promise<Declarations> {
+export async function loadModules({ app, configuration, buildDirectory }: LoadModulesOptions): Promise<Declarations> {
   const folder = await realpath(configuration.directory)
   const files = await findModules(folder)
   if (files.length === 0) {
@@ -45,7 +49,7 @@ export async function loadModules({ configuration, buildDirectory }: LoadModules
   await writeFile(outputFile, code).catch(refuse(buildDirectory))
   process.setSourceMapsEnabled(true)
   try {
-    return await collectDeclarations({ ...configuration, directory: folder }, async () => {
+    return await collectDeclarations(app, new Registry({ ...configuration, directory: folder }), async () => {
       // The bundle exports what it was told to, one namespace for each of these files.
       const namespaces = (await settled(import(pathToFileURL(outputFile).href))) as Readonly<Record<string, Namespace>>
       declareFileRoutes(await Promise.all(routeFiles.map((file, index) => describeRouteFile(file, namespaces[`module${index}`] ?? {}, folder))))

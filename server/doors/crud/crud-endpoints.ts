@@ -1,18 +1,19 @@
 import { describeValue } from '../../../db/errors/describe-value.js'
 import type { Schema, Table } from '../../../db/rows/row-types.js'
 import { DataTable } from '../../../db/rows/table.js'
-import { basePathOf } from '../../pipeline/access-key.js'
+import { basePathOf } from '../../http/base-path.js'
 import { CrudHandlers } from './crud-handlers.js'
 import type { CrudOptions, SharedSettings } from './crud-options.js'
 import { readPlan, type CrudPlan } from './crud-plan.js'
 import { parsePath } from '../../endpoint/path-pattern.js'
 import { DeclarationError, withPlace } from '../../errors/declaration-error.js'
-import { currentRegistry, type DeclaredTables } from '../../endpoint/registry.js'
+import { currentRegistry } from '../../call/current-registry.js'
+import type { DeclaredTables } from '../../endpoint/registry.js'
 import { httpEndpoint } from '../endpoints/http-endpoint.js'
 
 /**
  * Opens a table as endpoints: `GET path` lists, `POST path` creates, and on `path/:id` GET reads, PATCH (and PUT) updates, DELETE deletes.
- * With `ownedBy` every user has the rows of his own, and cannot tell those of others from none.
+ * With `ownedBy` all users have rows of their own, and cannot tell those of others from none.
  *
  * @throws DeclarationError when the path, the table or an option is wrong; it stops the start
  *
@@ -21,14 +22,14 @@ import { httpEndpoint } from '../endpoints/http-endpoint.js'
 export function crudEndpoints<S extends Schema, Name extends keyof S & string>(path: string, table: Table<S, Name>, options: CrudOptions<S, Name>): void
 export function crudEndpoints(path: unknown, table: unknown, options: unknown): void {
   const registry = currentRegistry('crudEndpoints()')
-  const { tables, configuration } = registry
+  const { tables, settings } = registry
   withPlace(registry.callSite(), () => {
     const checkedPath = checkPath(path)
-    const { apiPrefix } = configuration
+    const { apiPrefix } = settings
     const plan = readPlan(checkedPath, options, { table: checkTable(checkedPath, table, tables), tables })
     const { operations } = plan
     const { list, row } = settingsOf(plan)
-    const handlers = new CrudHandlers(plan, basePathOf(configuration) + locationOf(apiPrefix + checkedPath))
+    const handlers = new CrudHandlers(plan, basePathOf(settings) + locationOf(apiPrefix + checkedPath))
     const rowPath = `${checkedPath}/:id` as const
     if (operations.has('list')) httpEndpoint(checkedPath, { ...list, methods: ['GET'] }, (_args, request) => handlers.list(request))
     if (operations.has('create')) httpEndpoint(checkedPath, { ...list, methods: ['POST'] }, (_args, request) => handlers.create(request))

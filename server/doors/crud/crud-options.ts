@@ -54,7 +54,7 @@ interface CrudSettings<S extends Schema, Name extends string> extends SharedSett
   readonly columns?: readonly VisibleNames<S, Name>[]
   /** Columns that are sent and not written. */
   readonly readOnly?: readonly VisibleNames<S, Name>[]
-  /** The `link('users')` column that says whose row it is: a user sees and changes rows of his own, and no others. */
+  /** The `link('users')` column that says whose row it is: users see and change rows of their own, and no others. */
   readonly ownedBy?: OwnerNames<S, Name>
   /** What is opened; everything by default. */
   readonly only?: readonly CrudOperation[]

@@ -1,11 +1,11 @@
+import { describeGiven } from '../../../db/errors/describe-value.js'
 import type { Door, Handler } from '../../endpoint/endpoint.js'
 import type { Method } from '../../endpoint/methods.js'
 import { readSettings } from '../../endpoint/options.js'
 import { parsePath } from '../../endpoint/path-pattern.js'
 import { DeclarationError, withPlace } from '../../errors/declaration-error.js'
-import { describeGiven } from '../../errors/describe-given.js'
-import { currentRegistry } from '../../endpoint/registry.js'
-import type { Configuration } from '../../app/configuration/settings.js'
+import { currentRegistry } from '../../call/current-registry.js'
+import type { DeclarationSettings } from '../../endpoint/registry.js'
 
 /** What sets one way of declaring endpoints in a module apart from another. */
 export interface ModuleDoor {
@@ -15,7 +15,7 @@ export interface ModuleDoor {
   /** The methods of an endpoint that names none. */
   readonly methods: readonly Method[]
   /** What stands before the paths. */
-  prefix(configuration: Configuration): string
+  prefix(settings: DeclarationSettings): string
 }
 
 /**
@@ -27,9 +27,8 @@ export function declareEndpoint({ door, call, methods, prefix: prefixOf }: Modul
   const [settings, handler] = typeof optionsOrHandler === 'function' && optionalHandler === undefined ? [{}, optionsOrHandler] : [optionsOrHandler, optionalHandler]
   const registry = currentRegistry(`${call}()`)
   const source = registry.callSite()
-  const { configuration } = registry
-  const { bodyLimit, handlerTimeout } = configuration
-  const prefix = prefixOf(configuration)
+  const { bodyLimit, handlerTimeout } = registry.settings
+  const prefix = prefixOf(registry.settings)
   withPlace(source, () => {
     if (typeof path !== 'string') throw new DeclarationError(`${call}() takes a path such as "/tasks" as its first argument, got ${describeGiven(path)}`)
     if (typeof handler !== 'function') throw new DeclarationError(`the endpoint ${path} has no handler: ${call}(path, options, handler) takes a function as its last argument, got ${describeGiven(handler)}`)

@@ -1,7 +1,9 @@
+import { describeGiven, describeValue } from '../../../db/errors/describe-value.js'
 import type { JsonValue } from '../../../db/values/json-value.js'
-import { challengeFor, type Authorization } from '../../../plugins/basic-auth.js'
-import { currentCall, type Call } from '../../call/call.js'
-import { HttpError } from '../../http/http-error.js'
+import type { Authorization } from '../../../plugins/basic-auth.js'
+import { currentCall } from '../../call/call.js'
+import { currentApp } from '../../exports/running-app.js'
+import { HttpError, refusal } from '../../http/http-error.js'
 import { HttpResponse } from '../../http/reply/http-response.js'
 import type { RowhouseRequest } from '../../http/request/request.js'
 
@@ -33,17 +35,22 @@ export interface RequireAuth {
  * @throws TypeError when an argument is wrong
  */
 export function requiresAuth(check: AuthorizationCheck, options: RequiresAuthOptions = {}): RequireAuth {
-  if (typeof check !== 'function') throw new TypeError(`requiresAuth() takes a function as its first argument, got ${typeof check}`)
+  if (typeof check !== 'function') {
+    throw new TypeError(`requiresAuth() takes a function as its first argument, got ${describeGiven(check)}`)
+  }
   const refuse = readRefusal(options)
   const wrap = (handler: (...args: unknown[]) => unknown): typeof handler => {
-    if (typeof handler !== 'function') throw new TypeError(`what requiresAuth() returns takes a handler, which is a function, got ${typeof handler}`)
+    if (typeof handler !== 'function') {
+      const expected = 'what requiresAuth() returns takes a handler, which is a function'
+      throw new TypeError(`${expected}, got ${describeGiven(handler)}`)
+    }
     const guarded = function (this: unknown, ...args: unknown[]): unknown {
-      const call = currentCall()
-      if (call === undefined) throw new Error('a handler of requiresAuth() was called outside of a request')
-      const { authorization } = call.request
-      if (authorization === null) return refuse(call)
-      const decide = (passes: unknown): unknown => (isPass(passes) ? handler.apply(this, args) : refuse(call))
-      const passes = check(authorization, call.request)
+      const request = currentCall()?.request ?? null
+      if (request === null) throw new Error('a handler of requiresAuth() was called outside of a request')
+      const { authorization } = request
+      if (authorization === null) return refuse(request)
+      const decide = (passes: unknown): unknown => (isPass(passes) ? handler.apply(this, args) : refuse(request))
+      const passes = check(authorization, request)
       return passes instanceof Promise ? passes.then(decide) : decide(passes)
     }
     // By its handler's name an endpoint is known to urlFor().
@@ -56,26 +63,28 @@ export function requiresAuth(check: AuthorizationCheck, options: RequiresAuthOpt
 /** A check that answers with something else, such as a row or a count, may mean either. */
 function isPass(passes: unknown): boolean {
   if (typeof passes === 'boolean' || passes === undefined || passes === null) return passes === true
-  throw new TypeError(`the check of requiresAuth() has to return true or false, got a value of type ${typeof passes}`)
+  throw new TypeError(`the check of requiresAuth() has to return true or false, got ${describeValue(passes)}`)
 }
 
-type Refuse = (call: Call) => unknown
+type Refuse = (request: RowhouseRequest) => unknown
 
-function readRefusal({ challenge, refusal }: RequiresAuthOptions): Refuse {
+function readRefusal({ challenge, refusal: own }: RequiresAuthOptions): Refuse {
   const lines = challenge === undefined ? null : [challenge].flat()
   if (lines?.length === 0) throw new TypeError('requiresAuth() takes at least one challenge: a 401 says how to authenticate (RFC 9110, 15.5.2)')
   // A wrong one is found here, and not by the first caller who is refused.
   if (lines !== null) void new HttpError(401, undefined, {}, { 'www-authenticate': lines })
-  if (refusal instanceof Response) throw new TypeError('requiresAuth() takes a function that makes a Response, since one can be sent only once')
-  const linesFor = ({ app }: Call): readonly string[] => lines ?? [challengeFor(app.configuration.realm)]
-  if (refusal === undefined) {
-    return (call) => {
-      throw new HttpError(401, 'Unauthorized', {}, { 'www-authenticate': linesFor(call) })
+  if (own instanceof Response) {
+    throw new TypeError('requiresAuth() takes a function that makes a Response, since one can be sent only once')
+  }
+  const linesOr = (): readonly string[] => lines ?? [currentApp('requiresAuth()').challenge]
+  if (own === undefined) {
+    return () => {
+      throw refusal('unauthorized', 'Unauthorized', { headers: { 'www-authenticate': linesOr() } })
     }
   }
-  return (call) => {
-    const value: unknown = typeof refusal === 'function' ? refusal(call.request) : refusal
-    return value instanceof Promise ? value.then((settled: unknown) => asRefusal(settled, linesFor(call))) : asRefusal(value, linesFor(call))
+  return (request) => {
+    const value: unknown = typeof own === 'function' ? own(request) : own
+    return value instanceof Promise ? value.then((settled: unknown) => asRefusal(settled, linesOr())) : asRefusal(value, linesOr())
   }
 }
 

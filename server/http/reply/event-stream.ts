@@ -1,7 +1,5 @@
-import { currentCall } from '../../call/call.js'
 import { discard } from './discard.js'
 import { encodeJson } from './encode-json.js'
-import { HttpResponse } from './http-response.js'
 
 /** One event of an event stream. */
 export interface ServerSentEvent {
@@ -15,35 +13,8 @@ export interface ServerSentEvent {
   readonly retry?: number
 }
 
-/** Settings of an event stream. */
-export interface EventStreamOptions {
-  /** How long nothing may be sent before a comment is, in milliseconds, up to 2^31 - 1: proxies cut connections on which nothing moves for about a minute. 15,000 by default. */
-  readonly heartbeat?: number
-}
-
 const fields: ReadonlySet<string> = new Set(['data', 'event', 'id', 'retry'])
-const silence = 15_000
-/** Timers count in 31 bits, and take what is longer for one millisecond. */
-const longestHeartbeat = 2 ** 31 - 1
 const heartbeatComment = ':\n\n'
-
-/**
- * A reply that sends events as they happen (WHATWG HTML, 9.2, `text/event-stream`), for `EventSource` in browsers.
- * It ends when the source does, and when the server begins to stop, whereupon a browser connects again; the source is ended (`return()`) then, and when the client goes away.
- *
- * @param source gives texts, which are sent as the data of an event, or events
- * @throws RangeError for a heartbeat that is no time; TypeError, while it is sent, for an event that has no form: a line break in `event` or `id`, an unknown field
- *
- * @example route('/clock', () => eventStream(ticks()))
- */
-export function eventStream(source: AsyncIterable<string | ServerSentEvent>, { heartbeat = silence }: EventStreamOptions = {}): HttpResponse {
-  return new HttpResponse(200, new EventPieces(source, checkHeartbeat(heartbeat), currentCall()?.app.stopping ?? null), {
-    'content-type': 'text/event-stream',
-    'cache-control': 'no-store',
-    // nginx holds an answer back until it has a buffer full of it, unless it is told not to.
-    'x-accel-buffering': 'no',
-  })
-}
 
 /** What came of asking the source for an event. */
 type Arrival = { readonly result: IteratorResult<string | ServerSentEvent> } | { readonly thrown: unknown }
@@ -54,7 +25,7 @@ const over: IteratorReturnResult<undefined> = Object.freeze({ done: true, value:
  * The events as they are sent. It is no generator, which would hold on to its source until the next event or comment after the client has gone, and it waits for the next event, for
  * silence and for the stop of the server in one promise that is made anew each time: racing against one that lives as long as the stream would keep every event until its end.
  */
-class EventPieces implements AsyncIterableIterator<string> {
+export class EventPieces implements AsyncIterableIterator<string> {
   readonly #source: AsyncIterable<string | ServerSentEvent>
   readonly #heartbeat: number
   readonly #stopping: AbortSignal | null
@@ -66,6 +37,10 @@ class EventPieces implements AsyncIterableIterator<string> {
   #arrival: Arrival | null = null
   #wake: (() => void) | null = null
 
+  /**
+   * @param heartbeat how long nothing may be sent before a comment is, in milliseconds
+   * @param stopping ends the stream when it aborts
+   */
   constructor(source: AsyncIterable<string | ServerSentEvent>, heartbeat: number, stopping: AbortSignal | null) {
     this.#source = source
     this.#heartbeat = heartbeat
@@ -156,11 +131,6 @@ class EventPieces implements AsyncIterableIterator<string> {
     this.#isOver = true
     this.#stopping?.removeEventListener('abort', this.#onStop)
   }
-}
-
-function checkHeartbeat(milliseconds: number): number {
-  if (milliseconds >= 1 && milliseconds <= longestHeartbeat) return milliseconds
-  throw new RangeError(`the heartbeat of an event stream takes 1 to ${longestHeartbeat} milliseconds, got ${String(milliseconds)}`)
 }
 
 function encodeEvent(event: string | ServerSentEvent): string {

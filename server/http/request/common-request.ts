@@ -1,12 +1,11 @@
 import type { JsonValue } from '../../../db/values/json-value.js'
 import type { UserRow } from '../../../db/schema/users-table.js'
 import type { Authorization } from '../../../plugins/basic-auth.js'
-import { nameValues, type PathValue } from '../../endpoint/path-pattern.js'
 import type { FieldValues, FileValues, FormFields } from '../body/form.js'
 import { readHeaders, type RequestHeaders } from './headers.js'
 import { isJsonType, parseJson } from '../body/json.js'
 import type { RequestState } from './request-state.js'
-import { originForm } from './target.js'
+import { originForm, type PathValue } from './target.js'
 
 /**
  * What all views of a request have: everything but `body`, which is an attribute for endpoints and a method for file routes.
@@ -22,8 +21,8 @@ export abstract class CommonRequest<Body = JsonValue | null> {
 
   /** The path without the prefix of its door and without the query, decoded. */
   get path(): string {
-    const { target, endpoint } = this.#state.place
-    return target.path.slice(endpoint.prefix.length)
+    const { target, prefix } = this.#state.place
+    return target.path.slice(prefix.length)
   }
 
   /** In upper case. */
@@ -163,9 +162,9 @@ function decodeJson(state: RequestState): JsonValue {
   return (state.json ??= { value: parseJson(state.content) }).value
 }
 
-function namePathParameters({ place: { endpoint, values } }: RequestState): Readonly<Record<string, PathValue>> {
+function namePathParameters({ place }: RequestState): Readonly<Record<string, PathValue>> {
   const params = Object.create(null) as Record<string, PathValue>
-  nameValues(params, endpoint.path.segments, values)
+  place.namePathParameters(params)
   return params
 }
 

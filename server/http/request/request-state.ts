@@ -2,21 +2,20 @@ import type { ServerResponse } from 'node:http'
 import type { FastifyRequest } from 'fastify'
 import { isContentType, Media } from '../../../db/values/media.js'
 import type { JsonValue } from '../../../db/values/json-value.js'
-import type { PathPattern, PathValue } from '../../endpoint/path-pattern.js'
 import type { ReceivedBody } from '../body/read-body.js'
 import type { BodyContent } from '../body/body-store.js'
 import { readContentDisposition } from '../body/content-disposition.js'
 import { emptyForm, parseForm, readMultipart, type Form } from '../body/form.js'
 import type { RequestHeaders } from './headers.js'
-import type { RequestTarget } from './target.js'
+import type { PathValue, RequestTarget } from './target.js'
 
 /** Where a request was sent to: what the pipeline has found, as far as a request tells of it. */
 export interface RequestPlace {
   readonly target: RequestTarget
-  /** `prefix` is the part at the front of the path that `path` leaves out. */
-  readonly endpoint: { readonly prefix: string; readonly path: Pick<PathPattern, 'segments'> }
-  /** Those of the path's parameters, in their order. */
-  readonly values: readonly PathValue[]
+  /** The part at the front of the path that `path` leaves out. */
+  readonly prefix: string
+  /** Assigns the values of the path's parameters to members of `target` with the parameters' names. */
+  namePathParameters(target: Record<string, unknown>): void
 }
 
 /** One request and what has been made of it so far. The views of the request share it, so each thing is made once, whoever asks first. */

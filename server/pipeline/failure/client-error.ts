@@ -1,7 +1,6 @@
 import { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import type { App } from '../../exports/running-app.js'
-import type { Configuration } from '../../app/configuration/settings.js'
+import type { PipelineParts, PipelineSettings } from '../parts.js'
 import { toErrorReply } from './error-reply.js'
 
 /** What Node.js refuses before there is a request: the code of its parser or of its time limits, with the answer. */
@@ -14,7 +13,7 @@ const refusals: Readonly<Record<string, readonly [number, string]>> = {
  * Answers what is no HTTP request, in the form of every other error, and closes the connection. Where requests before it on the same connection wait for their answers,
  * the first of them gets its own, which then is the last: told 400 in its place, the client would take for refused what has been done.
  */
-export function refuseClient({ log, configuration }: Pick<App, 'log' | 'configuration'>, requestId: string, error: NodeJS.ErrnoException, socket: Socket): void {
+export function refuseClient({ log, settings }: Pick<PipelineParts, 'log' | 'settings'>, requestId: string, error: NodeJS.ErrnoException, socket: Socket): void {
   const pending = pendingAnswer(socket)
   if (pending !== null && pending.req.complete && !pending.headersSent && error.code !== 'ECONNRESET') {
     pending.shouldKeepAlive = false
@@ -28,8 +27,8 @@ export function refuseClient({ log, configuration }: Pick<App, 'log' | 'configur
   }
   const [status, message] = refusals[error.code ?? ''] ?? [400, 'the request is not valid HTTP']
   if (pending === null) log.info({ requestId, code: error.code, status }, 'a request was refused before it could be read')
-  else log.info({ requestId, method: pending.req.method, path: pathOf(pending.req, configuration), code: error.code, status }, 'a request was refused while its body arrived')
-  const { headers, body } = toErrorReply({ status, message, details: {}, headers: {} }, { requestId, accept: undefined, alwaysJson: configuration.errors === 'json' })
+  else log.info({ requestId, method: pending.req.method, path: pathOf(pending.req, settings), code: error.code, status }, 'a request was refused while its body arrived')
+  const { headers, body } = toErrorReply({ status, message, details: {}, headers: {} }, { requestId, accept: undefined, alwaysJson: settings.errors === 'json' })
   const text = String(body)
   socket.end(
     `HTTP/1.1 ${status} ${status === 400 ? 'Bad Request' : status === 408 ? 'Request Timeout' : 'Request Header Fields Too Large'}\r\n` +
@@ -67,7 +66,7 @@ function isBetweenRequests(socket: Socket): boolean {
 }
 
 /** The path that was asked for, without the query and, in a private app, the access key: that is taken off when a request is looked at, and a request that was not is told without its path. */
-function pathOf(request: IncomingMessage & { readonly originalUrl?: string }, { private: { accessKey } }: Configuration): string | undefined {
+function pathOf(request: IncomingMessage & { readonly originalUrl?: string }, { private: { accessKey } }: PipelineSettings): string | undefined {
   const url = request.originalUrl ?? (accessKey === null ? request.url : undefined)
   return url?.replace(/[?#].*$/s, '')
 }

@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import { TableError } from '../../../db/errors/errors.js'
-import type { App } from '../../exports/running-app.js'
+import type { PipelineParts } from '../parts.js'
 import { unreadable, type ErrorDescription } from './describe-error.js'
 import { HttpError } from '../../http/http-error.js'
 import { isA, toError } from '../../errors/to-error.js'
@@ -10,20 +10,20 @@ import { isA, toError } from '../../errors/to-error.js'
  *
  * @returns whether there was anything to log
  */
-export function logError(app: Pick<App, 'log'>, request: FastifyRequest, thrown: unknown, description: ErrorDescription): boolean {
+export function logError(parts: Pick<PipelineParts, 'log'>, request: FastifyRequest, thrown: unknown, description: ErrorDescription): boolean {
   if (isA(HttpError, thrown) && description !== unreadable) return false
   if (description.status >= 500) {
-    logFailure(app, request, thrown)
+    logFailure(parts, request, thrown)
     return true
   }
   // Which of the two has made the mistake, the author or the caller, cannot be known here, so the author gets to see it too.
   const isOfTable = thrown instanceof TableError
-  if (isOfTable) app.log.warn({ requestId: request.id, err: thrown }, `A table refused ${pathOf(request)} [${request.method}]`)
+  if (isOfTable) parts.log.warn({ requestId: request.id, err: thrown }, `A table refused ${pathOf(request)} [${request.method}]`)
   return isOfTable
 }
 
 /** Logs what nobody expected, with its stack. */
-export function logFailure({ log }: Pick<App, 'log'>, request: FastifyRequest, thrown: unknown, when = ''): void {
+export function logFailure({ log }: Pick<PipelineParts, 'log'>, request: FastifyRequest, thrown: unknown, when = ''): void {
   const message = `Exception on ${pathOf(request)} [${request.method}]${when === '' ? '' : ` ${when}`}`
   const error = toError(thrown)
   try {

@@ -35,8 +35,7 @@ export class CredentialVerifier {
   }
 
   /**
-   * See `Users.verify`. Written without async and await, since it runs on every request with credentials and each promise costs something
-   * where AsyncLocalStorage is in use.
+   * See `Users.verify`. Written without async and await, since it runs on every request with credentials, and each promise costs something.
    */
   verify(email: string, password: string, address: string): Promise<UserRow | null> {
     const account = emailKey(email)
@@ -58,7 +57,7 @@ export class CredentialVerifier {
 
   async #verifyByHash(account: string, user: UserRow | null, password: string, address: string): Promise<UserRow | null> {
     if (!(await this.#attempt(account, user, password, address))) return null
-    // Read again: what has changed while the hash was computed counts, and every caller gets a row of his own.
+    // Read again: what has changed while the hash was computed counts, and every caller gets a row to itself.
     const current = await this.#table.get({ emailKey: account })
     if (current === null || !this.#isVerified(current, password)) return null
     this.#rowIds.set(account, current.getId())
@@ -75,7 +74,7 @@ export class CredentialVerifier {
 
   #attempt(account: string, user: UserRow | null, password: string, address: string): Promise<boolean> {
     const origin: Origin = { account, network: networkOf(address) }
-    // Before anything is computed, so that whoever hammers on while he has to wait costs as little as can be.
+    // Before anything is computed, so that whoever hammers on during a wait costs as little as can be.
     this.#failures.refuseKnownWait(origin)
     const [storedHash, epoch] = [user?.passwordHash ?? '', user?.sessionEpoch ?? 0]
     const key = this.#verified.fingerprint({ userId: `${origin.network} ${account}`, password, storedHash, epoch })

@@ -1,6 +1,6 @@
 import { isAbsolute, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { displayPath } from '../../../app/loading/load-error.js'
+import { displayPath } from '../../../errors/source-location.js'
 
 /** One call on a stack. */
 export interface StackFrame {

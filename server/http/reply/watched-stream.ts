@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream'
-import type { Call } from '../../call/call.js'
+import { describeValue } from '../../../db/errors/describe-value.js'
 import { discard } from './discard.js'
 import { UnsendableValue } from './encode-json.js'
 import { roomForOthers } from './room-for-others.js'
@@ -7,9 +7,9 @@ import { roomForOthers } from './room-for-others.js'
 /** What is done about a stream while it is sent. */
 interface StreamWatch {
   /** Awaited before each piece leaves and before the end does; returns null when there is nothing to wait for. */
-  readonly beforePiece: () => Promise<void> | null
-  /** Told of a failure that the caller can no longer be told of, because a part of the answer has left. */
-  readonly onLateFailure: (thrown: unknown) => void
+  readonly beforePiece: () => Promise<unknown> | null
+  /** Told of a failure after the first piece, of which the client can no longer be told: the stream ends as if it were whole, so whoever is told has to cut the answer before the promise resolves. */
+  readonly onLateFailure: (thrown: unknown) => Promise<void>
 }
 
 /** A source that has been asked for its first piece. */
@@ -26,10 +26,12 @@ const over: IteratorReturnResult<undefined> = Object.freeze({ done: true, value:
  *
  * It is no generator, since one would hold its source open while it waits for a piece that may never come, and would not even pass on that nobody wants any before it was asked for the first.
  */
-class WatchedStream implements AsyncIterableIterator<string | Uint8Array> {
+export class WatchedStream implements AsyncIterableIterator<string | Uint8Array> {
   readonly #source: AsyncIterable<unknown>
   readonly #watch: StreamWatch
   #open: OpenSource | null = null
+  /** The first piece, which has been waited for and not been asked for. */
+  #first: IteratorResult<string | Uint8Array> | null = null
   #sent = 0
   #isOver = false
 
@@ -42,8 +44,23 @@ class WatchedStream implements AsyncIterableIterator<string | Uint8Array> {
     return this
   }
 
-  /** @throws UnsendableValue for a piece that is neither a text nor bytes, and whatever the source throws */
+  /**
+   * Waits for the first piece, so that a failure before it can still be answered in another way.
+   *
+   * @throws UnsendableValue for a piece that is neither a text nor bytes, and whatever the source throws
+   */
+  async start(): Promise<void> {
+    this.#first = await this.#next()
+  }
+
   async next(): Promise<IteratorResult<string | Uint8Array>> {
+    const first = this.#first
+    if (first === null) return this.#next()
+    this.#first = null
+    return first
+  }
+
+  async #next(): Promise<IteratorResult<string | Uint8Array>> {
     if (this.#isOver) return over
     try {
       const { done, value } = await this.#ask()
@@ -63,9 +80,10 @@ class WatchedStream implements AsyncIterableIterator<string | Uint8Array> {
     } catch (thrown) {
       // Whoever let go of it does not want to hear how it ended.
       if (this.#isOver) return over
-      if (this.#sent > 0) this.#watch.onLateFailure(thrown)
       this.#release()
-      throw thrown
+      if (this.#sent === 0) throw thrown
+      await this.#watch.onLateFailure(thrown)
+      return over
     }
   }
 
@@ -99,7 +117,8 @@ class WatchedStream implements AsyncIterableIterator<string | Uint8Array> {
 
 function checkPiece(piece: unknown, index: number): void {
   if (typeof piece === 'string' || piece instanceof Uint8Array) return
-  throw new UnsendableValue(`cannot send ${piece === null ? 'null' : `a ${typeof piece}`} as response[${index}]: a stream consists of texts and bytes`)
+  const what = `cannot send ${describeValue(piece)} as response[${index}]`
+  throw new UnsendableValue(`${what}: a stream consists of texts and bytes`)
 }
 
 function openSource(source: AsyncIterable<unknown>): OpenSource {
@@ -114,17 +133,4 @@ function openSource(source: AsyncIterable<unknown>): OpenSource {
   }
   const pieces = source[Symbol.asyncIterator]()
   return { next: () => pieces.next(), release: source instanceof Readable ? () => discard(source) : () => pieces.return?.() }
-}
-
-/** Watches a stream that belongs to a call: it may write while it is sent, and each of its pieces waits for the disk as a whole answer does. */
-export function watchStreamOf(call: Pick<Call, 'lastCommit'>, body: AsyncIterable<unknown>, onLateFailure: StreamWatch['onLateFailure']): AsyncIterableIterator<string | Uint8Array> {
-  let covered = call.lastCommit
-  return new WatchedStream(body, {
-    beforePiece: () => {
-      if (call.lastCommit === covered) return null
-      covered = call.lastCommit
-      return covered?.durable ?? null
-    },
-    onLateFailure,
-  })
 }
