@@ -38,6 +38,9 @@ export interface RowhouseServer extends RowhouseProcess {
   readonly url: string
 }
 
+/** For `through`: makes somebody who may not do everything of the superuser. */
+export const asOrdinaryUser: readonly string[] = process.getuid?.() === 0 ? ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'] : []
+
 /** Starts `rowhouse` with these words, as a process of its own, which ends with the test at the latest. */
 export function startRowhouse(t: Test, words: readonly string[], { cwd, env, through = [] }: ProcessOptions = {}): RowhouseProcess {
   const [node, ...nodeWords] = plainNode(env?.['NODE_OPTIONS'])
