@@ -2,9 +2,11 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
-import { temporaryFolder } from './support/app.js'
-import { Child, started } from './support/sqlite-child.js'
-import { acknowledgements, readTrace, traced, traceMissing, unsafeAcknowledgements } from './support/sqlite-trace.js'
+import { temporaryFolder } from './support/app.ts'
+import { needs } from './support/needs.ts'
+import { plainNode } from './support/plain-node.ts'
+import { Child, started } from './support/sqlite-child.ts'
+import { acknowledgements, readTrace, traced, unsafeAcknowledgements } from './support/sqlite-trace.ts'
 
 const program = fileURLToPath(new URL('../dist/bin/rowhouse.js', import.meta.url))
 
@@ -86,7 +88,7 @@ async function serveTraced(t: Test): Promise<{ readonly acknowledged: number; re
   await mkdir(join(directory, 'modules'))
   for (const [name, content] of Object.entries(files)) await writeFile(join(directory, name), content)
   const output = join(directory, 'trace.txt')
-  const child = started(t, new Child(...traced(output, ['-e', 'inject=fdatasync:delay_enter=2000'], [process.execPath, program, 'start', directory, '--port', '0'])))
+  const child = started(t, new Child(...traced(output, ['-e', 'inject=fdatasync:delay_enter=2000'], [...plainNode(), program, 'start', directory, '--port', '0'])))
   const [, url = ''] = / is ready at ([^"]+)"/.exec(await child.line(/ is ready at /)) ?? []
   const paths = ['add', 'forget', 'transact', 'fail', 'together', 'forget-transaction', 'then-read', 'then-refused', 'stream', 'abort', 'head', 'early', 'handled']
   const send = async (marker: string, path = 'add'): Promise<string> => {
@@ -101,7 +103,7 @@ async function serveTraced(t: Test): Promise<{ readonly acknowledged: number; re
   return { acknowledged: acknowledgements(calls).length, unsafe: unsafeAcknowledgements(calls, join(directory, '.rowhouse', 'rowhouse.db-wal')) }
 }
 
-t.test('no answer to a write leaves the server before the end of the sync that covers it', { skip: traceMissing }, async (t) => {
+t.test('no answer to a write leaves the server before the end of the sync that covers it', { skip: needs('strace') }, async (t) => {
   const { acknowledged, unsafe } = await serveTraced(t)
   t.equal(acknowledged, 143)
   t.same(unsafe, [])

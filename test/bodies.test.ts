@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { readdirSync, readlinkSync, statSync } from 'node:fs'
@@ -6,14 +5,14 @@ import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
-import { fileURLToPath } from 'node:url'
 import { setTimeout as delay } from 'node:timers/promises'
 import { brotliCompressSync, constants, deflateSync, gzipSync } from 'node:zlib'
 import t from 'tap'
 import { defineTables, HttpResponse, httpEndpoint, integer, media as mediaColumn, Media, request, table } from 'rowhouse'
-import { buildApp, startApp, temporaryFolder, type TestApp } from './support/app.js'
-import { field, file, multipart } from './support/multipart.js'
-import { startServer } from './support/rowhouse-process.js'
+import { buildApp, startApp, temporaryFolder, type TestApp } from './support/app.ts'
+import { field, file, multipart } from './support/multipart.ts'
+import { needs, takesLong } from './support/needs.ts'
+import { startServer } from './support/rowhouse-process.ts'
 
 const api = '/_/api'
 
@@ -270,34 +269,15 @@ t.test('a body that cannot be put on disk answers 500, and small ones are still 
   t.equal((await post(5)).body, '5')
 })
 
-t.test('a full disk answers 507 and tells the operator, and all is well again with less', async (t) => {
+t.test('a full disk answers 507 and tells the operator, and all is well again with less', { skip: takesLong('it fills a disk three times') || needs('a small disk') }, async (t) => {
   const directory = await temporaryFolder(t)
   const data = join(directory, 'small')
   await mkdir(join(directory, 'modules'))
   await mkdir(data)
   await writeFile(join(directory, 'modules', 'length.ts'), "import { httpEndpoint } from 'rowhouse'\nhttpEndpoint('/length', { bodyLimit: 2 ** 30 }, (_args, { body }) => body?.length)")
-  const program = fileURLToPath(new URL('../dist/bin/rowhouse.js', import.meta.url))
   const mount = 'mount -t tmpfs -o size=12m none "$0" && exec "$@"'
-  const child = spawn('unshare', ['--map-root-user', '--mount', 'sh', '-c', mount, data, process.execPath, program, 'start', directory, '--port', '0', '--data', data])
-  t.teardown(() => child.kill('SIGKILL'))
-  let output = ''
-  child.stderr.resume()
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text))
-  const ended = once(child, 'close').catch(() => undefined)
-  const url = await Promise.race([
-    ended.then(() => null),
-    (async () => {
-      for (;;) {
-        const ready = / is ready at (http:\/\/[^\s"]+)/.exec(output)
-        if (ready?.[1] !== undefined) return ready[1]
-        await delay(20)
-      }
-    })(),
-  ])
-  if (url === null) {
-    t.pass('a small disk can be mounted', { skip: 'NO SMALL DISK CAN BE MOUNTED HERE (unshare --map-root-user --mount): HOW A FULL DISK IS HANDLED IS UNPROVEN ON THIS MACHINE' })
-    return
-  }
+  const through = ['unshare', '--map-root-user', '--mount', 'sh', '-c', mount, data]
+  const { url, child, output, ended } = await startServer(t, directory, ['--data', data], { through })
   const post = (length: number) => fetch(`${url}${api}/length`, { method: 'POST', body: Buffer.alloc(length) })
   for (let turn = 0; turn < 3; turn++) {
     const refused = await post(20 * mebibyte)
@@ -305,9 +285,9 @@ t.test('a full disk answers 507 and tells the operator, and all is well again wi
     const taken = await post(8 * mebibyte)
     t.equal(await taken.text(), String(8 * mebibyte), 'what was refused has left its room')
   }
-  while (!output.includes('the disk is full: a request body was refused')) await delay(20)
+  while (!output.stdout.includes('the disk is full: a request body was refused')) await delay(20)
   child.kill('SIGTERM')
-  await ended
+  t.equal((await ended).code, 0)
 })
 
 t.test('compressed bodies are decompressed, whatever is in them', async (t) => {
@@ -375,7 +355,7 @@ t.test('a bomb is refused before it has gone off', async (t) => {
   }
 })
 
-t.test('a file of 200 MiB arrives and goes back in constant memory', { skip: process.platform !== 'linux' && 'memory is only measured on Linux' }, async (t) => {
+t.test('a file of 200 MiB arrives and goes back in constant memory', { skip: takesLong('it sends hundreds of megabytes') || needs('/proc') }, async (t) => {
   const directory = await temporaryFolder(t)
   await mkdir(join(directory, 'modules'))
   await writeFile(
@@ -387,26 +367,34 @@ t.test('a file of 200 MiB arrives and goes back in constant memory', { skip: pro
   )
   const { url } = await startServer(t, directory)
   const peak = async (): Promise<number> => Number(await (await fetch(`${url}${api}/peak`)).text())
-  const before = await peak()
   const piece = randomBytes(mebibyte)
-  const [sent, received] = [createHash('sha256'), createHash('sha256')]
-  const body = Readable.from(
-    (function* () {
-      yield Buffer.from(`--X\r\n${file('f', 'f')}\r\n\r\n`)
-      for (let count = 0; count < 200; count++) {
-        sent.update(piece)
-        yield piece
-      }
-      yield Buffer.from('\r\n--X--\r\n')
-    })(),
-  )
-  // fetch() of Node.js takes a stream as a body; the type of its options does not know it.
-  const answer = await fetch(`${url}${api}/echo`, { method: 'POST', body, duplex: 'half', headers: { 'content-type': 'multipart/form-data; boundary=X' } } as unknown as RequestInit)
-  t.equal(answer.headers.get('content-length'), String(200 * mebibyte))
-  for await (const part of answer.body ?? []) received.update(part)
-  t.equal(received.digest('hex'), sent.digest('hex'))
-  const growth = (await peak()) - before
-  t.ok(growth < 64, `the peak grew by ${growth} MiB`)
+  /** Sends a file of so many MiB and reads it as it comes back. */
+  const echo = async (mebibytes: number): Promise<void> => {
+    const [sent, received] = [createHash('sha256'), createHash('sha256')]
+    const body = Readable.from(
+      (function* () {
+        yield Buffer.from(`--X\r\n${file('f', 'f')}\r\n\r\n`)
+        for (let count = 0; count < mebibytes; count++) {
+          sent.update(piece)
+          yield piece
+        }
+        yield Buffer.from('\r\n--X--\r\n')
+      })(),
+    )
+    // fetch() of Node.js takes a stream as a body; the type of its options does not know it.
+    const answer = await fetch(`${url}${api}/echo`, { method: 'POST', body, duplex: 'half', headers: { 'content-type': 'multipart/form-data; boundary=X' } } as unknown as RequestInit)
+    t.equal(answer.headers.get('content-length'), String(mebibytes * mebibyte))
+    for await (const part of answer.body ?? []) received.update(part)
+    t.equal(received.digest('hex'), sent.digest('hex'))
+  }
+  const idle = await peak()
+  // What a first upload takes once, for buffers and the young generation of the heap, depends on the version of Node.js: 35 to 60 MiB.
+  await echo(50)
+  const warm = await peak()
+  await echo(200)
+  const end = await peak()
+  t.ok(end - warm < 50, `150 MiB more took ${Math.round(end - warm)} MiB more`)
+  t.ok(end - idle < 128, `the peak grew by ${Math.round(end - idle)} MiB in all`)
 })
 
 t.test('a body that arrives byte by byte costs little more than one that arrives at once', async (t) => {

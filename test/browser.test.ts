@@ -1,10 +1,10 @@
 import t from 'tap'
 import { eventStream, HttpResponse, httpEndpoint, request, route, type Media, type ServerSentEvent } from 'rowhouse'
-import { startApp } from './support/app.js'
-import { findBrowser, openPage } from './support/browser.js'
+import { startApp } from './support/app.ts'
+import { openPage } from './support/browser.ts'
+import { needs } from './support/needs.ts'
 
-const executable = findBrowser()
-const skip = executable === null ? 'no Chromium is installed here (Debian: apt-get install chromium)' : false
+const skip = needs('a browser')
 
 const page = (body: string): HttpResponse => new HttpResponse(200, `<!doctype html><meta charset="utf-8"><title>test</title>${body}`, { 'content-type': 'text/html' })
 
@@ -21,7 +21,7 @@ t.test('a form with files that a browser sends arrives as it was filled in', { s
       }
     })
   })
-  const tab = await openPage(t, String(executable))
+  const tab = await openPage(t)
   await tab.goto(url)
   await tab.fill('[name=title]', 'Wash & “dry”')
   await tab.fill('[name=text]', 'one\ntwo')
@@ -46,7 +46,7 @@ t.test('a form with files that a browser sends arrives as it was filled in', { s
 
 t.test('a browser is shown a page for an error, and runs nothing of what was asked for', { skip }, async (t) => {
   const { url } = await startApp(t, () => httpEndpoint('/:name', ({ name }) => Promise.reject(new Error(name))))
-  const tab = await openPage(t, String(executable))
+  const tab = await openPage(t)
   await tab.goto(`${url}/nothing/${encodeURIComponent('<script>document.title="run"</script>')}`)
   t.equal(await tab.title(), '404 Not Found')
   await tab.goto(`${url}/_/api/${encodeURIComponent('<img src=x onerror=\'document.title="run"\'>')}`)
@@ -66,7 +66,7 @@ t.test('EventSource gets the events, and goes on where it was cut off', { skip }
       for (let number = last + 1; number <= last + 2; number++) yield { event: 'number', id: String(number), data: { number }, retry: 10 }
     }
   })
-  const tab = await openPage(t, String(executable))
+  const tab = await openPage(t)
   await tab.goto(url)
   const received = await tab.evaluate(`new Promise((resolve) => {
     const numbers = []

@@ -4,7 +4,7 @@ import { createApp, defineTables, errorHandler, getAppOrigin, httpEndpoint, log,
 import { openSqlite } from '../dist/db/sqlite/open.js'
 import type { Commit, Engine } from '../dist/db/engine/engine.js'
 import { CallWrites } from '../dist/server/call/call-writes.js'
-import { buildApp, startApp, temporaryFolder } from './support/app.js'
+import { buildApp, startApp, temporaryFolder } from './support/app.ts'
 
 const api = '/_/api'
 

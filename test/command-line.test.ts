@@ -6,10 +6,13 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import t, { type Test } from 'tap'
 import { settingsByName } from '../dist/server/app/configuration/settings.js'
 import { variableName } from '../dist/server/settings/environment.js'
-import { runRowhouse, startServer, type ProcessOptions } from './support/rowhouse-process.js'
+import { takesLong } from './support/needs.ts'
+import { asOrdinaryUser, runRowhouse, startServer, type ProcessOptions } from './support/rowhouse-process.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const todo = join(root, 'examples', 'todo')
+const compiles = takesLong('it runs the compiler')
+const runsOften = takesLong('it runs the command many times')
 const documentation = (name: string) => readFileSync(join(root, 'docs', name), 'utf8')
 
 const hello = { 'hello.ts': `import { httpEndpoint } from 'rowhouse'\n\nhttpEndpoint('/hello', () => 'Hello')\n` }
@@ -34,11 +37,13 @@ t.test('every command tells how it is used, and docs/command-line.md has each of
     t.equal(help.code, 0)
     t.match(help.stdout, `Usage: rowhouse ${command}`)
     t.match(documentation('command-line.md'), `rowhouse ${command}`)
-    for (const [flag] of help.stdout.matchAll(/--[a-z]+/g)) t.match(documentation('command-line.md') + documentation('users.md'), flag)
+    const flags = [...help.stdout.matchAll(/--[a-z]+/g)].map(([flag]) => flag)
+    t.ok(flags.includes('--help'))
+    for (const flag of flags) t.match(documentation('command-line.md') + documentation('users.md'), flag)
   }
 })
 
-t.test('a Node.js that is too old is told so in one sentence, by every command and by whoever imports the package, and nothing is loaded that would crash it', async (t) => {
+t.test('a Node.js that is too old is told so in one sentence, by every command and by whoever imports the package, and nothing is loaded that would crash it', { skip: runsOften }, async (t) => {
   const { engines } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { engines: { node: string } }
   t.equal(engines.node, '>=22.14')
   const pretend = (version: string) => `--import=data:text/javascript,Object.defineProperty(process,'versions',{value:{...process.versions,node:'${version}'}})`
@@ -199,11 +204,11 @@ t.test('routes lists the endpoints of every door, with the place where each is d
   t.match(json.at(-1), { methods: ['GET', 'PATCH'], path: '/b/<path:rest>', door: 'route', options: { name: 'rest', timeout: 30_000 }, file: 'modules/app.ts', line: 6 })
 })
 
-t.test('check finds the to-do example in order', async (t) => {
+t.test('check finds the to-do example in order', { skip: compiles }, async (t) => {
   t.match(await runRowhouse(t, ['check', todo]), { code: 0, stdout: /configuration: .*\nroutes: .*\ntables: .*\ntypes: in order\n$/, stderr: '' })
 })
 
-t.test('check finds mistakes of types that a start would not notice, each with its place, and does not touch the data', async (t) => {
+t.test('check finds mistakes of types that a start would not notice, each with its place, and does not touch the data', { skip: compiles }, async (t) => {
   const directory = t.testdir({
     'tsconfig.json': '{ "compilerOptions": { "strict": true, "module": "nodenext", "target": "es2022", "noEmit": true, "skipLibCheck": true } }',
     'tables.ts': `import { defineTables, table, text } from 'rowhouse'\nexport const tables = defineTables({ tasks: table({ title: text().required() }) })\n`,
@@ -217,7 +222,7 @@ t.test('check finds mistakes of types that a start would not notice, each with i
   t.notOk(existsSync(join(directory, '.rowhouse')))
 })
 
-t.test('check tells a mistake in a declaration and those of types together', async (t) => {
+t.test('check tells a mistake in a declaration and those of types together', { skip: compiles }, async (t) => {
   const directory = t.testdir({
     modules: {
       'a.ts': `import { httpEndpoint } from 'rowhouse'\nhttpEndpoint('/a', { timeout: 0 }, () => 1)\n`,
@@ -235,7 +240,7 @@ t.test('check tells a mistake in a declaration and those of types together', asy
   t.match(await runRowhouse(t, ['check', t.testdir({})]), { code: 1, stdout: '', stderr: /^there is no app in .*\n$/ })
 })
 
-t.test('whatever keeps an app from starting is told in one sentence, without a stack, and ends with 1', async (t) => {
+t.test('whatever keeps an app from starting is told in one sentence, without a stack, and ends with 1', { skip: runsOften }, async (t) => {
   const app = (source: string) => t.testdir({ modules: { 'a.ts': `import { httpEndpoint } from 'rowhouse'\n${source}\n` } })
   t.match(await failure(t, ['start', app(`httpEndpoint('/a', { params: { title: 42 } }, () => 1)`)]), /^modules\/a\.ts:2: the endpoint \/a: .*title/)
   t.match(await failure(t, ['start', app(`httpEndpoint('/a', { authenticateUser: true }, () => 1)`)]), /^modules\/a\.ts:2: .*unknown option "authenticateUser"; did you mean "authenticateUsers"\?/)
@@ -246,16 +251,14 @@ t.test('whatever keeps an app from starting is told in one sentence, without a s
   t.match(await failure(t, ['start', t.testdir({})]), /^there is no app in /)
 })
 
-t.test('a data folder that cannot be written, or that another server uses, and a damaged database are told in one sentence', async (t) => {
+t.test('a data folder that cannot be written, or that another server uses, and a damaged database are told in one sentence', { skip: runsOften }, async (t) => {
   const directory = t.testdir({ modules: hello, file: 'a file' })
   const isFile = `${join(directory, 'file')} is a file where a folder for the app's data has to be; move it away, or choose another data folder with --data`
   for (const data of [join(directory, 'file'), join(directory, 'file', 'data')]) t.equal(await failure(t, ['start', directory, '--data', data]), isFile)
-  if (process.getuid?.() !== 0) {
-    const locked = t.testdir({ modules: hello })
-    chmodSync(locked, 0o500)
-    t.match(await failure(t, ['start', locked]), /cannot be written.*EACCES/)
-    chmodSync(locked, 0o700)
-  }
+  const locked = t.testdir({ modules: hello })
+  chmodSync(locked, 0o555)
+  t.match(await failure(t, ['start', locked], { through: asOrdinaryUser }), /cannot be written.*EACCES/)
+  chmodSync(locked, 0o755)
   const damaged = t.testdir({ modules: hello, '.rowhouse': {} })
   writeFileSync(join(damaged, '.rowhouse', 'rowhouse.db'), 'this is no database, though it is long enough to be looked at: '.repeat(100))
   t.match(await failure(t, ['start', damaged]), /rowhouse\.db/)

@@ -2,8 +2,8 @@ import { chmodSync, existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { ConfigurationError, createApp } from 'rowhouse'
-import { temporaryFolder, type Settings } from './support/app.js'
-import { runRowhouse, startRowhouse, startServer } from './support/rowhouse-process.js'
+import { temporaryFolder, type Settings } from './support/app.ts'
+import { asOrdinaryUser, runRowhouse, startRowhouse, startServer } from './support/rowhouse-process.ts'
 
 const hello = { 'hello.ts': `import { httpEndpoint } from 'rowhouse'\n\nhttpEndpoint('/hello', () => 'Hello')\n` }
 const noneLikeIt = 'only settings start with ROWHOUSE_, and docs/configuration.md lists them'
@@ -303,11 +303,13 @@ t.test(
       stdout: '',
       stderr: /^\.env is a folder where a file .*; rename it\n$/,
     })
-    if (process.getuid?.() !== 0) {
-      const closed = t.testdir({ '.env': 'A=1' })
-      chmodSync(join(closed, '.env'), 0)
-      t.match(await mistakes(closed), [/^\.env cannot be read \(EACCES\); /])
-    }
+    const closed = t.testdir({ '.env': 'A=1', modules: hello })
+    chmodSync(join(closed, '.env'), 0)
+    t.match(await runRowhouse(t, ['start', closed], { through: asOrdinaryUser }), {
+      code: 1,
+      stdout: '',
+      stderr: /^\.env cannot be read \(EACCES\); [^\n]+\n$/,
+    })
   },
 )
 

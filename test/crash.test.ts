@@ -4,8 +4,9 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import Database from 'better-sqlite3'
 import t from 'tap'
-import { temporaryFolder } from './support/app.js'
-import { startServer } from './support/rowhouse-process.js'
+import { temporaryFolder } from './support/app.ts'
+import { takesLong } from './support/needs.ts'
+import { startServer } from './support/rowhouse-process.ts'
 
 const rounds = 20
 const clients = 32
@@ -35,7 +36,7 @@ function post(agent: Agent, url: string, form: string): Promise<string | null> {
   })
 }
 
-t.test(`kill -9 in the middle of ${clients} clients inserting, ${rounds} rounds: no acknowledged row is lost or doubled`, { timeout: 120_000 }, async (t) => {
+t.test(`kill -9 in the middle of ${clients} clients inserting, ${rounds} rounds: no acknowledged row is lost or doubled`, { timeout: 120_000, skip: takesLong('it kills and starts a server twenty times') }, async (t) => {
   const directory = await temporaryFolder(t)
   await mkdir(join(directory, 'modules'))
   for (const [name, content] of Object.entries(files)) await writeFile(join(directory, name), content)

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import * as fc from 'fast-check'
 import t from 'tap'
 import { boolean, crudEndpoints, date, datetime, defineTables, httpEndpoint, HttpError, integer, json, link, links, Media, media, number, table, text, transaction, urlFor, users, type StandardSchema } from 'rowhouse'
-import { basic, buildApp, type TestApp } from './support/app.js'
+import { basic, buildApp, type TestApp } from './support/app.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const api = '/_/api'
@@ -223,9 +223,11 @@ t.test('a list is filtered, ordered and read page by page', async (t) => {
   ] as const) t.same(await list(query), titles, query)
   for (const query of ['', 'order=-rank', 'order=rank,-title&', 'done=true&order=-title', 'null=due&order=title']) {
     const whole = await list(`?${query}`)
+    t.ok(whole.length > 1, `more than one page: ${query}`)
     const walked: unknown[] = []
     for (let cursor = ''; ; ) {
       const page = (await ask('GET', `/tasks?${query}&limit=1${cursor}`, {})).list()
+      t.equal(page.rows.length, 1, 'no page is empty')
       walked.push(...page.rows.map(({ title }) => title))
       if (page.cursor === null) break
       cursor = `&cursor=${page.cursor}`
@@ -233,7 +235,10 @@ t.test('a list is filtered, ordered and read page by page', async (t) => {
     t.same(walked, whole, `page by page: ${query}`)
   }
   await tables.tasks.addRows(Array.from({ length: 60 }, (_, index) => ({ title: `t${index}` })))
-  t.equal((await list('')).length, 50)
+  const firstPage = (await ask('GET', '/tasks', {})).list()
+  const secondPage = (await ask('GET', `/tasks?cursor=${firstPage.cursor}`, {})).list()
+  t.same([firstPage.rows.length, secondPage.rows.length, secondPage.cursor], [50, 14, null])
+  t.equal(new Set([...firstPage.rows, ...secondPage.rows].map(({ id }) => id)).size, 64)
   const cursor = String((await ask('GET', '/tasks?order=title&limit=1', {})).list().cursor)
   for (const [query, ...messages] of [
     ['?dnoe=true', 'unknown parameter: "dnoe"; did you mean "done"?'],
@@ -644,7 +649,8 @@ t.test('whatever two users ask for, each has his own rows and no others (propert
     let model: Model[] = []
     const ids: string[] = []
     const tags = new Map<string, string>()
-    const cursors: { readonly cursor: string; readonly order: string }[] = []
+    /** Each with the row behind which it goes on, as that row was then. */
+    const cursors: { readonly cursor: string; readonly order: string; readonly last: Model }[] = []
     const idOf = (index: number): string => (ids.length === 0 ? '[4,999999]' : (ids[index % ids.length] ?? ''))
     const body = (given: Readonly<Record<string, unknown>>): Record<string, unknown> => (typeof given['parent'] === 'number' ? { ...given, parent: idOf(given['parent']) } : { ...given })
     const ensure = (condition: boolean, what: string): void => {
@@ -667,13 +673,13 @@ t.test('whatever two users ask for, each has his own rows and no others (propert
         const reply = await ask('GET', `/tasks?${query.toString()}`, step.user)
         ensure(reply.status === 200, `list: ${reply.text}`)
         const { rows, cursor } = reply.list()
-        const expected = own.filter((row) => Object.entries(filter).every(([name, value]) => row[name as keyof Model] === value)).sort(compare(orderText === '' ? [] : orderText.split(','))).map(shown)
-        const start = chosen === undefined ? 0 : Math.max(0, expected.findIndex(({ id }) => id === rows[0]?.id))
-        // Behind a cursor comes an unbroken part of what there is.
-        same(rows, expected.slice(start, start + rows.length), 'list')
-        if (chosen === undefined) ensure(rows.length === Math.min(step.limit, expected.length), 'a first page is as long as can be')
-        ensure((cursor === null) === (start + rows.length >= expected.length || rows.length === 0), 'a cursor is there as long as rows are')
-        if (cursor !== null) cursors.push({ cursor, order: orderText })
+        const inOrder = compare(orderText === '' ? [] : orderText.split(','))
+        const expected = own.filter((row) => Object.entries(filter).every(([name, value]) => row[name as keyof Model] === value)).sort(inOrder)
+        const left = chosen === undefined ? expected : expected.filter((row) => inOrder(row, chosen.last) > 0)
+        same(rows, left.slice(0, step.limit).map(shown), 'list')
+        ensure((cursor === null) === (left.length <= step.limit), 'a cursor is there as long as rows are')
+        const last = left[step.limit - 1]
+        if (cursor !== null && last !== undefined) cursors.push({ cursor, order: orderText, last })
         continue
       }
       if (step.kind === 'create') {

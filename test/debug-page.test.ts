@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
 import { createApp, errorHandler, HttpError, httpEndpoint } from 'rowhouse'
-import { basic, buildApp, type Settings } from './support/app.js'
+import { basic, buildApp, type Settings } from './support/app.ts'
 
 const api = '/_/api'
 const general = 'An exception was raised. Check the application logs for details.'

@@ -3,7 +3,7 @@ import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { text as readText } from 'node:stream/consumers'
 import t from 'tap'
 import { boolean, createApp, date, datetime, httpEndpoint, HttpResponse, integer, link, number, optional, request, text, type StandardSchema } from 'rowhouse'
-import { buildApp, startApp, temporaryFolder } from './support/app.js'
+import { buildApp, startApp, temporaryFolder } from './support/app.ts'
 
 const api = '/_/api'
 

@@ -1,8 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
-import { collectAnswers, formatAnswers, formatCase, type GoldenAnswers } from './support/error-answers.js'
-import { failingApps } from './support/failing-apps.js'
+import { collectAnswers, formatAnswers, formatCase, type GoldenAnswers } from './support/error-answers.ts'
+import { failingApps } from './support/failing-apps.ts'
 
 /** Written anew by `WRITE_GOLDEN=1 npx tap test/error-answers.test.ts`; its changes are read like those of code. */
 const file = fileURLToPath(new URL('golden/error-answers.json', import.meta.url))

@@ -17,7 +17,7 @@ import {
 } from 'rowhouse'
 import { errorCodes } from '../dist/server/errors/error-codes.js'
 import { refusal } from '../dist/server/http/http-error.js'
-import { buildApp, type TestApp } from './support/app.js'
+import { buildApp, type TestApp } from './support/app.ts'
 
 const api = '/_/api'
 const accept = 'application/json'

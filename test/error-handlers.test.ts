@@ -20,14 +20,17 @@ import {
   urlFor,
   type StandardSchema,
 } from 'rowhouse'
-import { basic, buildApp, startApp, temporaryFolder } from './support/app.js'
+import { basic, buildApp, startApp, temporaryFolder } from './support/app.ts'
 
 const api = '/_/api'
 const general = 'An exception was raised. Check the application logs for details.'
 
 class Taken extends Error {
-  constructor(readonly seat: number) {
+  readonly seat: number
+
+  constructor(seat: number) {
     super(`seat ${seat} is taken`)
+    this.seat = seat
   }
 }
 class TakenTwice extends Taken {}

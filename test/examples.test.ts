@@ -4,8 +4,10 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import t from 'tap'
-import { temporaryFolder } from './support/app.js'
-import { startServer } from './support/rowhouse-process.js'
+import { temporaryFolder } from './support/app.ts'
+import { needs } from './support/needs.ts'
+import { plainNode } from './support/plain-node.ts'
+import { startServer } from './support/rowhouse-process.ts'
 
 const run = promisify(execFile)
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -32,8 +34,12 @@ function patternOf(output: string): RegExp {
   return new RegExp(`^${output.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&').replaceAll('…', '[\\s\\S]*?')}$`)
 }
 
+t.test('there are examples', async (t) => {
+  t.ok(examples.length >= 3, examples.join(', '))
+})
+
 for (const name of examples) {
-  t.test(`the example ${name} answers as its README says`, async (t) => {
+  t.test(`the example ${name} answers as its README says`, { skip: needs('bash', 'curl') }, async (t) => {
     const readme = await readFile(join(root, 'examples', name, 'README.md'), 'utf8')
     const [start, ...preparations] = preparationsOf(readme)
     t.match(start, new RegExp(`^npm run (?:--silent )?rowhouse -- start examples/${name}$`))
@@ -45,7 +51,7 @@ for (const name of examples) {
     const commands = commandsOf(readme)
     t.ok(commands.length > 4)
     const shell = async (command: string): Promise<string> => (await run('bash', ['-c', command], { cwd: folder })).stdout
-    for (const command of preparations) await shell(command.replace('npm run --silent rowhouse --', `${process.execPath} ${join(root, 'dist/bin/rowhouse.js')}`))
+    for (const command of preparations) await shell(command.replace('npm run --silent rowhouse --', `${plainNode().join(' ')} ${join(root, 'dist/bin/rowhouse.js')}`))
     for (const { command, output } of commands) {
       const own = command.replace(/^curl /, 'curl --silent ').replaceAll(/http:\/\/127\.0\.0\.1:\d+/g, url)
       const read = async (): Promise<string> => (await shell(own)).replaceAll('\r', '').replaceAll(url, /http:\/\/127\.0\.0\.1:\d+/.exec(output)?.[0] ?? url).trimEnd()

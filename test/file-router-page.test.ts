@@ -1,18 +1,18 @@
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { existsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 import { createApp } from 'rowhouse'
-import { temporaryFolder } from './support/app.js'
-import { startRowhouse } from './support/rowhouse-process.js'
+import { temporaryFolder } from './support/app.ts'
+import { needs } from './support/needs.ts'
+import { startRowhouse } from './support/rowhouse-process.ts'
 
 // The files of a file router's page on API routes, each as it stands there but for the language, and its requests, made with curl.
 
 const run = promisify(execFile)
-const skip = existsSync('/usr/bin/curl') ? false : 'curl is not installed here'
+const skip = needs('curl')
 
 interface Files {
   readonly [name: string]: string | Files

@@ -4,9 +4,10 @@ import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import t, { type Test } from 'tap'
 import { createApp, HttpResponse, JSONResponse } from 'rowhouse'
-import { basic, type Settings } from './support/app.js'
-import { field, file, multipart } from './support/multipart.js'
-import { runRowhouse, startServer } from './support/rowhouse-process.js'
+import { basic, type Settings } from './support/app.ts'
+import { field, file, multipart } from './support/multipart.ts'
+import { takesLong } from './support/needs.ts'
+import { runRowhouse, startServer } from './support/rowhouse-process.ts'
 
 interface Files {
   readonly [name: string]: string | Files
@@ -501,7 +502,7 @@ t.test('routes, modules and tables of one app share what they import, which is e
   t.equal(await ask('/_/api/m'), '41')
 })
 
-t.test('an app of nothing but file routes starts, is listed and is checked; 404 and 405 are those of every door', async (t) => {
+t.test('an app of nothing but file routes starts, is listed and is checked; 404 and 405 are those of every door', { skip: takesLong('it runs the compiler') }, async (t) => {
   const directory = t.testdir({
     pages: {
       'middleware.ts': `import type { Middleware } from 'rowhouse'\nconst mark: Middleware = async (_request, next) => {\n  const response = await next()\n  response.headers.set('x-marked', 'yes')\n  return response\n}\nexport default mark\n`,

@@ -1,17 +1,18 @@
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
 import { abort, errorHandler, HttpResponse, jsonify, log, request, requiresAuth, route, urlFor } from 'rowhouse'
-import { buildApp, startApp, temporaryFolder } from './support/app.js'
+import { buildApp, startApp, temporaryFolder } from './support/app.ts'
+import { needs } from './support/needs.ts'
 
 // The apps of a tutorial, "Restful API with Flask", chapter by chapter: its paths, its requests, made with curl, and its answers.
 
 const run = promisify(execFile)
-const skip = existsSync('/usr/bin/curl') ? false : 'curl is not installed here'
+const skip = needs('curl')
 
 /** A `curl` that asks one server. The path is the last word. */
 function curlFor(url: string, cwd?: string): (...words: string[]) => Promise<string> {

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
 import { defineTables, httpEndpoint, HttpError, integer, onCommit, request, table, text, transaction, users } from 'rowhouse'
-import { basic, buildApp, startApp } from './support/app.js'
+import { basic, buildApp, startApp } from './support/app.ts'
 
 const api = '/_/api'
 

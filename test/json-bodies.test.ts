@@ -1,6 +1,6 @@
 import t from 'tap'
 import { httpEndpoint, request } from 'rowhouse'
-import { buildApp, type TestApp } from './support/app.js'
+import { buildApp, type TestApp } from './support/app.ts'
 
 const api = '/_/api'
 const nested = (depth: number): string => '['.repeat(depth) + ']'.repeat(depth)

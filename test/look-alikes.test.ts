@@ -2,7 +2,7 @@ import { existsSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { createApp } from 'rowhouse'
-import { runRowhouse } from './support/rowhouse-process.js'
+import { runRowhouse } from './support/rowhouse-process.ts'
 
 type Files = NonNullable<Parameters<Test['testdir']>[0]>
 

@@ -1,6 +1,5 @@
 import { execFile } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
-import { existsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join as joinPath } from 'node:path'
 import { Readable } from 'node:stream'
@@ -8,8 +7,9 @@ import { promisify } from 'node:util'
 import * as fc from 'fast-check'
 import t from 'tap'
 import { httpEndpoint, Media, request } from 'rowhouse'
-import { buildApp, startApp, temporaryFolder, type TestApp } from './support/app.js'
-import { field, file, join, multipart, type RawPart } from './support/multipart.js'
+import { buildApp, startApp, temporaryFolder, type TestApp } from './support/app.ts'
+import { needs } from './support/needs.ts'
+import { field, file, join, multipart, type RawPart } from './support/multipart.ts'
 
 const run = promisify(execFile)
 const api = '/_/api'
@@ -100,12 +100,13 @@ t.test('fetch() and curl send forms that arrive as they were', async (t) => {
   const path = joinPath(folder, 'm.bin')
   const bytes = randomBytes(100_000)
   await writeFile(path, bytes)
-  if (!existsSync('/usr/bin/curl')) return
-  const { stdout } = await run('curl', ['-sS', '-F', 'title=hello', '-F', `file=@${path};type=image/x-test`, '-F', `file=@${path};filename="a\\"b;c.bin"`, `${url}${api}/form`])
-  const answer = JSON.parse(stdout) as FormAnswer
-  t.same(answer.fields, [['title', 'hello']])
-  const content = showBytes(bytes)
-  t.same(answer.files, [['file', [{ name: 'm.bin', type: 'image/x-test', bytes: content }, { name: 'a"b;c.bin', type: 'application/octet-stream', bytes: content }]]])
+  await t.test('curl', { skip: needs('curl') }, async (t) => {
+    const { stdout } = await run('curl', ['-sS', '-F', 'title=hello', '-F', `file=@${path};type=image/x-test`, '-F', `file=@${path};filename="a\\"b;c.bin"`, `${url}${api}/form`])
+    const answer = JSON.parse(stdout) as FormAnswer
+    t.same(answer.fields, [['title', 'hello']])
+    const content = showBytes(bytes)
+    t.same(answer.files, [['file', [{ name: 'm.bin', type: 'image/x-test', bytes: content }, { name: 'a"b;c.bin', type: 'application/octet-stream', bytes: content }]]])
+  })
 })
 
 t.test('the names that browsers send, old ones too, are read as they were meant', async (t) => {

@@ -10,7 +10,7 @@ import { runInNewContext } from 'node:vm'
 import { gzipSync } from 'node:zlib'
 import t from 'tap'
 import { abort, defineTables, eventStream, HttpError, httpEndpoint, HttpResponse, jsonify, Media, redirect, request, route, table, text, type ServerSentEvent, type StandardSchema } from 'rowhouse'
-import { buildApp, startApp } from './support/app.js'
+import { buildApp, startApp } from './support/app.ts'
 
 const api = '/_/api'
 const bytes = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0, 255])
@@ -568,9 +568,10 @@ t.test('the source of an event stream is ended when the client goes away, and wh
 
 t.test('a stream that waits for nothing leaves the server to others, and an event stream keeps nothing of what it has sent', { timeout: 30_000 }, async (t) => {
   let kept: WeakRef<object>[] = []
+  let produced = 0
   const { url } = await startApp(t, () => {
     async function* lines(): AsyncGenerator<string> {
-      for (;;) yield 'x'.repeat(100)
+      for (;; produced++) yield 'x'.repeat(100)
     }
     httpEndpoint('/lines', lines)
     route('/events', () => eventStream(lines()))
@@ -592,10 +593,12 @@ t.test('a stream that waits for nothing leaves the server to others, and an even
   const read = `for (const url of process.argv.slice(1)) fetch(url).then(async ({ body }) => { for await (const piece of body) process.exitCode = 0 })`
   const reader = spawn(process.execPath, ['-e', read, `${url}${api}/lines`, `${url}/events`], { stdio: 'ignore' })
   t.teardown(() => reader.kill('SIGKILL'))
-  await delay(500)
+  while (produced < 1000) await delay(20)
+  const before = produced
   const started = performance.now()
   for (let round = 0; round < 5; round++) t.equal(await (await fetch(`${url}/ok`)).text(), 'ok')
   t.ok(performance.now() - started < 2000)
+  t.ok(produced > before, 'the streams went on meanwhile')
   reader.kill('SIGKILL')
   setFlagsFromString('--expose-gc')
   const collect = runInNewContext('gc') as () => void
@@ -604,6 +607,7 @@ t.test('a stream that waits for nothing leaves the server to others, and an even
   for (let text = ''; !text.includes('"number":199'); ) text += Buffer.from((await events.read()).value ?? []).toString()
   await delay(20)
   collect()
+  t.equal(kept.length, 200)
   kept = kept.filter((event) => event.deref() !== undefined)
   t.ok(kept.length < 20, `${kept.length} of 200 events are kept`)
   await events.cancel()

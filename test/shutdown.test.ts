@@ -4,7 +4,7 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import t from 'tap'
-import { runRowhouse, startRowhouse, startServer, type RowhouseServer } from './support/rowhouse-process.js'
+import { runRowhouse, startRowhouse, startServer, type RowhouseServer } from './support/rowhouse-process.ts'
 
 const app = {
   'tables.ts': `import { defineTables, table, text } from 'rowhouse'\nexport const tables = defineTables({ notes: table({ body: text() }) })\n`,

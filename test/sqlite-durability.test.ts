@@ -2,9 +2,11 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import t, { type Test } from 'tap'
-import { Child, childProgram, started, startNode } from './support/sqlite-child.js'
-import { openEngine, titles } from './support/sqlite-engine.js'
-import { acknowledgements, readTrace, tampered, traced, traceMissing, unsafeAcknowledgements } from './support/sqlite-trace.js'
+import { needs, takesLong } from './support/needs.ts'
+import { plainNode } from './support/plain-node.ts'
+import { Child, childProgram, started, startNode } from './support/sqlite-child.ts'
+import { openEngine, titles } from './support/sqlite-engine.ts'
+import { acknowledgements, readTrace, tampered, traced, unsafeAcknowledgements } from './support/sqlite-trace.ts'
 
 /** Writes rows from several callers at once, acknowledging each after its commit is durable, until it is killed. */
 const endlessWriter = `
@@ -34,7 +36,7 @@ async function client(name) {
 await Promise.all(Array.from({ length: 16 }, (_, index) => client(process.argv[3] + '.' + index)))
 `
 
-t.test('killed in the middle of writing, again and again, it loses no acknowledged row and doubles none', async (t) => {
+t.test('killed in the middle of writing, again and again, it loses no acknowledged row and doubles none', { skip: takesLong('it kills and starts a writer twelve times') }, async (t) => {
   const { program, directory } = childProgram(t, endlessWriter)
   const acknowledged: string[] = []
   for (let round = 0; round < 12; round++) {
@@ -90,25 +92,25 @@ process.exit(0)
 async function trace(t: Test, mode: 'careful' | 'careless', inject: string[]): Promise<{ acknowledged: number; unsafe: string[] }> {
   const { folder, program, directory } = childProgram(t, acknowledger)
   const output = join(folder, 'trace.txt')
-  const child = started(t, new Child(...traced(output, inject, [process.execPath, program, directory, mode])))
+  const child = started(t, new Child(...traced(output, inject, [...plainNode(), program, directory, mode])))
   t.equal(await child.end(), 0)
   const calls = readTrace(output)
   return { acknowledged: acknowledgements(calls).length, unsafe: unsafeAcknowledgements(calls, join(directory, 'rowhouse.db-wal')) }
 }
 
-t.test('no acknowledgement leaves before the end of the sync that covers its row', { skip: traceMissing }, async (t) => {
+t.test('no acknowledgement leaves before the end of the sync that covers its row', { skip: needs('strace') }, async (t) => {
   const { acknowledged, unsafe } = await trace(t, 'careful', [])
   t.equal(acknowledged, 135)
   t.same(unsafe, [])
 })
 
-t.test('the check before this one fails for a program that does not wait for durable', { skip: traceMissing }, async (t) => {
+t.test('the check before this one fails for a program that does not wait for durable', { skip: needs('strace') }, async (t) => {
   const { acknowledged, unsafe } = await trace(t, 'careless', ['-e', 'inject=fdatasync:delay_enter=2000'])
   t.equal(acknowledged, 135)
   t.ok(unsafe.length > 10, `it found ${unsafe.length}`)
 })
 
-t.test('a failed sync acknowledges nothing, refuses every later write, and tells the owner once', { skip: traceMissing }, async (t) => {
+t.test('a failed sync acknowledges nothing, refuses every later write, and tells the owner once', { skip: needs('strace') }, async (t) => {
   const { program, directory } = childProgram(
     t,
     `
@@ -137,7 +139,7 @@ t.test('a failed sync acknowledges nothing, refuses every later write, and tells
   )
   const wal = join(directory, 'rowhouse.db-wal')
   const inject = ['-e', 'trace=fdatasync', '-P', wal, '-e', 'inject=fdatasync:error=EIO:when=6+']
-  const child = started(t, new Child(...tampered(inject, [process.execPath, program, directory]), { env: { ...process.env, UV_THREADPOOL_SIZE: '1' } }))
+  const child = started(t, new Child(...tampered(inject, [...plainNode(), program, directory]), { env: { ...process.env, UV_THREADPOOL_SIZE: '1' } }))
   t.equal(await child.end(), 1)
   const { lines } = child
   const acknowledged = lines.filter((line) => line.startsWith('ack '))
@@ -198,7 +200,7 @@ for (const [what, change] of [['deleted', 'rmSync(file)'], ['replaced', "copyFil
   })
 }
 
-t.test('an operation that the disk fails on ends the engine, and is not acknowledged', { skip: traceMissing }, async (t) => {
+t.test('an operation that the disk fails on ends the engine, and is not acknowledged', { skip: needs('strace') }, async (t) => {
   const { program, directory } = childProgram(
     t,
     `
@@ -214,7 +216,7 @@ t.test('an operation that the disk fails on ends the engine, and is not acknowle
     `,
   )
   const inject = ['-e', 'trace=pwrite64', '-P', join(directory, 'rowhouse.db-wal'), '-e', 'inject=pwrite64:error=EIO:when=30..34']
-  const child = started(t, new Child(...tampered(inject, [process.execPath, program, directory])))
+  const child = started(t, new Child(...tampered(inject, [...plainNode(), program, directory])))
   t.equal(await child.end(), 1)
   const firstRefused = child.lines.findIndex((line) => line.startsWith('refused'))
   t.ok(firstRefused > 1)
@@ -228,7 +230,7 @@ t.test('an operation that the disk fails on ends the engine, and is not acknowle
   for (const line of child.lines.filter((line) => line.startsWith('ack '))) t.ok(stored.includes(line.slice(4)))
 })
 
-t.test('a checkpoint whose sync fails ends the engine, and every acknowledged row is in the log that is left', { skip: traceMissing }, async (t) => {
+t.test('a checkpoint whose sync fails ends the engine, and every acknowledged row is in the log that is left', { skip: needs('strace') }, async (t) => {
   const { program, directory } = childProgram(
     t,
     `
@@ -247,7 +249,7 @@ t.test('a checkpoint whose sync fails ends the engine, and every acknowledged ro
   )
   const inject = ['-e', 'trace=fsync', '-P', join(directory, 'rowhouse.db'), '-e', 'inject=fsync:error=EIO:when=1+']
   await (await openEngine(t, { directory })).engine.close()
-  const child = started(t, new Child(...tampered(inject, [process.execPath, program, directory])))
+  const child = started(t, new Child(...tampered(inject, [...plainNode(), program, directory])))
   t.equal(await child.end(), 1)
   t.match(child.lines.filter((line) => line.startsWith('failed')), [/^failed the disk failed while the database was read or written; .*SQLITE_IOERR/])
   const { engine } = await openEngine(t, { directory })

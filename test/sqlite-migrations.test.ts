@@ -2,8 +2,8 @@ import t from 'tap'
 import { DatabaseFailure } from '../dist/db/errors/errors.js'
 import { migrate, type Migration } from '../dist/db/migrate.js'
 import { platformMigrations } from '../dist/migrations/index.js'
-import { childProgram, startNode } from './support/sqlite-child.js'
-import { openEngine } from './support/sqlite-engine.js'
+import { childProgram, startNode } from './support/sqlite-child.ts'
+import { openEngine } from './support/sqlite-engine.ts'
 
 const step = (number: number, ...statements: string[]): Migration => ({ number, name: `step ${number}`, statements: () => statements })
 

@@ -3,9 +3,11 @@ import { join } from 'node:path'
 import BetterSqlite3 from 'better-sqlite3'
 import t, { type Test } from 'tap'
 import { DatabaseFailure } from '../dist/db/errors/errors.js'
-import { Child, childProgram, started, startNode } from './support/sqlite-child.js'
-import { createNotes, insertNote, openEngine, titles } from './support/sqlite-engine.js'
-import { tampered, traceMissing } from './support/sqlite-trace.js'
+import { needs } from './support/needs.ts'
+import { plainNode } from './support/plain-node.ts'
+import { Child, childProgram, started, startNode } from './support/sqlite-child.ts'
+import { createNotes, insertNote, openEngine, titles } from './support/sqlite-engine.ts'
+import { tampered } from './support/sqlite-trace.ts'
 
 /** The one sentence with which opening this data folder fails. */
 async function refusal(t: Test, directory: string): Promise<string> {
@@ -223,12 +225,12 @@ t.test('a data folder that cannot be made or written is refused', async (t) => {
   t.match(await said(join(folder, 'open')), /^DatabaseFailure: the database file .*rowhouse\.db cannot be read and written by this user \(EACCES\)/)
 })
 
-t.test('a network file system is refused, and a FUSE one is left to the operator', { skip: traceMissing }, async (t) => {
+t.test('a network file system is refused, and a FUSE one is left to the operator', { skip: needs('strace') }, async (t) => {
   const { program, directory } = childProgram(t, `await open().then(() => say('opened'), (error) => say(error.name + ': ' + error.message)); process.exit(0)`)
   // The kernel's answer is changed on its way back: struct statfs begins with the type, in the machine's byte order.
   const said = async (type: string): Promise<string[]> => {
     const inject = ['-e', 'trace=statfs', '-e', `inject=statfs:poke_exit=@arg2=${type}`]
-    const child = started(t, new Child(...tampered(inject, [process.execPath, program, directory])))
+    const child = started(t, new Child(...tampered(inject, [...plainNode(), program, directory])))
     await child.end()
     return child.lines
   }

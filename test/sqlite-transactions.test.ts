@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
-import { createNotes, insertNote, openEngine, titles } from './support/sqlite-engine.js'
+import { createNotes, insertNote, openEngine, titles } from './support/sqlite-engine.ts'
 
 t.test('a transaction owns the writer across awaits: others read the old state at once, and write after it', async (t) => {
   const { engine } = await openEngine(t)

@@ -2,8 +2,8 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import t from 'tap'
 import type { Commit } from '../dist/db/engine/engine.js'
-import { childProgram, startNode } from './support/sqlite-child.js'
-import { createNotes, insertChild, insertNote, openEngine, titles } from './support/sqlite-engine.js'
+import { childProgram, startNode } from './support/sqlite-child.ts'
+import { createNotes, insertChild, insertNote, openEngine, titles } from './support/sqlite-engine.ts'
 
 t.test('writes of one turn share a commit, and a failing one takes no other with it', async (t) => {
   const { engine, commits } = await openEngine(t)
@@ -186,6 +186,7 @@ t.test('commits become durable in the order in which they were told, also around
       if (round >= 10) await work
     }
     const asked = [...new Set(told)]
+    t.ok(asked.length > 1, `${asked.length} commits`)
     for (const commit of asked) void commit.durable.then(() => durable.push(commit))
     await Promise.all(running)
     await Promise.all(asked.map((commit) => commit.durable))
@@ -252,7 +253,7 @@ t.test('a write waits for the lock of another process without stopping the event
     engine.begin().then((transaction) => transaction.rollback()),
     Promise.resolve(engine.read({ text: 'SELECT 1' }, [])).then(() => t.notOk(short.lines.includes('free'), 'reads do not wait')),
   ])
-  t.ok(short.lines.includes('free') || ticks > 20, `the event loop ran ${ticks} times`)
+  t.ok(ticks > 5, `the event loop ran ${ticks} times`)
   t.same(await titles(engine), ['a', 'b'])
   const long = startNode(t, program, [directory, '20000'])
   await long.line(/locked/)

@@ -8,7 +8,7 @@ import type { JsonValue } from '../dist/db/values/json-value.js'
 import { Media } from '../dist/db/values/media.js'
 import { table } from '../dist/db/columns/table-declaration.js'
 import { usersTable } from '../dist/db/schema/users-table.js'
-import { openTables } from './support/open-tables.js'
+import { openTables } from './support/open-tables.ts'
 
 const declare = () =>
   defineTables({

@@ -4,7 +4,7 @@ import { defineTables, type Declarations } from '../dist/db/schema/define-tables
 import { Media } from '../dist/db/values/media.js'
 import { table } from '../dist/db/columns/table-declaration.js'
 import { usersTable } from '../dist/db/schema/users-table.js'
-import { openTables } from './support/open-tables.js'
+import { openTables } from './support/open-tables.ts'
 
 /** Opens the same folder with one declaration after another; each is closed before the next. */
 async function openAgain(t: Test, directory: string, declarations: Declarations, undeclared: 'refuse' | 'ignore' = 'refuse') {

@@ -7,7 +7,7 @@ import type { Row } from '../dist/db/rows/row-types.js'
 import type { StandardSchema } from '../dist/db/values/standard-schema.js'
 import { table } from '../dist/db/columns/table-declaration.js'
 import { usersTable, type UserRow } from '../dist/db/schema/users-table.js'
-import { openTables } from './support/open-tables.js'
+import { openTables } from './support/open-tables.ts'
 
 interface Settings {
   readonly theme: string

@@ -4,7 +4,7 @@ import { buffer } from 'node:stream/consumers'
 import { dirname, join } from 'node:path'
 import t from 'tap'
 import { createApp } from 'rowhouse'
-import { temporaryFolder } from './support/app.js'
+import { temporaryFolder } from './support/app.ts'
 
 /** What the app does, whichever door it is reached through. */
 const handlers = `

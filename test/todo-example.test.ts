@@ -5,11 +5,13 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { text as readText } from 'node:stream/consumers'
 import t from 'tap'
-import { basic, temporaryFolder } from './support/app.js'
-import { startServer, type RowhouseServer } from './support/rowhouse-process.js'
+import { basic, temporaryFolder } from './support/app.ts'
+import { plainNode } from './support/plain-node.ts'
+import { startServer, type RowhouseServer } from './support/rowhouse-process.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const example = join(root, 'examples/todo')
+const [node, ...words] = plainNode()
 const me = basic('me@example.com', 'my password')
 const you = basic('you@example.com', 'your:password é')
 const json = { 'content-type': 'application/json' }
@@ -26,7 +28,7 @@ async function startExample(t: { teardown(work: () => unknown): void }): Promise
   const data = await temporaryFolder(t)
   const server = await startServer(t, example, ['--data', data])
   for (const [email, password] of [['me@example.com', 'my password'], ['you@example.com', 'your:password é']] as const) {
-    const child = spawn(process.execPath, [join(root, 'dist/bin/rowhouse.js'), 'users', 'add', email, '--data', data], { stdio: ['pipe', 'inherit', 'inherit'] })
+    const child = spawn(node, [...words, join(root, 'dist/bin/rowhouse.js'), 'users', 'add', email, '--data', data], { stdio: ['pipe', 'inherit', 'inherit'] })
     child.stdin.end(`${password}\n`)
     await once(child, 'exit')
   }

@@ -7,7 +7,8 @@ import { boolean, integer, link, text } from '../dist/db/columns/columns.js'
 import { defineTables } from '../dist/db/schema/define-tables.js'
 import { TableError } from '../dist/db/errors/errors.js'
 import { table } from '../dist/db/columns/table-declaration.js'
-import { openTables } from './support/open-tables.js'
+import { takesLong } from './support/needs.ts'
+import { openTables } from './support/open-tables.ts'
 
 const declare = () =>
   defineTables({
@@ -333,7 +334,7 @@ t.test('after a conflict the whole function runs again, as often as it may', asy
   t.equal(inner, 2, 'the outer transaction runs again for the inner one')
 })
 
-t.test('a transaction that finds the database locked by another process for long begins once it is free', async (t) => {
+t.test('a transaction that finds the database locked by another process for long begins once it is free', { skip: takesLong('the lock is waited for 15 s') }, async (t) => {
   const { tables, database, directory } = await openTables(t, declare())
   const file = readdirSync(directory).find((name) => /\.(db|sqlite3?)$/.test(name))
   const other = new BetterSqlite3(join(directory, String(file)))

@@ -4,16 +4,20 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import Database from 'better-sqlite3'
 import t, { type Test } from 'tap'
-import { basic } from './support/app.js'
-import { startServer } from './support/rowhouse-process.js'
-import { tampered, traceMissing } from './support/sqlite-trace.js'
+import { basic } from './support/app.ts'
+import { needs, takesLong } from './support/needs.ts'
+import { plainNode } from './support/plain-node.ts'
+import { startServer } from './support/rowhouse-process.ts'
+import { tampered } from './support/sqlite-trace.ts'
 
 const program = fileURLToPath(new URL('../dist/bin/rowhouse.js', import.meta.url))
+const [node, ...nodeWords] = plainNode()
 const password = 'correct horse battery'
+const runsOften = takesLong('it runs the command many times')
 
 /** Runs `rowhouse users` with these words, and `input` on its standard input. */
 function run(words: readonly string[], input: string | Uint8Array = '', cwd?: string) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [program, 'users', ...words], { input, cwd, encoding: 'utf8' })
+  const { status, stdout, stderr } = spawnSync(node, [...nodeWords, program, 'users', ...words], { input, cwd, encoding: 'utf8' })
   return { code: status, stdout, stderr }
 }
 
@@ -81,7 +85,7 @@ t.test("in an app's folder the commands work on the data folder of its configura
   t.match(run(['list'], '', cwd), { code: 1, stdout: '', stderr: /^dta \(in rowhouse\.config\.ts\): there is no such setting; did you mean "data"\?\n$/ })
 })
 
-t.test("columns of the app's own are set by name, in their types; one that is required and missing is named, and nobody is added", async (t) => {
+t.test("columns of the app's own are set by name, in their types; one that is required and missing is named, and nobody is added", { skip: runsOften }, async (t) => {
   const cwd = t.testdir({
     'tables.ts': `import { boolean, date, datetime, defineTables, integer, json, number, text, usersTable } from 'rowhouse'
 defineTables({ users: usersTable({ displayName: text().required(), age: integer(), weight: number(), member: boolean(), born: date(), joined: datetime(), nick: text().unique(), settings: json(), colour: text().default('blue').required() }) })
@@ -119,7 +123,7 @@ defineTables({ users: usersTable({ displayName: text().required(), age: integer(
   t.strictSame(storedUsers(join(cwd, '.rowhouse')), [['A = B', -3, 75, 1, '2000-02-29', Date.parse('2026-01-31T09:05:00Z'), 'a', 'blue']])
 })
 
-t.test('an address is stored without the spaces around it, and one with a line end or another control character anywhere is refused', async (t) => {
+t.test('an address is stored without the spaces around it, and one with a line end or another control character anywhere is refused', { skip: runsOften }, async (t) => {
   const data = dataWithUsers(t)
   t.equal(run(['add', '  c@x.io ', '--data', data], password).stdout, 'added c@x.io\n')
   for (const email of ['d@x.io\n', '\td@x.io', 'd@x.io\r\n', 'd@\u0007x.io', 'd@x.io\u2028', '\u001b[31md@x.io', '\ufeffd@x.io']) {
@@ -142,7 +146,7 @@ t.test('a list shows everyone in readable columns, or as JSON, and nothing hidde
   t.strictSame(JSON.parse(run(['list', '--json', '--data', data]).stdout), [])
 })
 
-t.test('what cannot be done is told in one sentence that never shows the password, with 1, and changes nothing', async (t) => {
+t.test('what cannot be done is told in one sentence that never shows the password, with 1, and changes nothing', { skip: runsOften }, async (t) => {
   const data = dataWithUsers(t)
   const before = run(['list', '--json', '--data', data]).stdout
   const fails = (words: string[], input: string | Uint8Array, sentence: RegExp) => {
@@ -182,12 +186,12 @@ t.test('a folder without a database is told, and only adding makes one', async (
   t.strictSame(readdirSync(join(empty, 'folder')), [])
 })
 
-t.test('a sync that fails is told once and ends the command with 1, without claiming that it did anything and without writing more', { skip: traceMissing }, async (t) => {
+t.test('a sync that fails is told once and ends the command with 1, without claiming that it did anything and without writing more', { skip: needs('strace') }, async (t) => {
   const data = dataWithUsers(t)
   const log = join(data, 'rowhouse.db-wal')
   const before = readFileSync(join(data, 'rowhouse.db'))
   // The first sync belongs to the opening.
-  const [command, words] = tampered(['-e', 'trace=fdatasync', '-P', log, '-e', 'inject=fdatasync:error=EIO:when=2+'], [process.execPath, program, 'users', 'add', 'c@x.io', '--data', data])
+  const [command, words] = tampered(['-e', 'trace=fdatasync', '-P', log, '-e', 'inject=fdatasync:error=EIO:when=2+'], [...plainNode(), program, 'users', 'add', 'c@x.io', '--data', data])
   const { status, stdout, stderr } = spawnSync(command, words, { input: password, encoding: 'utf8' })
   t.equal(status, 1)
   t.equal(stdout, '')
@@ -206,14 +210,12 @@ t.test('wrong use ends with 2, and a password is no argument', async (t) => {
   t.notMatch(run(['list', '--data', data]).stdout, 'c@x.io')
 })
 
-const hasTerminals = spawnSync('script', ['--version']).status === 0
-
-t.test('at a terminal the password is asked for twice and never shown', { skip: hasTerminals ? false : 'needs script(1) to make a terminal' }, async (t) => {
+t.test('at a terminal the password is asked for twice and never shown', { skip: needs('script') }, async (t) => {
   const data = dataWithUsers(t)
   /** Types each line when the prompt before it has appeared, and resolves to all that the terminal has shown. */
   const type = (email: string, lines: readonly string[]) =>
     new Promise<{ code: number | null; shown: string }>((resolve) => {
-      const command = [process.execPath, program, 'users', 'add', email, '--data', data].map((word) => `'${word}'`).join(' ')
+      const command = [...plainNode(), program, 'users', 'add', email, '--data', data].map((word) => `'${word}'`).join(' ')
       const child = spawn('script', ['--quiet', '--return', '--command', command, '/dev/null'])
       const left = [...lines]
       let shown = ''

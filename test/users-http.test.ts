@@ -1,6 +1,6 @@
 import { httpEndpoint, request, users } from 'rowhouse'
 import t from 'tap'
-import { basic, buildApp, temporaryFolder } from './support/app.js'
+import { basic, buildApp, temporaryFolder } from './support/app.ts'
 
 const password = 'correct: horse: bättery'
 const here = '192.0.2.1'

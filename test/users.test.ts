@@ -2,7 +2,7 @@ import { createHook } from 'node:async_hooks'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { transactionScope } from './support/transaction-scope.js'
+import { transactionScope } from './support/transaction-scope.ts'
 import { openDatabase, type Database } from '../dist/db/database.js'
 import { defineTables } from '../dist/db/schema/define-tables.js'
 import { platformMigrations } from '../dist/migrations/index.js'
@@ -13,6 +13,8 @@ const here = '192.0.2.1'
 const elsewhere = '198.51.100.7'
 const password = 'correct horse battery'
 const minute = 60_000
+/** Where the clock stands while attempts have to wait, so that no wait ends in between. */
+const newYear = Date.parse('2030-01-01')
 
 /** Every argon2 hash that this process starts, as Node.js sees it. */
 let hashes = 0
@@ -79,7 +81,9 @@ t.test('a user gets in with the password and nothing else, and the password is n
   t.equal(await users.verify('me@example.com ', password, here) === null, false, 'spaces around an address are not part of it')
   t.notMatch(JSON.stringify(user), /argon2|passwordHash|emailKey|sessionEpoch/)
   await database.close()
-  for (const file of readdirSync(directory)) t.notMatch(readFileSync(join(directory, file)).toString('latin1'), password)
+  const files = readdirSync(directory)
+  t.ok(files.includes('rowhouse.db'))
+  for (const file of files) t.notMatch(readFileSync(join(directory, file)).toString('latin1'), password)
 })
 
 t.test('a password may have colons and any script, counts to 256 characters, and is the same composed or not', async (t) => {
@@ -130,7 +134,7 @@ t.test('letter case and composition make no other account, and look-alikes never
 })
 
 t.test('an unknown address, a disabled user and one without a password cost the same hashes and waits as a wrong password', async (t) => {
-  const { users, table } = await open(t, t.testdir())
+  const { users, table } = await open(t, t.testdir(), { now: () => newYear })
   await users.add('known@x.io', password)
   await users.add('disabled@x.io', password)
   await users.setEnabled('disabled@x.io', false)
@@ -152,7 +156,7 @@ t.test('an unknown address, a disabled user and one without a password cost the 
 })
 
 t.test('of 200 attempts at once on one account from one network, ten at most are hashed, and the owner gets in from elsewhere meanwhile', async (t) => {
-  const { users } = await open(t, t.testdir())
+  const { users } = await open(t, t.testdir(), { now: () => newYear })
   await users.add('me@example.com', password)
   for (const email of ['me@example.com', 'nobody@example.com']) {
     const before = hashes
@@ -225,7 +229,7 @@ t.test('a verified caller costs no hash and no write until the credentials chang
 })
 
 t.test('the wait doubles with each further failure up to 15 minutes, ends by itself, and is forgotten 15 minutes later', async (t) => {
-  let now = Date.parse('2030-01-01')
+  let now = newYear
   const { users } = await open(t, t.testdir(), { now: () => now })
   await users.add('me@example.com', password)
   await failTenTimes(users, 'me@example.com')
@@ -246,18 +250,18 @@ t.test('the wait doubles with each further failure up to 15 minutes, ends by its
 
 t.test('a restart keeps the count', async (t) => {
   const directory = t.testdir()
-  const first = await open(t, directory)
+  const first = await open(t, directory, { now: () => newYear })
   await first.users.add('me@example.com', password)
   for (let n = 0; n < 9; n++) await first.users.verify('me@example.com', `wrong password ${n}`, here)
   await first.database.close()
-  const second = await open(t, directory)
+  const second = await open(t, directory, { now: () => newYear })
   t.equal(await outcome(second.users.verify('me@example.com', 'wrong password', here)), 'refused')
   t.equal(await outcome(second.users.verify('me@example.com', password, here)), 'waits')
   t.equal(await outcome(second.users.verify('me@example.com', password, elsewhere)), 'in')
 })
 
 t.test('the right password forgets the failures of its network, and of no other', async (t) => {
-  const { users } = await open(t, t.testdir())
+  const { users } = await open(t, t.testdir(), { now: () => newYear })
   await users.add('me@example.com', password)
   for (let round = 0; round < 3; round++) {
     for (let n = 0; n < 9; n++) await users.verify('me@example.com', `wrong password ${n}`, here)
@@ -270,7 +274,7 @@ t.test('the right password forgets the failures of its network, and of no other'
 })
 
 t.test('a clock that was set back locks nobody out', async (t) => {
-  let now = Date.parse('2030-01-01')
+  let now = newYear
   const { users } = await open(t, t.testdir(), { now: () => now })
   await users.add('me@example.com', password)
   await failTenTimes(users, 'me@example.com')
@@ -279,7 +283,7 @@ t.test('a clock that was set back locks nobody out', async (t) => {
 })
 
 t.test('forgotten counts are cleared away a few at a time, so that a flood leaves no growing table behind', async (t) => {
-  let now = Date.parse('2030-01-01')
+  let now = newYear
   const { users, database } = await open(t, t.testdir(), { now: () => now })
   const counted = async () => Number((await database.read({ text: 'SELECT count(*) FROM rowhouse_login_failures' }, []))[0]?.[0])
   for (let n = 0; n < 20; n++) await users.verify(`u${n}@x.io`, 'wrong password', here)

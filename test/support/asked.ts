@@ -1,4 +1,4 @@
-import type { startApp } from './app.js'
+import type { startApp } from './app.ts'
 
 /** The three ways in which an error is told, by what a client accepts. */
 export const dresses = { text: 'text/plain', json: 'application/json', html: 'text/html' } as const

@@ -1,7 +1,7 @@
 import { request, type IncomingMessage } from 'node:http'
 import { buffer } from 'node:stream/consumers'
-import { dresses, type Asked, type Cases, type Dress, type RawAsked } from './asked.js'
-import { converse, readAnswers } from './raw-http.js'
+import { dresses, type Asked, type Cases, type Dress, type RawAsked } from './asked.ts'
+import { converse, readAnswers } from './raw-http.ts'
 
 /** An answer in the form in which it is compared and kept. */
 export interface KeptAnswer {

@@ -1,6 +1,6 @@
-import type { FailingApp, Test } from './asked.js'
-import { mainApp } from './failing-apps/main-app.js'
-import { debugApp, fileApp, handlingApp, jsonApp, limitedApp, privateApp } from './failing-apps/small-apps.js'
+import type { FailingApp, Test } from './asked.ts'
+import { mainApp } from './failing-apps/main-app.ts'
+import { debugApp, fileApp, handlingApp, jsonApp, limitedApp, privateApp } from './failing-apps/small-apps.ts'
 
 /** Apps that between them give every error answer that there is, by name. */
 export const failingApps: Readonly<Record<string, (t: Test) => Promise<FailingApp>>> = {

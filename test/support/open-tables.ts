@@ -1,6 +1,6 @@
 import { openDatabase, type Database, type OpenDatabaseOptions } from '../../dist/db/database.js'
 import { platformMigrations } from '../../dist/migrations/index.js'
-import { transactionScope } from './transaction-scope.js'
+import { transactionScope } from './transaction-scope.ts'
 
 /** A database with its tables, opened on a real file. */
 export interface OpenTables<T> {

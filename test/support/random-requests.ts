@@ -1,4 +1,4 @@
-import type { Conversation } from './raw-http.js'
+import type { Conversation } from './raw-http.ts'
 
 /** Random choices that a seed decides, so that they can be made again. */
 export class Random {

@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { plainNode } from './plain-node.ts'
 
 const program = fileURLToPath(new URL('../../dist/bin/rowhouse.js', import.meta.url))
 
@@ -37,9 +38,13 @@ export interface RowhouseServer extends RowhouseProcess {
   readonly url: string
 }
 
+/** For `through`: makes somebody who may not do everything of the superuser. */
+export const asOrdinaryUser: readonly string[] = process.getuid?.() === 0 ? ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'] : []
+
 /** Starts `rowhouse` with these words, as a process of its own, which ends with the test at the latest. */
 export function startRowhouse(t: Test, words: readonly string[], { cwd, env, through = [] }: ProcessOptions = {}): RowhouseProcess {
-  const [command = process.execPath, ...rest] = [...through, process.execPath, program, ...words]
+  const [node, ...nodeWords] = plainNode(env?.['NODE_OPTIONS'])
+  const [command = node, ...rest] = [...through, node, ...nodeWords, program, ...words]
   const child = spawn(command, rest, { cwd, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
   const output = { stdout: '', stderr: '' }
   child.stdout.setEncoding('utf8').on('data', (text: string) => (output.stdout += text))

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Test } from 'tap'
+import { plainNode } from './plain-node.ts'
 
 const openModule = new URL('../../dist/db/sqlite/open.js', import.meta.url).href
 
@@ -66,7 +67,8 @@ export class Child {
 
 /** Starts a program made by {@link childProgram} under Node; it is killed at the end of the test if it still runs. */
 export function startNode(t: Test, program: string, args: readonly string[], options: SpawnOptions = {}): Child {
-  return started(t, new Child(process.execPath, [program, ...args], options))
+  const [node, ...words] = plainNode()
+  return started(t, new Child(node, [...words, program, ...args], options))
 }
 
 /** Makes sure that the child does not outlive the test. */

@@ -1,21 +1,14 @@
-import { existsSync, readFileSync } from 'node:fs'
-
-const strace = '/usr/bin/strace'
-
-/** Why system calls cannot be traced here, in capitals so that nobody overlooks it; `false` when they can. */
-export const traceMissing: string | false = existsSync(strace)
-  ? false
-  : 'STRACE IS MISSING: WHAT THIS TEST PROVES ABOUT THE DISK IS UNPROVEN ON THIS MACHINE (install the Debian package strace)'
+import { readFileSync } from 'node:fs'
 
 /** The command that runs a program under strace; `inject` makes system calls fail or wait (strace(1), "Tampering"). */
 export function traced(output: string, inject: readonly string[], command: readonly string[]): [string, string[]] {
   const trace = ['-f', '-qq', '-y', '-xx', '-s', '8192', '-e', 'trace=pwrite64,write,writev,fsync,fdatasync', '-o', output]
-  return [strace, [...trace, ...inject, ...command]]
+  return ['strace', [...trace, ...inject, ...command]]
 }
 
 /** The same, without a record: only to tamper with the calls named by `inject`. */
 export function tampered(inject: readonly string[], command: readonly string[]): [string, string[]] {
-  return [strace, ['-f', '-qq', '-o', '/dev/null', ...inject, ...command]]
+  return ['strace', ['-f', '-qq', '-o', '/dev/null', ...inject, ...command]]
 }
 
 /** One system call on a file, with the lines of the trace at which it began and ended. */

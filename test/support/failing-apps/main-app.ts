@@ -16,11 +16,11 @@ import {
   text,
   type StandardSchema,
 } from 'rowhouse'
-import { startApp } from '../app.js'
-import { api, get, type FailingApp, type Test } from '../asked.js'
-import { bodyCases, parameterCases, rowCases, statusCases, wireCases } from './main-cases.js'
-import { declareRefused, declareTables, type AppTables } from './refusing-tables.js'
-import { declareThrown } from './throwing.js'
+import { startApp } from '../app.ts'
+import { api, get, type FailingApp, type Test } from '../asked.ts'
+import { bodyCases, parameterCases, rowCases, statusCases, wireCases } from './main-cases.ts'
+import { declareRefused, declareTables, type AppTables } from './refusing-tables.ts'
+import { declareThrown } from './throwing.ts'
 
 /** A schema that finds fault with whatever it gets. */
 function faults(

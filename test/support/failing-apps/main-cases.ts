@@ -1,6 +1,6 @@
 import { deflateSync, gzipSync } from 'node:zlib'
-import { basic } from '../app.js'
-import { api, form, get, jsonType, parts, raw, sent, whole, type Cases } from '../asked.js'
+import { basic } from '../app.ts'
+import { api, form, get, jsonType, parts, raw, sent, whole, type Cases } from '../asked.ts'
 
 export const statusCases: Cases = {
   'an unknown path under the prefix': get(`${api}/nothing`),

@@ -13,9 +13,9 @@ import {
   TableError,
   text,
 } from 'rowhouse'
-import { startApp, temporaryFolder } from '../app.js'
-import { api, get, raw, type FailingApp, type Test } from '../asked.js'
-import { declareThrown } from './throwing.js'
+import { startApp, temporaryFolder } from '../app.ts'
+import { api, get, raw, type FailingApp, type Test } from '../asked.ts'
+import { declareThrown } from './throwing.ts'
 
 /** An app whose errors are always JSON. */
 export async function jsonApp(t: Test): Promise<FailingApp> {
@@ -95,8 +95,11 @@ export async function debugApp(t: Test): Promise<FailingApp> {
 }
 
 class Taken extends Error {
-  constructor(readonly seat: number) {
+  readonly seat: number
+
+  constructor(seat: number) {
     super(`seat ${seat} is taken`)
+    this.seat = seat
   }
 }
 
