@@ -14,8 +14,8 @@ const run = promisify(execFile)
 const root = fileURLToPath(new URL('..', import.meta.url))
 const read = (file: string): Promise<string> => readFile(join(root, file), 'utf8')
 
-/** The package is compiled already, and what holds for installing its own dependencies does not hold in somebody else's folder. */
-const npmSettings = { npm_config_offline: 'true', npm_config_ignore_scripts: 'true', npm_config_strict_allow_scripts: 'false' }
+/** The package is compiled already. */
+const npmSettings = { npm_config_offline: 'true', npm_config_ignore_scripts: 'true' }
 
 /** A fenced block of a page. */
 interface Block {
