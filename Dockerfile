@@ -3,7 +3,7 @@
 
 FROM node:26-slim AS build
 WORKDIR /rowhouse
-COPY package.json package-lock.json .npmrc ./
+COPY package.json package-lock.json ./
 # Without scripts: the only one of ours compiles the source, which comes next, so that a change of the source does not install anything again; and the Node.js that a clone brings along is here already.
 RUN npm ci --ignore-scripts
 COPY . .

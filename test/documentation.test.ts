@@ -16,8 +16,8 @@ const run = promisify(execFile)
 const root = fileURLToPath(new URL('..', import.meta.url))
 const read = (file: string): Promise<string> => readFile(join(root, file), 'utf8')
 
-/** The package is compiled already, and what holds for installing its own dependencies does not hold in somebody else's folder. */
-const npmSettings = { npm_config_offline: 'true', npm_config_ignore_scripts: 'true', npm_config_strict_allow_scripts: 'false' }
+/** The package is compiled already. */
+const npmSettings = { npm_config_offline: 'true', npm_config_ignore_scripts: 'true' }
 
 // `NODE_OPTIONS=` before a command takes away what tap gives to every Node.js process (see support/plain-node.ts).
 

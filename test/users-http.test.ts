@@ -1,4 +1,4 @@
-import { httpEndpoint, request, users } from 'rowhouse'
+import { defineTables, httpEndpoint, request, users } from 'rowhouse'
 import t from 'tap'
 import { basic, buildApp, temporaryFolder } from './support/app.ts'
 
@@ -35,6 +35,35 @@ t.test('the right credentials make the user known to the handler, and hidden col
   t.notMatch(row.body, /argon2|passwordHash|emailKey|sessionEpoch/)
   await service.add('you@example.com', 'another password')
   t.equal((await get('/me', basic('you@example.com', 'another password'))).json<{ user: string }>().user, 'you@example.com')
+})
+
+t.test('users sign in whose hashes were written with their parameters in either order, as argon2 did before 0.45 and does since', async (t) => {
+  const stored = {
+    'before@example.com': '$argon2id$v=19$m=19456,t=2,p=1$XZx7geVPJITN9G6lAaXv2Q$UjpxRSKybZza4K09VH6Bi92aW3hx7WsYbwGoBW1GryM',
+    'since@example.com': '$argon2id$v=19$m=19456,p=1,t=2$XZx7geVPJITN9G6lAaXv2Q$UjpxRSKybZza4K09VH6Bi92aW3hx7WsYbwGoBW1GryM',
+  }
+  const hashes = new Map<string, string | null>()
+  const { server } = await buildApp(t, () => {
+    const tables = defineTables({})
+    httpEndpoint('/import', { methods: ['POST'] }, async () => {
+      for (const [email, passwordHash] of Object.entries(stored)) await (await tables.users.get({ email }))?.update({ passwordHash })
+    })
+    httpEndpoint('/me', { authenticateUsers: true }, () => {
+      const user = users.getUser()
+      if (user !== null) hashes.set(user.email, user.passwordHash)
+      return user?.email
+    })
+  })
+  for (const email of [...Object.keys(stored), 'new@example.com']) await server.rowhouse.users.add(email, 'a quiet evening')
+  t.equal((await server.inject({ method: 'POST', url: `${api}/import` })).statusCode, 200)
+  const signIn = async (email: string, secret: string) => (await server.inject({ url: `${api}/me`, headers: basic(email, secret) })).statusCode
+  for (const email of Object.keys(stored)) {
+    t.equal(await signIn(email, 'a quiet evening'), 401, 'the password that it had before')
+    t.equal(await signIn(email, 'a quiet afternoon'), 200, email)
+  }
+  t.strictSame(Object.fromEntries(hashes), stored, 'and neither hash is written anew for its order')
+  t.equal(await signIn('new@example.com', 'a quiet evening'), 200)
+  t.match(hashes.get('new@example.com'), /^\$argon2id\$v=19\$m=19456,p=1,t=2\$/)
 })
 
 t.test('where credentials are only required, the handler sees them and no user, right or wrong', async (t) => {

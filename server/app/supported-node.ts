@@ -1,15 +1,14 @@
-/** The oldest Node.js that Rowhouse runs on, as `engines` in package.json says too: the database driver needs Node-API 10, and an older one crashes while it loads it. */
-const oldest = [22, 14] as const
+/** What the native parts are made for, the database driver and the password hashes; an older Node.js crashes without a word while it loads them. `engines` in package.json says the same in versions. */
+const oldestNodeApi = 10
 
 /** This Node.js is too old. The message is one sentence that says what to do. */
 class UnsupportedNode extends Error {
   override readonly name = 'UnsupportedNode'
 }
 
-const { node: version } = process.versions
-const [major = 0, minor = 0] = version.split('.').map(Number)
-if (major < oldest[0] || (major === oldest[0] && minor < oldest[1])) {
+const { node: version, napi } = process.versions
+if (Number(napi) < oldestNodeApi) {
   throw new UnsupportedNode(
-    `Rowhouse needs Node.js ${oldest.join('.')} or newer, and this is ${version}; install a current one, or run "npm install node@26" in the app's folder, which brings one for "npx rowhouse" and the scripts of its package.json`,
+    `Rowhouse needs Node.js 22.14 or newer (of Node.js 23, 23.6), and this is ${version}; install a current one and run "npm install" again, or run "npm install node@26" in the app's folder, which brings one for "npx rowhouse" and the scripts of its package.json`,
   )
 }
