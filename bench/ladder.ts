@@ -46,7 +46,7 @@ try {
 
   console.log(`CPU time of the server for each request, in microseconds, on Node.js ${node}:`)
   console.log(`medians of ${duration.rounds} alternating rounds of ${duration.seconds} s\n`)
-  const figures = ['CPU', 'user', 'system', 'step', 'requests/s']
+  const figures = ['CPU', 'user', 'system', 'step', 'requests/s', 'core']
   const table = new Table(texts('row', 11), texts('server', 23), ...figures.map(numbers))
   const findings: Finding[] = []
   for (const row of chosen) {
@@ -97,7 +97,9 @@ function printFinding(table: Table, { row, servers, ratio }: Finding): void {
     const isOther = ratio !== null && index === servers.length - 1
     const step = below === undefined || isOther ? '' : signed(cpu - below.cpu)
     const times = [cpu, user, system].map((time) => time.toFixed(1))
-    table.print(index === 0 ? row : '', name, ...times, step, requestsPerSecond.toFixed(0))
+    // A server under load uses all of its core, unless it waits for the disk, or somebody else was there.
+    const share = `${((cpu * requestsPerSecond) / 10_000).toFixed(0)} %`
+    table.print(index === 0 ? row : '', name, ...times, step, requestsPerSecond.toFixed(0), share)
   }
 }
 
