@@ -21,6 +21,6 @@ USER node
 VOLUME /data
 EXPOSE 3030
 HEALTHCHECK --interval=10s --timeout=5s --start-period=10s --retries=3 \
-  CMD ["node", "-e", "const { ROWHOUSE_PORT: port, ROWHOUSE_PRIVATE_ACCESS_KEY: key } = process.env; fetch(`http://127.0.0.1:${port || 3030}${key ? `/${key}` : ''}/_/health/live`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
+  CMD ["node", "-e", "const { ROWHOUSE_PORT: own, PORT: usual, ROWHOUSE_PRIVATE_ACCESS_KEY: key } = process.env; const port = own && !own.includes(':') ? own : usual || 3030; fetch(`http://127.0.0.1:${port}${key ? `/${key}` : ''}/_/health/live`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
 ENTRYPOINT ["node", "/rowhouse/dist/bin/rowhouse.js"]
 CMD ["start", "/app"]

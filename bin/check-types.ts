@@ -2,8 +2,8 @@ import { createRequire } from 'node:module'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type TypeScript from 'typescript'
-import { findModules } from '../server/loading/find-modules.js'
-import { displayPath } from '../server/loading/load-error.js'
+import { findModules } from '../server/app/loading/find-modules.js'
+import { displayPath } from '../server/errors/source-location.js'
 
 type Compiler = typeof TypeScript
 

@@ -1,8 +1,8 @@
 import { InvalidArgumentError } from 'commander'
-import { Column, type ColumnKind, type Columns } from '../db/columns.js'
-import type { Connection } from '../db/engine.js'
-import { readStoredTables } from '../db/schema-definition.js'
-import { usersTable } from '../db/users-table.js'
+import { Column, type ColumnKind, type Columns } from '../db/columns/columns.js'
+import type { Connection } from '../db/engine/engine.js'
+import { readStoredTables } from '../db/schema/schema-definition.js'
+import { usersTable } from '../db/schema/users-table.js'
 
 /** Values for columns that an app has added to `users`, with as much of a declaration as writing them takes. */
 export interface ColumnValues {

@@ -40,7 +40,7 @@ function readVersion(): string {
 
 try {
   // Before anything native is loaded, which would end an old Node.js without a word.
-  await import('../server/supported-node.js')
+  await import('../server/app/supported-node.js')
   await main(process.argv.slice(2))
 } catch (error) {
   // Commander has said what was wrong; it also throws after it has shown a help text that was asked for, with 0.

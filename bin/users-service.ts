@@ -1,8 +1,8 @@
 import { statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { Database, OpenDatabaseOptions } from '../db/database.js'
-import type { Configuration } from '../server/configuration/settings.js'
-import type { Users } from '../server/users/users.js'
+import type { Configuration } from '../server/app/configuration/settings.js'
+import type { Users } from '../server/services/accounts/users.js'
 import { readColumnValues } from './column-values.js'
 
 /** Which users a command works on. */
@@ -36,9 +36,9 @@ export async function withUsers(
   if (isNew) await assertMayMake(directory, configuration, create && set.size === 0)
   // Loaded here, so that a help text does not wait for it.
   const [{ defineTables }, { usersTable }, { Users }] = await Promise.all([
-    import('../db/define-tables.js'),
-    import('../db/users-table.js'),
-    import('../server/users/users.js'),
+    import('../db/schema/define-tables.js'),
+    import('../db/schema/users-table.js'),
+    import('../server/services/accounts/users.js'),
   ])
   // The app's own tables are not known here, and left alone; so are its own columns, but for those that are set.
   const withTables = (tables: OpenDatabaseOptions['tables'], use: (database: Database) => Promise<unknown>) => withDatabase(directory, tables, use)
@@ -55,7 +55,7 @@ export async function withUsers(
 }
 
 async function currentConfiguration(): Promise<Configuration> {
-  const { loadConfiguration } = await import('../server/configuration/configuration.js')
+  const { loadConfiguration } = await import('../server/app/configuration/configuration.js')
   return loadConfiguration(process.cwd())
 }
 
@@ -73,7 +73,7 @@ async function assertMayMake(directory: string, configuration: Configuration | n
     throw new NoDatabase(`there is no database in ${directory}; name the data folder of the app with --data, or start the app once, which makes its database`)
   }
   if (configuration === null) return
-  const { findModules } = await import('../server/loading/find-modules.js')
+  const { findModules } = await import('../server/app/loading/find-modules.js')
   // An app's own columns, which may be required, cannot be added to users who are there before them.
   if ((await findModules(configuration.directory)).length > 0) {
     throw new NoDatabase(`there is no database in ${directory} yet; start the app once with "rowhouse start", which makes its tables, and then add users`)
@@ -81,11 +81,12 @@ async function assertMayMake(directory: string, configuration: Configuration | n
 }
 
 async function withDatabase(directory: string, tables: OpenDatabaseOptions['tables'], use: (database: Database) => Promise<unknown>): Promise<void> {
-  const [{ openDatabase }, { platformMigrations }] = await Promise.all([import('../db/database.js'), import('../migrations/index.js')])
+  const [{ openDatabase }, { platformMigrations }, { CallScope }] = await Promise.all([import('../db/database.js'), import('../migrations/index.js'), import('../server/call/call.js')])
   const database = await openDatabase({
     directory,
     tables,
     migrations: platformMigrations,
+    scope: new CallScope(),
     exclusive: false,
     undeclared: 'ignore',
     log,

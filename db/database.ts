@@ -1,15 +1,16 @@
-import type { CommitListener, Connection, Engine, SqlRow, SqlValue, Statement } from './engine.js'
-import { SchemaError, type DatabaseFailure } from './errors.js'
+import type { CommitListener, Connection, Engine, SqlRow, SqlValue, Statement } from './engine/engine.js'
+import { SchemaError, type DatabaseFailure } from './errors/errors.js'
 import { migrate, type Migration } from './migrate.js'
-import { updateSchema } from './schema-changes.js'
-import { readStoredTables } from './schema-definition.js'
+import { updateSchema } from './schema/schema-changes.js'
+import { readStoredTables } from './schema/schema-definition.js'
 import { openSqlite } from './sqlite/open.js'
-import { Statements } from './statements.js'
-import type { TableLayout } from './table-layout.js'
-import { DataTable } from './table.js'
-import type { CommitCallback } from './transaction.js'
-import { Transactions, type TransactionOptions } from './transactions.js'
-import type { UsersTable } from './users-table.js'
+import { Statements } from './rows/statements.js'
+import type { TableLayout } from './rows/table-layout.js'
+import { DataTable } from './rows/table.js'
+import type { CommitCallback } from './transactions/transaction.js'
+import type { TransactionScope } from './transactions/transaction-scope.js'
+import { Transactions, type TransactionOptions } from './transactions/transactions.js'
+import type { UsersTable } from './schema/users-table.js'
 
 /** Where the database tells what it does; a pino logger is one. */
 interface DatabaseLog {
@@ -18,23 +19,31 @@ interface DatabaseLog {
   error(message: string): void
 }
 
-/** How to open a database. */
-export interface OpenDatabaseOptions {
+/** What an engine is opened with. */
+export interface EngineOptions {
   /** The data folder; made when it is not there. */
   readonly directory: string
-  /** What `defineTables` returned. Its tables work until the database is closed, and for this database only. */
-  readonly tables: Readonly<Record<string, { readonly name: string }>>
-  /** The steps of the platform's own tables, the registry of tables among them. */
-  readonly migrations: readonly Migration[]
   /** True for the server, which keeps a second one away; false for a command that works beside it. */
   readonly exclusive: boolean
-  /** What to do about tables, columns and indexes that only the database has: stop, or leave them alone. */
-  readonly undeclared: 'refuse' | 'ignore'
   readonly log: DatabaseLog
   /** Told of each write's commit, see {@link CommitListener}. */
   readonly onWrite?: CommitListener
   /** Told once when the database can no longer be trusted. */
   readonly onFailure?: (failure: DatabaseFailure) => void
+}
+
+/** How to open a database. */
+export interface OpenDatabaseOptions extends EngineOptions {
+  /** What `defineTables` returned. Its tables work until the database is closed, and for this database only. */
+  readonly tables: Readonly<Record<string, { readonly name: string }>>
+  /** The steps of the platform's own tables, the registry of tables among them. */
+  readonly migrations: readonly Migration[]
+  /** What to do about tables, columns and indexes that only the database has: stop, or leave them alone. */
+  readonly undeclared: 'refuse' | 'ignore'
+  /** Keeps which transaction the running code is in; one for this database alone. */
+  readonly scope: TransactionScope
+  /** Opens another engine than SQLite's. */
+  readonly openEngine?: ((options: EngineOptions) => Promise<Engine>) | undefined
   /** For how many milliseconds a transaction may do nothing before it is rolled back; default 10,000. */
   readonly transactionIdleLimit?: number
 }
@@ -50,12 +59,16 @@ export async function openDatabase(options: OpenDatabaseOptions): Promise<Databa
   const layouts = layoutsOf(options.tables)
   for (const layout of layouts) layout.assertFree()
   const { directory, exclusive, log, onWrite, onFailure } = options
-  const engine = await openSqlite({ directory, exclusive, log, ...(onWrite && { onWrite }), ...(onFailure && { onFailure }) })
+  const { openEngine = openSqlite } = options
+  const engine = await openEngine({ directory, exclusive, log, ...(onWrite && { onWrite }), ...(onFailure && { onFailure }) })
   try {
     for (const { number, name } of await migrate(engine, options.migrations)) log.info(`database: ran migration ${number} (${name})`)
     for (const change of await updateSchema(engine, layouts, options.undeclared)) log.info(`database: ${change}`)
-    const transactions = new Transactions(engine, options.transactionIdleLimit ?? defaultIdleLimit, (error) => {
-      log.error(`a function given to onCommit() failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
+    const transactions = new Transactions({
+      engine,
+      scope: options.scope,
+      idleLimit: options.transactionIdleLimit ?? defaultIdleLimit,
+      onCallbackError: (error) => log.error(`a function given to onCommit() failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`),
     })
     await attach(engine, transactions, layouts)
     return new Database(engine, transactions, options.tables, layouts)

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
-import type { Dialect } from './dialect.js'
-import type { Engine, OpenTransaction, SqlRow } from './engine.js'
-import { DatabaseFailure } from './errors.js'
+import type { Dialect } from './engine/dialect.js'
+import type { Engine, OpenTransaction, SqlRow } from './engine/engine.js'
+import { DatabaseFailure } from './errors/errors.js'
 
 /** One forward step of the database's own tables. Once released it never changes; a correction is a further step. */
 export interface Migration {

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import type { FastifyPluginCallback, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
-import type { UserRow } from '../db/users-table.js'
+import type { UserRow } from '../db/schema/users-table.js'
 
 /** HTTP Basic credentials. The password is as it was sent, down to the letter. */
 interface BasicAuthorization {

@@ -4,8 +4,8 @@ import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import t, { type Test } from 'tap'
-import { settingsByName } from '../dist/server/configuration/settings.js'
-import { variableName } from '../dist/server/configuration/environment.js'
+import { settingsByName } from '../dist/server/app/configuration/settings.js'
+import { variableName } from '../dist/server/settings/environment.js'
 import { runRowhouse, startServer, type ProcessOptions } from './support/rowhouse-process.js'
 
 const root = fileURLToPath(new URL('..', import.meta.url))

@@ -151,7 +151,7 @@ t.test('every block of TypeScript in the docs compiles as it stands', async (t) 
 })
 
 t.test('everything an app can import is in the docs, and is defined', async (t) => {
-  const pages = await Promise.all(['README.md', ...(await readdir(join(root, 'docs'))).map((page) => join('docs', page))].map(read))
+  const pages = await Promise.all(['README.md', ...(await readdir(join(root, 'docs'), { recursive: true })).filter((page) => page.endsWith('.md')).map((page) => join('docs', page))].map(read))
   const text = pages.join('\n')
   t.same(Object.keys(rowhouse).filter((name) => !new RegExp(`\\b${name}\\b`).test(text)), [])
   t.same(Object.entries(rowhouse).filter(([, value]) => value === undefined), [])
@@ -159,14 +159,14 @@ t.test('everything an app can import is in the docs, and is defined', async (t) 
 
 t.test('every error code of the tables and its status are in the docs', async (t) => {
   const docs = await read('docs/errors.md')
-  const table = await read('server/errors/describe-error.ts')
+  const table = await read('server/pipeline/failure/describe-error.ts')
   const codes = [...table.matchAll(/^ {2}'?([a-z-]+)'?: (\d{3}),$/gm)]
   t.ok(codes.length > 10)
   for (const [, code = '', status = ''] of codes) t.match(docs, new RegExp(`\\| \`${code}\` \\| ${status} \\|`), code)
 })
 
-t.test('every test that docs/conformance.md names exists', async (t) => {
-  const named = [...(await read('docs/conformance.md')).matchAll(/`([a-z-]+)` › (.*?)(?=<br>| \|$)/gm)]
+t.test('every test that docs/contributing/conformance.md names exists', async (t) => {
+  const named = [...(await read('docs/contributing/conformance.md')).matchAll(/`([a-z-]+)` › (.*?)(?=<br>| \|$)/gm)]
   t.ok(named.length > 90)
   for (const [, file = '', name = ''] of named) {
     const code = (await read(`test/${file}.test.ts`)).replaceAll("\\'", "'")

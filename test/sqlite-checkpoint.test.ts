@@ -1,7 +1,7 @@
 import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import type { Engine } from '../dist/db/engine.js'
+import type { Engine } from '../dist/db/engine/engine.js'
 import { childProgram, startNode } from './support/sqlite-child.js'
 import { openEngine } from './support/sqlite-engine.js'
 

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { DatabaseFailure } from '../dist/db/errors.js'
+import { DatabaseFailure } from '../dist/db/errors/errors.js'
 import { migrate, type Migration } from '../dist/db/migrate.js'
 import { platformMigrations } from '../dist/migrations/index.js'
 import { childProgram, startNode } from './support/sqlite-child.js'

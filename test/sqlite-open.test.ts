@@ -2,7 +2,7 @@ import { chmodSync, closeSync, copyFileSync, existsSync, ftruncateSync, mkdirSyn
 import { join } from 'node:path'
 import BetterSqlite3 from 'better-sqlite3'
 import t, { type Test } from 'tap'
-import { DatabaseFailure } from '../dist/db/errors.js'
+import { DatabaseFailure } from '../dist/db/errors/errors.js'
 import { Child, childProgram, started, startNode } from './support/sqlite-child.js'
 import { createNotes, insertNote, openEngine, titles } from './support/sqlite-engine.js'
 import { tampered, traceMissing } from './support/sqlite-trace.js'

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import t from 'tap'
-import type { Commit } from '../dist/db/engine.js'
+import type { Commit } from '../dist/db/engine/engine.js'
 import { childProgram, startNode } from './support/sqlite-child.js'
 import { createNotes, insertChild, insertNote, openEngine, titles } from './support/sqlite-engine.js'
 

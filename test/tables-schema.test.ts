@@ -1,9 +1,9 @@
 import t, { type Test } from 'tap'
-import { boolean, Column, date, datetime, integer, json, link, links, media, number, text } from '../dist/db/columns.js'
-import { defineTables, type Declarations } from '../dist/db/define-tables.js'
-import { Media } from '../dist/db/media.js'
-import { table } from '../dist/db/table-declaration.js'
-import { usersTable } from '../dist/db/users-table.js'
+import { boolean, Column, date, datetime, integer, json, link, links, media, number, text } from '../dist/db/columns/columns.js'
+import { defineTables, type Declarations } from '../dist/db/schema/define-tables.js'
+import { Media } from '../dist/db/values/media.js'
+import { table } from '../dist/db/columns/table-declaration.js'
+import { usersTable } from '../dist/db/schema/users-table.js'
 import { openTables } from './support/open-tables.js'
 
 /** Opens the same folder with one declaration after another; each is closed before the next. */

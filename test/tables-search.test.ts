@@ -1,10 +1,10 @@
 import * as fc from 'fast-check'
 import t from 'tap'
-import { boolean, datetime, integer, json, link, links, number, text } from '../dist/db/columns.js'
-import { defineTables } from '../dist/db/define-tables.js'
-import type { SqlValue, Statement } from '../dist/db/engine.js'
+import { boolean, datetime, integer, json, link, links, number, text } from '../dist/db/columns/columns.js'
+import { defineTables } from '../dist/db/schema/define-tables.js'
+import type { SqlValue, Statement } from '../dist/db/engine/engine.js'
 import { SqliteEngine } from '../dist/db/sqlite/sqlite-engine.js'
-import { table } from '../dist/db/table-declaration.js'
+import { table } from '../dist/db/columns/table-declaration.js'
 import { openTables } from './support/open-tables.js'
 
 const declare = () =>

@@ -2,11 +2,12 @@ import { createHook } from 'node:async_hooks'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { transactionScope } from './support/transaction-scope.js'
 import { openDatabase, type Database } from '../dist/db/database.js'
-import { defineTables } from '../dist/db/define-tables.js'
+import { defineTables } from '../dist/db/schema/define-tables.js'
 import { platformMigrations } from '../dist/migrations/index.js'
-import { HashingOverloaded, TooManyFailures } from '../dist/server/users/errors.js'
-import { Users, type UsersOptions } from '../dist/server/users/users.js'
+import { HashingOverloaded, TooManyFailures } from '../dist/server/services/accounts/errors.js'
+import { Users, type UsersOptions } from '../dist/server/services/accounts/users.js'
 
 const here = '192.0.2.1'
 const elsewhere = '198.51.100.7'
@@ -37,7 +38,7 @@ const log = { info: () => {}, warn: () => {}, error: () => {} }
 
 /** A users service on the database in a folder. Several at once are several processes, as far as users are concerned. */
 async function open(t: Test, directory: string, options: Omit<UsersOptions, 'database'> = {}): Promise<Opened> {
-  const database = await openDatabase({ directory, tables: defineTables({}), migrations: platformMigrations, exclusive: false, undeclared: 'ignore', log })
+  const database = await openDatabase({ directory, tables: defineTables({}), migrations: platformMigrations, scope: transactionScope(), exclusive: false, undeclared: 'ignore', log })
   t.teardown(() => database.close())
   return { users: new Users({ database, ...options }), database, table: database.users }
 }

@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { findModules } from '../../server/loading/find-modules.js'
+import { findModules } from '../../server/app/loading/find-modules.js'
 import { reportFailure } from '../report-failure.js'
 
 /** `rowhouse check`: finds the mistakes that would stop a start, and those of types, without starting and without touching the data. */
@@ -20,7 +20,7 @@ export function checkCommand(): Command {
 }
 
 async function checkDeclarations(directory: string): Promise<void> {
-  const { inspectApp } = await import('../../server/inspect-app.js')
+  const { inspectApp } = await import('../../server/app/inspect-app.js')
   const { configuration, declarations, endpoints } = await inspectApp(directory)
   say(`configuration: the settings of ${configuration.name} are in order`)
   say(`routes: ${endpoints.length}, none in another's way`)

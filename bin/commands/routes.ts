@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import type { Endpoint } from '../../server/endpoint/endpoint.js'
-import type { Configuration } from '../../server/configuration/settings.js'
+import type { Configuration } from '../../server/app/configuration/settings.js'
 
 /** `rowhouse routes`: lists what an app answers, without starting it. */
 export function routesCommand(): Command {
@@ -9,7 +9,7 @@ export function routesCommand(): Command {
     .argument('[dir]', "the app's folder", '.')
     .option('--json', 'as JSON')
     .action(async (directory: string, { json }: { readonly json?: true }) => {
-      const { inspectApp } = await import('../../server/inspect-app.js')
+      const { inspectApp } = await import('../../server/app/inspect-app.js')
       const { configuration, endpoints } = await inspectApp(directory)
       const sorted = endpoints.toSorted((a, b) => compare(a.path.text, b.path.text))
       process.stdout.write(json ? `${JSON.stringify(sorted.map(toJson), null, 2)}\n` : toTable(sorted.map((endpoint) => toCells(endpoint, configuration))))

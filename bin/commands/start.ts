@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { prepareEsbuild } from '../../server/loading/esbuild.js'
+import { prepareEsbuild } from '../../server/app/loading/esbuild.js'
 
 interface StartFlags {
   readonly port?: string
@@ -18,7 +18,7 @@ export function startCommand(): Command {
     .action(async (directory: string, flags: StartFlags) => {
       // The compiler starts in a process of its own; it does so while this one loads the rest. Should it fail, the first use says why.
       const prepared = prepareEsbuild().catch(() => undefined)
-      const { serve } = await import('../../server/serve.js')
+      const { serve } = await import('../../server/app/serve.js')
       await prepared
       await serve({ directory, flags: { ...flags } })
     })

@@ -1,6 +1,6 @@
 import { Command } from 'commander'
-import { TableError } from '../../db/errors.js'
-import type { UserRow } from '../../db/users-table.js'
+import { TableError } from '../../db/errors/errors.js'
+import type { UserRow } from '../../db/schema/users-table.js'
 import { addAssignment } from '../column-values.js'
 import { readNewPassword } from '../password-input.js'
 import { withUsers } from '../users-service.js'

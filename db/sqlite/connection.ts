@@ -1,5 +1,5 @@
 import BetterSqlite3 from 'better-sqlite3'
-import type { SqlRow, SqlValue, Statement } from '../engine.js'
+import type { SqlRow, SqlValue, Statement } from '../engine/engine.js'
 import { plainPlaceholders } from './placeholders.js'
 
 /** How many prepared statements one generation of the cache holds; two generations exist. */

@@ -1,7 +1,7 @@
 import { constants, type Stats } from 'node:fs'
 import { access, mkdir, open, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { DatabaseFailure } from '../errors.js'
+import { DatabaseFailure } from '../errors/errors.js'
 import { fileSystemKind } from './network-file-system.js'
 import { syncDirectory } from './sync-directory.js'
 

@@ -1,4 +1,4 @@
-import { DatabaseFailure } from '../errors.js'
+import { DatabaseFailure } from '../errors/errors.js'
 import { SqliteConnection } from './connection.js'
 import { fileSize } from './data-directory.js'
 import { driverCode } from './translate-error.js'

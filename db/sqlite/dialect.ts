@@ -1,4 +1,4 @@
-import type { Dialect } from '../dialect.js'
+import type { Dialect } from '../engine/dialect.js'
 
 /** SQLite's spelling. Tables are STRICT, so that a column never holds a value of another type; an instant is counted in milliseconds. */
 export const sqliteDialect: Dialect = {

@@ -1,4 +1,4 @@
-import { DatabaseFailure, TableError } from '../errors.js'
+import { DatabaseFailure, TableError } from '../errors/errors.js'
 import { translateError } from './translate-error.js'
 
 /** Who wants to know when something is wrong with the database as a whole. */

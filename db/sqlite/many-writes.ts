@@ -1,4 +1,4 @@
-import type { SqlRow, SqlValue, Statement } from '../engine.js'
+import type { SqlRow, SqlValue, Statement } from '../engine/engine.js'
 import type { SqliteConnection } from './connection.js'
 
 /** Up to this many lists run in one go; more of them run in slices, between which the event loop is free. */

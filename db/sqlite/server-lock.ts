@@ -1,7 +1,7 @@
 import { constants } from 'node:fs'
 import { access } from 'node:fs/promises'
 import { join } from 'node:path'
-import { DatabaseFailure } from '../errors.js'
+import { DatabaseFailure } from '../errors/errors.js'
 import { SqliteConnection } from './connection.js'
 import { createPrivateFile } from './data-directory.js'
 import { driverCode, isBusy } from './translate-error.js'

@@ -1,5 +1,5 @@
-import type { Engine, OpenTransaction, SqlRow, SqlValue, Statement } from '../engine.js'
-import { TableError } from '../errors.js'
+import type { Engine, OpenTransaction, SqlRow, SqlValue, Statement } from '../engine/engine.js'
+import { TableError } from '../errors/errors.js'
 import type { SqliteConnection } from './connection.js'
 import { sqliteDialect } from './dialect.js'
 import type { FailureLatch } from './failure-latch.js'

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { Commit, OpenTransaction, SqlRow, SqlValue, Statement } from '../engine.js'
-import { TableError } from '../errors.js'
+import type { Commit, OpenTransaction, SqlRow, SqlValue, Statement } from '../engine/engine.js'
+import { TableError } from '../errors/errors.js'
 import type { SqliteConnection } from './connection.js'
 import type { FailureLatch } from './failure-latch.js'
 import { ManyWrites, sliceLists } from './many-writes.js'

@@ -1,4 +1,4 @@
-import { DatabaseFailure, NotUnique, TableError } from '../errors.js'
+import { DatabaseFailure, NotUnique, TableError } from '../errors/errors.js'
 
 /** Whether the error means that somebody else holds a lock which will be free again soon. */
 export function isBusy(error: unknown): boolean {

@@ -1,7 +1,7 @@
 import { AsyncResource } from 'node:async_hooks'
 import { close, fdatasync, fstatSync } from 'node:fs'
-import type { Commit } from '../engine.js'
-import { DatabaseFailure } from '../errors.js'
+import type { Commit } from '../engine/engine.js'
+import { DatabaseFailure } from '../errors/errors.js'
 import type { FailureLatch } from './failure-latch.js'
 import type { FileIdentity } from './file-identity.js'
 
@@ -12,16 +12,22 @@ const replacedFile =
 /** A commit that waits for the sync which covers it. */
 export class PendingCommit implements Commit {
   readonly durable: Promise<void>
-  resolve!: () => void
+  isDurable = false
+  #settle!: () => void
   reject!: (failure: DatabaseFailure) => void
 
   constructor() {
     this.durable = new Promise((resolve, reject) => {
-      this.resolve = resolve
+      this.#settle = resolve
       this.reject = reject
     })
-    // Nobody needs to listen: whoever was not told that his write is safe has nothing to take back.
+    // Nobody needs to listen: whoever was not told of a safe write has nothing to take back.
     this.durable.catch(() => undefined)
+  }
+
+  resolve(): void {
+    this.isDurable = true
+    this.#settle()
   }
 }
 

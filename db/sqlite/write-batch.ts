@@ -1,4 +1,4 @@
-import type { SqlRow, SqlValue, Statement } from '../engine.js'
+import type { SqlRow, SqlValue, Statement } from '../engine/engine.js'
 import type { SqliteConnection } from './connection.js'
 import type { FailureLatch } from './failure-latch.js'
 import { ManyWrites } from './many-writes.js'

@@ -1,5 +1,5 @@
-import type { CommitListener, OpenTransaction, SqlRow, SqlValue, Statement } from '../engine.js'
-import { TableError } from '../errors.js'
+import type { CommitListener, OpenTransaction, SqlRow, SqlValue, Statement } from '../engine/engine.js'
+import { TableError } from '../errors/errors.js'
 import type { SqliteConnection } from './connection.js'
 import type { FailureLatch } from './failure-latch.js'
 import { sliceLists } from './many-writes.js'
@@ -35,7 +35,7 @@ interface TurnRequest {
 
 /**
  * The one place that writes. Whatever arrives is queued in order; at the end of the turn of the event loop the writes at the front
- * run in one transaction (group commit), up to the next one who wants the writer for himself.
+ * run in one transaction (group commit), up to the next one who wants the writer alone.
  */
 export class Writer {
   readonly #connection: SqliteConnection

@@ -1,13 +1,7 @@
+import type { SourceLocation } from '../errors/source-location.js'
 import type { PathPattern } from './path-pattern.js'
 import type { EndpointOptions } from './options.js'
-import type { RowhouseRequest } from '../request/request.js'
-
-/** Where in an app's source something was declared, for error messages and listings. */
-export interface SourceLocation {
-  /** Path of the file, relative to the app's folder where it lies in it. */
-  readonly file: string
-  readonly line: number
-}
+import type { RowhouseRequest } from '../http/request/request.js'
 
 /** The arguments of a handler: form, query and path parameters merged, the converted ones converted. The object has no prototype. */
 export type HandlerArguments = Readonly<Record<string, unknown>>

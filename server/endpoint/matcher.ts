@@ -2,12 +2,19 @@ import { DeclarationError } from '../errors/declaration-error.js'
 import type { Converter } from './converters.js'
 import type { Endpoint } from './endpoint.js'
 import { usualMethods } from './methods.js'
-import type { PathSegment, PathValue } from './path-pattern.js'
+import type { PathValue } from '../http/request/target.js'
+import type { PathSegment } from './path-pattern.js'
 
 /** All endpoints of one path shape, by method. */
 export class Resource {
   readonly #endpoints = new Map<string, Endpoint>()
   #allow: string | null = null
+  #isPlatform = false
+
+  /** Whether Rowhouse itself answers here. */
+  get isPlatform(): boolean {
+    return this.#isPlatform
+  }
 
   /** @throws DeclarationError when another endpoint already answers one of its methods here; both places are named */
   add(endpoint: Endpoint): void {
@@ -24,6 +31,7 @@ export class Resource {
         )
       }
       this.#endpoints.set(method, endpoint)
+      this.#isPlatform ||= endpoint.door === 'platform'
     }
   }
 

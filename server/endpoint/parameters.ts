@@ -1,6 +1,6 @@
-import type { Column, ColumnKind, TraitsOf } from '../../db/columns.js'
-import type { StandardSchema } from '../../db/standard-schema.js'
-import { parseJson } from '../body/json.js'
+import type { Column, ColumnKind, TraitsOf } from '../../db/columns/columns.js'
+import type { StandardSchema } from '../../db/values/standard-schema.js'
+import { parseJson } from '../http/body/json.js'
 
 /** A parameter that may be left out; made by {@link optional}. */
 export class OptionalParameter<C extends Column = Column> {
@@ -110,7 +110,7 @@ export function readColumn(column: Column, raw: RawParameter): ReadParameter {
   return { problem: `expected ${typeof raw.value === 'string' ? (kind.expectedOfText ?? expected) : expected}, got ${describeSent(raw.value)}` }
 }
 
-/** Short enough for a message, and on one line; only what the caller sent himself. */
+/** Short enough for a message, and on one line; only what the caller has sent. */
 export function describeSent(value: unknown): string {
   if (typeof value !== 'string') return value === null ? 'null' : Array.isArray(value) ? 'a list' : typeof value === 'object' ? 'an object' : `a ${typeof value}`
   return JSON.stringify(value.length > 40 ? `${value.slice(0, 40).toWellFormed()}…` : value.toWellFormed())

@@ -1,3 +1,4 @@
+import type { PathValue } from '../http/request/target.js'
 import { DeclarationError } from '../errors/declaration-error.js'
 import { makeConverter, type Converter } from './converters.js'
 
@@ -12,7 +13,6 @@ export type PathSegment =
   | { readonly kind: 'catchAll'; readonly name: string; readonly optional: boolean }
 
 /** The value of a path parameter: text, or the number that a converter made of it. */
-export type PathValue = string | number
 
 /** A path as an endpoint declares it, taken apart. */
 export interface PathPattern {

@@ -1,4 +1,4 @@
-import type { SourceLocation } from '../endpoint/endpoint.js'
+import type { SourceLocation } from './source-location.js'
 
 /**
  * A mistake in what an app declares (an endpoint, an option, a table), found while it starts. The message is one sentence that says what was expected,

@@ -1,4 +1,4 @@
-import { nearestName } from '../../db/nearest-name.js'
+import { nearestName } from '../../db/errors/nearest-name.js'
 
 /** `did you mean "methods"?` for a name that is close to a known one, else a list of the known ones; the end of a message about an unknown name. */
 export function suggestName(unknown: string, known: readonly string[]): string {

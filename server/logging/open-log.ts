@@ -1,10 +1,10 @@
 import { rmSync, writeFileSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { pino, stdSerializers, stdTimeFunctions, type DestinationStream, type Logger } from 'pino'
-import { ConfigurationError } from '../configuration/configuration.js'
-import type { Configuration } from '../configuration/settings.js'
+import { ConfigurationError } from '../settings/configuration-error.js'
 import { toBareMessage } from './bare-message.js'
 import { LogFile, reasonOf } from './log-file.js'
+import type { LoggingSettings } from './logging-settings.js'
 import { standardOutput } from './standard-output.js'
 
 /** An app's log, with a way in for each kind of line. */
@@ -19,6 +19,14 @@ export interface AppLog {
   close(): void
 }
 
+/** What a log depends on. */
+export interface LogOptions extends LoggingSettings {
+  /** The data folder, whose own files are no place for a log. */
+  readonly data: string
+  /** A secret that no line has. */
+  readonly private: { readonly accessKey: string | null }
+}
+
 /**
  * Opens the app's log: one line of JSON for each event on standard output (readable lines where that is a terminal), and in the file where one is configured.
  *
@@ -27,12 +35,12 @@ export interface AppLog {
  * @param stream where lines go instead of standard output
  * @throws ConfigurationError when the file cannot be written
  */
-export async function openLog(configuration: Configuration, stream?: DestinationStream): Promise<AppLog> {
-  const { level, format } = configuration.logging
+export async function openLog(options: LogOptions, stream?: DestinationStream): Promise<AppLog> {
+  const { level, format } = options.logging
   const output = stream ?? (await standardOutput())
-  const file = openFile(configuration, loggerTo(output, level))
+  const file = openFile(options, loggerTo(output, level))
   const isBare = format === 'message'
-  const { accessKey } = configuration.private
+  const { accessKey } = options.private
   const hide = (to: DestinationStream): DestinationStream => (accessKey === null ? to : without(accessKey, to))
   const own = hide(file === null ? output : both(output, { write: (line) => file.write(isBare ? toBareMessage(line) : line) }))
   const platform = file !== null && isBare ? hide(both(output, { write: (line) => isNote(line) || file.write(toBareMessage(line)) })) : own
@@ -73,7 +81,7 @@ function isNote(line: string): boolean {
   return note.test(line)
 }
 
-function openFile({ logging, data }: Configuration, elsewhere: Logger): LogFile | null {
+function openFile({ logging, data }: LogOptions, elsewhere: Logger): LogFile | null {
   const { file: path, maxSize, keep, format } = logging
   if (path === null) return null
   if (dirname(path) === data && /^(rowhouse\.db|server\.lock)/.test(basename(path))) throw new ConfigurationError([`logging.file: ${path} belongs to the database; choose another file`])

@@ -1,5 +1,6 @@
 import { openDatabase, type Database, type OpenDatabaseOptions } from '../../dist/db/database.js'
 import { platformMigrations } from '../../dist/migrations/index.js'
+import { transactionScope } from './transaction-scope.js'
 
 /** A database with its tables, opened on a real file. */
 export interface OpenTables<T> {
@@ -27,6 +28,7 @@ export async function openTables<T extends OpenDatabaseOptions['tables']>(
   const add = (message: string): number => log.push(message)
   const database = await openDatabase({
     migrations: platformMigrations,
+    scope: transactionScope(),
     exclusive: true,
     undeclared: 'refuse',
     ...options,

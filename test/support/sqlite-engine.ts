@@ -1,5 +1,5 @@
 import type { Test } from 'tap'
-import type { Commit, Engine, SqlRow } from '../../dist/db/engine.js'
+import type { Commit, Engine, SqlRow } from '../../dist/db/engine/engine.js'
 import { openSqlite, type SqliteOptions } from '../../dist/db/sqlite/open.js'
 
 /** An engine on a new data folder, with what it has told its owner. */

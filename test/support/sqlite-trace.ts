@@ -71,11 +71,11 @@ export function unsafeAcknowledgements(calls: readonly SystemCall[], log: string
   }).map(([marker]) => marker)
 }
 
-/** The markers that were acknowledged, each with the line at which the write to standard output or a socket began. */
+/** The markers that were acknowledged, in a body or a header, each with the line at which the write to standard output or a socket began. */
 export function acknowledgements(calls: readonly SystemCall[]): [string, number][] {
   return calls
     .filter((made) => /^writev?$/.test(made.name) && (made.descriptor === 1 || made.path.startsWith('socket:')))
-    .flatMap((made) => [...made.data.toString().matchAll(/^ack (\S+)$/gm)].map((match): [string, number] => [match[1] ?? '', made.began]))
+    .flatMap((made) => [...made.data.toString().matchAll(/^ack:? (\S+?)\r?$/gm)].map((match): [string, number] => [match[1] ?? '', made.began]))
 }
 
 /**

@@ -2,9 +2,9 @@ import type { Endpoint, Handler } from '../../endpoint/endpoint.js'
 import { readSettings, type EndpointOptions, type EndpointSettings } from '../../endpoint/options.js'
 import type { Parameters, ParameterValue } from '../../endpoint/parameters.js'
 import { DeclarationError, withPlace } from '../../errors/declaration-error.js'
-import { currentRegistry } from '../../loading/registry.js'
-import { FileRouteRequest } from '../../request/file-route-request.js'
-import type { Configuration } from '../../configuration/settings.js'
+import { currentRegistry } from '../../call/current-registry.js'
+import { FileRouteRequest } from '../../http/request/file-route-request.js'
+import type { DeclarationSettings } from '../../endpoint/registry.js'
 import { Middlewares } from './middleware.js'
 import { describeExport, locate, type RouteFile } from './route-file.js'
 import { readMethods, type RouteHandler } from './route-methods.js'
@@ -34,7 +34,7 @@ export function declareFileRoutes(files: readonly RouteFile[]): void {
   const middlewares = new Middlewares(files.filter(isMiddleware))
   for (const route of files) {
     if (isMiddleware(route)) continue
-    for (const endpoint of readEndpoints(route, middlewares, registry.configuration)) registry.addEndpoint(endpoint)
+    for (const endpoint of readEndpoints(route, middlewares, registry.settings)) registry.addEndpoint(endpoint)
   }
 }
 
@@ -45,9 +45,9 @@ function isMiddleware(route: RouteFile): boolean {
   return name !== undefined
 }
 
-function readEndpoints(route: RouteFile, middlewares: Middlewares, configuration: Configuration): Endpoint[] {
+function readEndpoints(route: RouteFile, middlewares: Middlewares, settings: DeclarationSettings): Endpoint[] {
   const path = readRoutePath(route.file)
-  const options = readConfig(route, path.text, configuration)
+  const options = readConfig(route, path.text, settings)
   return readMethods(route).map(({ name, methods, handler }) => ({
     door: 'file',
     path,
@@ -59,7 +59,7 @@ function readEndpoints(route: RouteFile, middlewares: Middlewares, configuration
   }))
 }
 
-function readConfig(route: RouteFile, path: string, { bodyLimit, handlerTimeout }: Configuration): EndpointOptions {
+function readConfig(route: RouteFile, path: string, { bodyLimit, handlerTimeout }: DeclarationSettings): EndpointOptions {
   const name = Object.keys(route.exports).find((key) => key.toLowerCase() === 'config') ?? 'config'
   const source = locate(route, name)
   // One that is not seen would leave open what its author meant to close.

@@ -1,10 +1,10 @@
 import { dirname } from 'node:path/posix'
-import { currentCall } from '../../context.js'
+import { log } from '../../exports/log.js'
 import { DeclarationError } from '../../errors/declaration-error.js'
 import { toError } from '../../errors/to-error.js'
-import { discard } from '../../reply/discard.js'
-import { HttpResponse } from '../../reply/http-response.js'
-import type { FileRouteRequest } from '../../request/file-route-request.js'
+import { discard } from '../../http/reply/discard.js'
+import { HttpResponse } from '../../http/reply/http-response.js'
+import type { FileRouteRequest } from '../../http/request/file-route-request.js'
 import { describeExport, isClass, locate, type RouteFile } from './route-file.js'
 import type { RouteHandler } from './route-methods.js'
 
@@ -104,9 +104,8 @@ class Passage {
   /** Told once the middleware has answered. What still comes from inside after that is for nobody. */
   end(): void {
     if (!this.#isRunning) return
-    const call = currentCall()
     const message = `${this.#file} answered without waiting for next(), which has failed since; write "await next()"`
-    this.#inside?.then(discard, (thrown: unknown) => call?.app.log.error({ requestId: call.requestId, err: toError(thrown) }, message))
+    this.#inside?.then(discard, (thrown: unknown) => log.error(toError(thrown), message))
   }
 
   async #run(): Promise<HttpResponse | Response> {

@@ -1,4 +1,4 @@
-import type { SourceLocation } from '../../endpoint/endpoint.js'
+import type { SourceLocation } from '../../errors/source-location.js'
 
 /** A file of `pages/` that has been run: a route, or a middleware. */
 export interface RouteFile {

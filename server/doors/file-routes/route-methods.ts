@@ -1,7 +1,7 @@
 import type { HandlerArguments } from '../../endpoint/endpoint.js'
 import { usualMethods } from '../../endpoint/methods.js'
 import { DeclarationError } from '../../errors/declaration-error.js'
-import type { FileRouteRequest } from '../../request/file-route-request.js'
+import type { FileRouteRequest } from '../../http/request/file-route-request.js'
 import { HTTPEndpoint } from './http-endpoint-class.js'
 import { describeExport, isClass, locate, type Class, type RouteFile } from './route-file.js'
 

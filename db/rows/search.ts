@@ -1,0 +1,185 @@
+import { Cursors, partsBehind, placeBehind, type Place } from './cursor.js'
+import { describeValue, isPlainObject } from '../errors/describe-value.js'
+import type { SqlRow, SqlValue } from '../engine/engine.js'
+import { TableError } from '../errors/errors.js'
+import { orderById, parseFilter, parseOrder, type Conditions, type SearchOrderStep } from './query.js'
+import { deleted, present, written } from './refused-writes.js'
+import type { DataRow } from './row.js'
+import type { Page } from './row-types.js'
+import type { OrderStep, SearchShape } from './statements.js'
+import type { TableLayout } from './table-layout.js'
+import { encodeChanges } from './written-values.js'
+
+/** How many rows `for await` reads at a time. */
+const batchSize = 200
+const largestPage = 1000
+
+/** A search that has not been carried out yet; see `TableSearch` for what TypeScript promises of it. */
+export class Search implements AsyncIterable<DataRow> {
+  readonly #layout: TableLayout
+  readonly #makeRow: (values: SqlRow) => DataRow
+  readonly #filter: Conditions
+  readonly #order: readonly SearchOrderStep[]
+  readonly #limit: number | undefined
+
+  /** @throws TableError at once when filter or options are wrong */
+  constructor(layout: TableLayout, makeRow: (values: SqlRow) => DataRow, filter: unknown, options: unknown) {
+    this.#layout = layout
+    this.#makeRow = makeRow
+    this.#filter = parseFilter(layout, filter)
+    const { orderBy, limit } = parseOptions(layout, options)
+    this.#order = orderBy === undefined ? orderById : parseOrder(layout, orderBy)
+    this.#limit = limit
+  }
+
+  async all(): Promise<DataRow[]> {
+    const read = this.#select(this.#filter, this.#order, this.#limit)
+    const rows = read instanceof Promise ? await read : read
+    return rows.map(this.#makeRow)
+  }
+
+  async first(): Promise<DataRow | null> {
+    const [row] = await this.#atMost(1)
+    return row === undefined ? null : this.#makeRow(row)
+  }
+
+  async one(): Promise<DataRow | null> {
+    const [row, another] = await this.#atMost(2)
+    if (another !== undefined) throw new TableError('several-rows', `${this.#layout.name}: expected one row at most, found several`)
+    return row === undefined ? null : this.#makeRow(row)
+  }
+
+  async map<Result>(fn: (row: DataRow, index: number) => Result): Promise<Awaited<Result>[]> {
+    const read = this.#select(this.#filter, this.#order, this.#limit)
+    const rows = read instanceof Promise ? await read : read
+    const results = rows.map((row, index) => fn(this.#makeRow(row), index))
+    // Promise.all would make a promise of every plain value too. Without a promise among them, the results are what awaiting them gives.
+    return results.some(isPromiseLike) ? Promise.all(results) : (results as Awaited<Result>[])
+  }
+
+  async count(): Promise<number> {
+    const { statements, connection } = this.#layout.attachment
+    const [row] = await connection().read(statements.count(this.#shape(this.#limit)), this.#values(this.#limit))
+    return Number(row?.[0])
+  }
+
+  async exists(): Promise<boolean> {
+    const rows = await this.#atMost(1)
+    return rows.length > 0
+  }
+
+  async page(options: unknown): Promise<Page<DataRow>> {
+    const { size, after } = parsePage(this.#layout, options)
+    if (this.#limit !== undefined) throw new TableError('bad-query', `${this.#layout.name}: page() takes size instead of limit`)
+    for (const { ordered } of this.#order) {
+      // The cursor goes to clients and shows where in the order they are.
+      if (ordered?.settings.hidden === true) throw new TableError('bad-query', `${this.#layout.name}: a page cannot be ordered by hidden column ${ordered.name}`)
+    }
+    const cursors = new Cursors(this.#layout, this.#order)
+    const found = await this.#behind(after === null ? null : cursors.decode(after), size + 1)
+    const rows = found.slice(0, size)
+    const last = rows.at(-1)
+    const more = found.length > size && last !== undefined
+    return { rows: rows.map(this.#makeRow), cursor: more ? cursors.encode(placeBehind(this.#order, last)) : null }
+  }
+
+  async update(changes: unknown): Promise<number> {
+    const { columns, values } = encodeChanges(this.#layout, changes)
+    if (columns.length === 0) return this.count()
+    const { statements, connection } = this.#layout.attachment
+    const statement = statements.update(columns, this.#shape(this.#limit))
+    const rows = await written(this.#layout, () => present(columns, [values]), connection().write(statement, [...values, ...this.#values(this.#limit)]))
+    return rows.length
+  }
+
+  async delete(): Promise<number> {
+    const { statements, connection } = this.#layout.attachment
+    const rows = await deleted(this.#layout, connection().write(statements.delete(this.#shape(this.#limit)), this.#values(this.#limit)))
+    return rows.length
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<DataRow, void, undefined> {
+    let remaining = this.#limit ?? Infinity
+    let place: Place | null = null
+    while (remaining > 0) {
+      const size = Math.min(batchSize, remaining)
+      const rows: SqlRow[] = await this.#behind(place, size)
+      for (const row of rows) yield this.#makeRow(row)
+      const last = rows.at(-1)
+      if (last === undefined || rows.length < size) return
+      place = placeBehind(this.#order, last)
+      remaining -= rows.length
+    }
+  }
+
+  /** The first rows behind a place in the order, or from its beginning. */
+  async #behind(place: Place | null, size: number): Promise<SqlRow[]> {
+    if (place === null) return this.#select(this.#filter, this.#order, size)
+    const rows: SqlRow[] = []
+    for (const part of partsBehind(this.#order, place)) {
+      const conditions = {
+        conditions: [...this.#filter.conditions, ...part.conditions],
+        values: [...this.#filter.values, ...part.values],
+      }
+      rows.push(...(await this.#select(conditions, part.order, size - rows.length)))
+      if (rows.length >= size) break
+    }
+    return rows
+  }
+
+  #atMost(rows: number): SqlRow[] | Promise<SqlRow[]> {
+    return this.#select(this.#filter, this.#order, Math.min(rows, this.#limit ?? rows))
+  }
+
+  #select({ conditions, values }: Conditions, order: readonly OrderStep[], limit: number | undefined): SqlRow[] | Promise<SqlRow[]> {
+    const { statements, connection } = this.#layout.attachment
+    const statement = statements.select({ conditions, order, limited: limit !== undefined })
+    return connection().read(statement, limit === undefined ? values : [...values, limit])
+  }
+
+  #shape(limit: number | undefined): SearchShape {
+    return { conditions: this.#filter.conditions, order: this.#order, limited: limit !== undefined }
+  }
+
+  #values(limit: number | undefined): readonly SqlValue[] {
+    return limit === undefined ? this.#filter.values : [...this.#filter.values, limit]
+  }
+}
+
+function parseOptions(layout: TableLayout, options: unknown): { orderBy?: unknown; limit?: number } {
+  if (options === undefined) return {}
+  assertMembers(layout, 'search options', options, ['orderBy', 'limit'])
+  const { orderBy, limit } = options
+  if (limit === undefined) return { orderBy }
+  if (typeof limit !== 'number' || !Number.isSafeInteger(limit) || limit < 0) {
+    throw new TableError('bad-query', `${layout.name}: limit has to be a whole number from 0, got ${describeValue(limit)}`)
+  }
+  return { orderBy, limit }
+}
+
+function parsePage(layout: TableLayout, options: unknown): { size: number; after: unknown } {
+  assertMembers(layout, 'page options', options, ['size', 'after'])
+  const { size, after = null } = options
+  if (typeof size !== 'number' || !Number.isInteger(size) || size < 1 || size > largestPage) {
+    throw new TableError('bad-query', `${layout.name}: the size of a page has to be a whole number from 1 to ${largestPage}, got ${describeValue(size)}`)
+  }
+  return { size, after }
+}
+
+/** An option with a misspelt name must not be taken for one that was left out. */
+function assertMembers(
+  layout: TableLayout,
+  what: string,
+  options: unknown,
+  known: readonly string[],
+): asserts options is Readonly<Record<string, unknown>> {
+  if (!isPlainObject(options)) throw new TableError('bad-query', `${layout.name}: expected a plain object as ${what}, got ${describeValue(options)}`)
+  const unknown = Object.keys(options).find((name) => !known.includes(name))
+  if (unknown !== undefined) {
+    throw new TableError('bad-query', `${layout.name}: ${what} have no ${JSON.stringify(unknown.slice(0, 80))}; there are ${known.join(' and ')}`)
+  }
+}
+
+function isPromiseLike(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
+}

@@ -1,0 +1,167 @@
+import type { Dialect } from '../engine/dialect.js'
+import type { Statement } from '../engine/engine.js'
+
+/** What a condition says of a column. A list contains another when all members of that one are in it. */
+type Comparison = 'equal' | 'null' | 'notNull' | 'above' | 'below' | 'contains'
+
+/** One condition of a search, without its value; `null` and `notNull` have none. */
+export interface Condition {
+  readonly column: string
+  readonly comparison: Comparison
+}
+
+/** One step of an order. */
+export interface OrderStep {
+  readonly column: string
+  readonly descending: boolean
+}
+
+/** The form of a search; all searches of one form share a statement and differ in values only. */
+export interface SearchShape {
+  readonly conditions: readonly Condition[]
+  readonly order: readonly OrderStep[]
+  readonly limited: boolean
+}
+
+/** More forms than any program writes by hand; a caller who makes filters up from requests cannot fill the memory. */
+const largestCache = 500
+
+/** Puts a name between double quotes; names have none in them. */
+export function quote(name: string): string {
+  return `"${name}"`
+}
+
+/** An expression and not the bare placeholder: SQLite plans by the value of a bound LIMIT, and so prepares such a statement anew for each execution. */
+function limit(placeholder: string): string {
+  return `LIMIT CAST(${placeholder} AS BIGINT)`
+}
+
+/** The SQL of one table: a statement for each form of query, made once. */
+export class Statements {
+  readonly insert: Statement
+  readonly byId: Statement
+  readonly deleteById: Statement
+  readonly deleteAll: Statement
+  readonly #dialect: Dialect
+  readonly #table: string
+  readonly #selected: string
+  readonly #cache = new Map<string, Statement>()
+
+  constructor(dialect: Dialect, table: string, columns: readonly string[]) {
+    this.#dialect = dialect
+    this.#table = quote(table)
+    this.#selected = ['id', ...columns].map(quote).join(', ')
+    const names = columns.map(quote).join(', ')
+    const values = columns.map((_, index) => dialect.placeholder(index + 1)).join(', ')
+    const id = `"id" = ${dialect.placeholder(1)}`
+    this.insert = { text: `INSERT INTO ${this.#table} (${names}) VALUES (${values}) RETURNING "id"` }
+    this.byId = { text: `SELECT ${this.#selected} FROM ${this.#table} WHERE ${id}` }
+    this.deleteById = { text: `DELETE FROM ${this.#table} WHERE ${id}` }
+    this.deleteAll = { text: `DELETE FROM ${this.#table}` }
+  }
+
+  /** Values: of the columns, then the id. Returns the whole row. */
+  updateById(columns: readonly string[]): Statement {
+    return this.#cached(`update by id ${columns.join()}`, () => {
+      const id = this.#dialect.placeholder(columns.length + 1)
+      return `UPDATE ${this.#table} SET ${this.#assignments(columns)} WHERE "id" = ${id} RETURNING ${this.#selected}`
+    })
+  }
+
+  /** Values: of the conditions, then the limit. */
+  select(shape: SearchShape): Statement {
+    return this.#cached(`select ${key(shape)}`, () => {
+      const values = this.#numbered(1)
+      return `SELECT ${this.#selected} FROM ${this.#table}${this.#tail(shape, values)}`
+    })
+  }
+
+  /** Values as of {@link select}. */
+  count(shape: SearchShape): Statement {
+    return this.#cached(`count ${key(shape)}`, () => {
+      const values = this.#numbered(1)
+      if (!shape.limited) return `SELECT count(*) FROM ${this.#table}${this.#where(shape, values)}`
+      return `SELECT count(*) FROM (SELECT 1 FROM ${this.#table}${this.#where(shape, values)} ${limit(values())}) AS "found"`
+    })
+  }
+
+  /** Values: of the columns, then as of {@link select}. Returns the ids. */
+  update(columns: readonly string[], shape: SearchShape): Statement {
+    return this.#cached(`update ${columns.join()} ${key(shape)}`, () => {
+      const values = this.#numbered(columns.length + 1)
+      return `UPDATE ${this.#table} SET ${this.#assignments(columns)}${this.#chosen(shape, values)} RETURNING "id"`
+    })
+  }
+
+  /** Values as of {@link select}. Returns the ids. */
+  delete(shape: SearchShape): Statement {
+    return this.#cached(`delete ${key(shape)}`, () => {
+      const values = this.#numbered(1)
+      return `DELETE FROM ${this.#table}${this.#chosen(shape, values)} RETURNING "id"`
+    })
+  }
+
+  #cached(form: string, make: () => string): Statement {
+    const known = this.#cache.get(form)
+    if (known !== undefined) return known
+    if (this.#cache.size >= largestCache) this.#cache.clear()
+    const statement = { text: make() }
+    this.#cache.set(form, statement)
+    return statement
+  }
+
+  /** A function that gives the next placeholder at each call. */
+  #numbered(first: number): () => string {
+    let next = first
+    return () => this.#dialect.placeholder(next++)
+  }
+
+  #assignments(columns: readonly string[]): string {
+    return columns.map((column, index) => `${quote(column)} = ${this.#dialect.placeholder(index + 1)}`).join(', ')
+  }
+
+  /** The rows to write: by condition alone, or those that a limited search would find. */
+  #chosen(shape: SearchShape, values: () => string): string {
+    if (!shape.limited) return this.#where(shape, values)
+    return ` WHERE "id" IN (SELECT "id" FROM ${this.#table}${this.#tail(shape, values)})`
+  }
+
+  #tail(shape: SearchShape, values: () => string): string {
+    const where = this.#where(shape, values)
+    return `${where} ORDER BY ${shape.order.map(orderTerm).join(', ')}${shape.limited ? ` ${limit(values())}` : ''}`
+  }
+
+  #where(shape: SearchShape, values: () => string): string {
+    const conditions = shape.conditions.map((condition) => this.#condition(condition, values))
+    return conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`
+  }
+
+  #condition({ column, comparison }: Condition, values: () => string): string {
+    switch (comparison) {
+      case 'equal':
+        return `${quote(column)} = ${values()}`
+      case 'above':
+        return `${quote(column)} > ${values()}`
+      case 'below':
+        return `${quote(column)} < ${values()}`
+      case 'null':
+        return `${quote(column)} IS NULL`
+      case 'notNull':
+        return `${quote(column)} IS NOT NULL`
+      case 'contains':
+        // With its table, because the dialect may look for the name among columns of its own first.
+        return this.#dialect.listContains(`${this.#table}.${quote(column)}`, values())
+    }
+  }
+}
+
+function key({ conditions, order, limited }: SearchShape): string {
+  let text = limited ? 'limited' : ''
+  for (const { column, comparison } of conditions) text += ` ${column} ${comparison}`
+  for (const { column, descending } of order) text += descending ? ` -${column}` : ` +${column}`
+  return text
+}
+
+function orderTerm({ column, descending }: OrderStep): string {
+  return `${quote(column)} ${descending ? 'DESC NULLS LAST' : 'ASC NULLS FIRST'}`
+}

@@ -1,0 +1,4 @@
+/** Whether a value has to be waited for: a promise of any make. */
+export function isPromiseLike<Value>(value: Value | PromiseLike<Value>): value is PromiseLike<Value> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
+}

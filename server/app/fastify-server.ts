@@ -1,0 +1,46 @@
+import { randomUUID } from 'node:crypto'
+import { METHODS } from 'node:http'
+import { LogController, fastify, type FastifyBaseLogger, type FastifyInstance } from 'fastify'
+import { awaitContinue } from '../http/body/continue.js'
+import { parseUrlEncoded } from '../http/body/url-encoded.js'
+import { refuseClient } from '../pipeline/failure/client-error.js'
+import type { PipelineParts } from '../pipeline/parts.js'
+import { refuse } from '../pipeline/pipeline.js'
+import type { Configuration } from './configuration/settings.js'
+
+/** A Fastify instance that leaves routing, bodies and request logs to us. */
+export function createServer(configuration: Configuration, parts: PipelineParts): FastifyInstance {
+  const log: FastifyBaseLogger = parts.log
+  const server = fastify({
+    loggerInstance: log,
+    // A logger of its own for each request would cost more than all the rest of the bookkeeping; log lines carry the request's id instead.
+    childLoggerFactory: (logger) => logger,
+    logController: new LogController({ disableRequestLogging: true }),
+    trustProxy: configuration.trustedProxies.length === 0 ? false : [...configuration.trustedProxies],
+    requestTimeout: configuration.requestTimeout,
+    keepAliveTimeout: configuration.keepAliveTimeout,
+    return503OnClosing: false,
+    exposeHeadRoutes: false,
+    routerOptions: { querystringParser: parseUrlEncoded },
+    // Node.js looks every 30 s whether a client is over its time, unless told otherwise.
+    // And to a request without Host it would answer 400 by itself, without a word; that is refused like any other.
+    http: { headersTimeout: configuration.headersTimeout, connectionsCheckingInterval: 1000, requireHostHeader: false },
+    // Fastify decodes a path before it looks for a route. One that it cannot decode comes by a path that it can, and is refused like any other when its endpoint is looked for.
+    frameworkErrors: (_error, { raw }, { raw: response }) => {
+      const { url = '' } = raw
+      server.routing(Object.assign(raw, { originalUrl: url, url: url.replace(/^[^?]*/, '/') }), response)
+    },
+    clientErrorHandler: (error, socket) => refuseClient(parts, randomUUID(), error, socket),
+  })
+  // Without a body, as far as Fastify is concerned: the pipeline reads bodies itself, after the credentials, up to the limit of the endpoint.
+  for (const method of METHODS) if (method !== 'CONNECT') server.addHttpMethod(method, { hasBody: false, overrideExisting: true })
+  // Node.js would answer 417 by itself, to a request that nobody has looked at.
+  server.server.on('checkExpectation', (request, response) => server.routing(request, response))
+  // And it would write "100 Continue" before anybody has looked at the credentials and the length.
+  server.server.on('checkContinue', (request, response) => {
+    awaitContinue(request, response)
+    server.routing(request, response)
+  })
+  server.setErrorHandler((error, request, reply) => refuse(parts, request, reply, error))
+  return server
+}

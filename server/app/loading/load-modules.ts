@@ -1,0 +1,108 @@
+import { statSync } from 'node:fs'
+import { mkdir, readdir, realpath, rm, stat, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { declareFileRoutes } from '../../doors/file-routes/file-routes.js'
+import { bundle } from './bundle.js'
+import { findExportLines } from './export-lines.js'
+import { findModules, isRouteFile } from './find-modules.js'
+import { describeThrown, LoadError } from './load-error.js'
+import { displayPath } from '../../errors/source-location.js'
+import type { AppHandle } from '../../call/call.js'
+import { Registry, type Declarations } from '../../endpoint/registry.js'
+import { collectDeclarations } from './collect-declarations.js'
+import type { Configuration } from '../configuration/settings.js'
+import type { RouteFile } from '../../doors/file-routes/route-file.js'
+
+/** Which app to load. */
+export interface LoadModulesOptions {
+  readonly app: AppHandle
+  readonly configuration: Configuration
+  /** Where the compiled modules are put while they are read; made when it is not there. */
+  readonly buildDirectory: string
+}
+
+/** What a module exports, by name. */
+type Namespace = RouteFile['exports']
+
+/** Longer than any module has to wait for something at its top level; milliseconds. */
+const loadTimeout = 60_000
+/** Compiled modules that are older were left by a process that ended while it loaded them; milliseconds. */
+const leftoverAge = 60_000
+
+let loads = 0
+
+/**
+ * Compiles and runs the modules of an app, and resolves to what they declare. Stack traces name the lines of the source from then on.
+ *
+ * @throws LoadError, DeclarationError: one sentence with the place of the mistake
+ */
+export async function loadModules({ app, configuration, buildDirectory }: LoadModulesOptions): Promise<Declarations> {
+  const folder = await realpath(configuration.directory)
+  const files = await findModules(folder)
+  if (files.length === 0) {
+    throw new LoadError(`there is no app in ${folder}: it has neither tables.ts nor a file in modules/ or pages/api/; start with modules/hello.ts: import { httpEndpoint } from 'rowhouse'; httpEndpoint('/hello', () => 'Hello')`)
+  }
+  const routeFiles = files.filter((file) => isRouteFile(file, folder))
+  const outputFile = join(buildDirectory, `app-${process.pid}-${++loads}.mjs`)
+  const [code] = await Promise.all([bundle({ directory: folder, files, exported: routeFiles, outputFile }), prepareFolder(buildDirectory)])
+  await writeFile(outputFile, code).catch(refuse(buildDirectory))
+  process.setSourceMapsEnabled(true)
+  try {
+    return await collectDeclarations(app, new Registry({ ...configuration, directory: folder }), async () => {
+      // The bundle exports what it was told to, one namespace for each of these files.
+      const namespaces = (await settled(import(pathToFileURL(outputFile).href))) as Readonly<Record<string, Namespace>>
+      declareFileRoutes(await Promise.all(routeFiles.map((file, index) => describeRouteFile(file, namespaces[`module${index}`] ?? {}, folder))))
+    })
+  } catch (error) {
+    throw describeThrown(error, folder)
+  } finally {
+    await rm(outputFile, { force: true })
+  }
+}
+
+async function describeRouteFile(file: string, exports: Namespace, directory: string): Promise<RouteFile> {
+  return { file: displayPath(file, directory), exports, lines: await findExportLines(file, Object.keys(exports)) }
+}
+
+async function prepareFolder(buildDirectory: string): Promise<void> {
+  await mkdir(buildDirectory, { recursive: true, mode: 0o700 }).catch(refuse(buildDirectory))
+  for (const name of await readdir(buildDirectory)) {
+    const path = join(buildDirectory, name)
+    const status = await stat(path).catch(() => null)
+    if (/^app-\d+-\d+\.mjs$/.test(name) && status !== null && Date.now() - status.mtimeMs > leftoverAge) await rm(path, { force: true })
+  }
+}
+
+function refuse(folder: string): (error: NodeJS.ErrnoException) => never {
+  return (error) => {
+    const file = fileInPlaceOf(folder)
+    if (file !== null) throw new LoadError(`${file} is a file where a folder for the app's data has to be; move it away, or choose another data folder with --data`, null, { cause: error })
+    throw new LoadError(`the folder ${folder} cannot be written (${error.code}); give this user the right to write there, or choose another data folder with --data`, null, { cause: error })
+  }
+}
+
+/** What keeps a folder from being made because it, or one above it, is no folder. */
+function fileInPlaceOf(folder: string): string | null {
+  for (let path = folder; ; path = dirname(path)) {
+    try {
+      return statSync(path).isDirectory() ? null : path
+    } catch {
+      if (path === dirname(path)) return null
+    }
+  }
+}
+
+/** A module that waits for ever at its top level would keep the app from starting without a word. */
+async function settled(modules: Promise<unknown>): Promise<unknown> {
+  let timer: NodeJS.Timeout | undefined
+  const timeout = new Promise<never>((_resolve, reject) => {
+    const message = `the modules have not finished loading after ${loadTimeout / 1000} s; look for an await at the top level of a module that never ends`
+    timer = setTimeout(() => reject(new LoadError(message)), loadTimeout)
+  })
+  try {
+    return await Promise.race([modules, timeout])
+  } finally {
+    clearTimeout(timer)
+  }
+}

@@ -1,0 +1,64 @@
+import { join } from 'node:path'
+import type { Logger } from 'pino'
+import { openDatabase, type Database, type OpenDatabaseOptions } from '../../db/database.js'
+import { platformMigrations } from '../../migrations/index.js'
+import { CallScope, currentCall } from '../call/call.js'
+import { Deadlines } from '../call/deadlines.js'
+import { TemporaryFiles } from '../http/body/temporary-files.js'
+import { Users } from '../services/accounts/users.js'
+import { Origins } from '../services/origins/origins.js'
+import type { Configuration } from './configuration/settings.js'
+
+/** What the services of an app are made from. */
+export interface ServicesOptions {
+  readonly configuration: Configuration
+  readonly tables: OpenDatabaseOptions['tables']
+  readonly log: Logger
+  readonly openEngine: OpenDatabaseOptions['openEngine']
+  readonly onFailure: (failure: Error) => void
+}
+
+/** The services of an app: what its endpoints and the platform's work with. */
+export interface Services {
+  readonly database: Database
+  readonly users: Users
+  readonly origins: Origins
+  readonly deadlines: Deadlines
+  readonly temporaryFiles: TemporaryFiles
+  /** Finishes what they have been asked for, and closes them. */
+  close(): Promise<void>
+}
+
+/**
+ * Opens the services of an app.
+ *
+ * @throws SchemaError, DatabaseFailure
+ */
+export async function openServices({ configuration, tables, log, openEngine, onFailure }: ServicesOptions): Promise<Services> {
+  const database = await openDatabase({
+    directory: configuration.data,
+    tables,
+    migrations: platformMigrations,
+    exclusive: true,
+    undeclared: 'refuse',
+    log,
+    scope: new CallScope(),
+    openEngine,
+    onWrite: (commit) => currentCall()?.writes.add(commit),
+    onFailure,
+  })
+  const deadlines = new Deadlines()
+  const temporaryFiles = new TemporaryFiles(join(configuration.data, 'request-bodies'), () => log.error('the disk is full: a request body was refused; make room'))
+  return {
+    database,
+    users: new Users({ database, hashing: configuration.passwordHashing }),
+    origins: new Origins(configuration),
+    deadlines,
+    temporaryFiles,
+    close: async () => {
+      deadlines.close()
+      temporaryFiles.close()
+      await database.close()
+    },
+  }
+}

@@ -1,0 +1,156 @@
+import { describeValue, isPlainObject } from '../../../db/errors/describe-value.js'
+import { TableError } from '../../../db/errors/errors.js'
+import { RowIdentity } from '../../../db/rows/row-identity.js'
+import type { DataRow } from '../../../db/rows/row.js'
+import { HttpError } from '../../http/http-error.js'
+import { Problems } from '../../http/problems.js'
+import { HttpResponse } from '../../http/reply/http-response.js'
+import type { RowhouseRequest } from '../../http/request/request.js'
+import { transaction } from '../../exports/tables.js'
+import { readValues, requireAll, type Values } from './body-values.js'
+import type { CrudPlan } from './crud-plan.js'
+import { checkConditions, represent } from './entity-tag.js'
+import { belongsTo, checkLinks, linksIn, type WrittenLink } from './link-checks.js'
+import { readListQuery } from './list-query.js'
+
+/** The values that a request wants to write, and the links among them. */
+interface Change {
+  readonly values: Values
+  readonly links: readonly WrittenLink[]
+}
+
+/** Answers the requests for the rows of one table. Where rows have owners, there is no way past {@link CrudHandlers.#ownRow} and the filter of a list. */
+export class CrudHandlers {
+  readonly #plan: CrudPlan
+  /** The path of a list, as a URL has it. */
+  readonly #location: string
+
+  constructor(plan: CrudPlan, location: string) {
+    this.#plan = plan
+    this.#location = location
+  }
+
+  async list(request: RowhouseRequest): Promise<unknown> {
+    const { table, asked, sent, owner } = this.#plan
+    const { filter, orderBy, size, after } = readListQuery(asked, request.queryParams)
+    const search = table.search(owner === null ? filter : { ...filter, [owner]: this.#owner(request) }, { orderBy })
+    try {
+      const { rows, cursor } = await search.page({ size, after })
+      return { rows: rows.map((row) => row.toJSON(sent)), cursor }
+    } catch (error) {
+      if (!(error instanceof TableError) || error.code !== 'bad-cursor') throw error
+      throw new HttpError(400, 'parameter cursor: expected the cursor of the page before, from a list in the same order')
+    }
+  }
+
+  async create(request: RowhouseRequest): Promise<HttpResponse> {
+    const { table, owner, validate } = this.#plan
+    const change = await this.#readChange(request, requireAll)
+    const add = async (): Promise<DataRow> => {
+      const values = await this.#accepted(change, null, request)
+      return table.addRow(owner === null ? values : { ...values, [owner]: this.#owner(request) })
+    }
+    // One statement is a transaction of its own.
+    const row = change.links.length === 0 && validate === null ? await add() : await transaction(add)
+    return this.#answer(row, 201, { location: `${this.#location}/${encodeURIComponent(row.id)}` })
+  }
+
+  async read(id: unknown, request: RowhouseRequest): Promise<HttpResponse> {
+    noQuery(request).throwIfAny()
+    const row = await this.#ownRow(id, request)
+    if (this.#conditions(request, row) === 'go on') return this.#answer(row, 200)
+    return new HttpResponse(304, '', { etag: this.#represent(row).tag })
+  }
+
+  async update(id: unknown, request: RowhouseRequest): Promise<HttpResponse> {
+    const change = await this.#readChange(request)
+    const row = await transaction(async () => {
+      const present = await this.#ownRow(id, request)
+      this.#conditions(request, present)
+      return present.update(await this.#accepted(change, present, request))
+    })
+    return this.#answer(row, 200)
+  }
+
+  async delete(id: unknown, request: RowhouseRequest): Promise<HttpResponse> {
+    noQuery(request).throwIfAny()
+    await transaction(async () => {
+      const row = await this.#ownRow(id, request)
+      this.#conditions(request, row)
+      await row.delete()
+    })
+    return new HttpResponse(204)
+  }
+
+  /**
+   * The row with this id, if the user may know of it. Whoever goes on to write calls it inside the transaction, so that the row cannot change hands in between.
+   *
+   * @throws HttpError 404, the same for a row of somebody else, one that is gone and one that never was
+   */
+  async #ownRow(id: unknown, request: RowhouseRequest): Promise<DataRow> {
+    const { table, owner } = this.#plan
+    const row = await table.getById(id)
+    if (row === null || (owner !== null && !belongsTo(row, owner, this.#owner(request)))) throw new HttpError(404)
+    return row
+  }
+
+  /** The signed-in user, whose rows these are. @throws Error when there is none, which the start has ruled out */
+  #owner(request: RowhouseRequest): RowIdentity {
+    const user = userOf(request)
+    if (user === null) throw new Error('rows that belong to users were asked for without a user')
+    return user
+  }
+
+  /** What a request wants to write. @throws HttpError 400 that tells of everything that is wrong with it */
+  async #readChange(request: RowhouseRequest, check?: typeof requireAll): Promise<Change> {
+    const { writable } = this.#plan
+    const problems = noQuery(request)
+    const values = readValues(request, this.#plan, problems)
+    check?.(writable, request, problems)
+    const links = linksIn(values, writable)
+    // What comes of the links counts inside the transaction; here it only belongs to the rest of what is wrong.
+    if (!problems.none) await checkLinks(links, userOf(request), problems)
+    problems.throwIfAny()
+    return { values, links }
+  }
+
+  /** What is to be written, after links and the author's own function have been looked at, inside the transaction that writes it. */
+  async #accepted({ values: given, links }: Change, row: DataRow | null, request: RowhouseRequest): Promise<Values> {
+    const { validate, owner, table } = this.#plan
+    const problems = new Problems()
+    await checkLinks(links, userOf(request), problems)
+    problems.throwIfAny()
+    if (validate === null) return given
+    // A copy, because the transaction may run again.
+    const copy = { ...given }
+    const values = (await validate(copy, { row, user: request.user, request })) ?? copy
+    if (!isPlainObject(values)) throw new TypeError(`validate of the endpoints of ${table.name} has to return the values to write, or nothing; it returned ${describeValue(values)}`)
+    if (owner !== null && Object.hasOwn(values, owner)) throw new TypeError(`validate of the endpoints of ${table.name} must not set ${owner}: a row belongs to the user who adds it`)
+    return values
+  }
+
+  #conditions(request: RowhouseRequest, row: DataRow): ReturnType<typeof checkConditions> {
+    return checkConditions(request, () => this.#represent(row))
+  }
+
+  #represent(row: DataRow): ReturnType<typeof represent> {
+    return represent(row.toJSON(this.#plan.sent))
+  }
+
+  #answer(row: DataRow, status: number, headers: Readonly<Record<string, string>> = {}): HttpResponse {
+    const { json, tag } = this.#represent(row)
+    return new HttpResponse(status, json, { 'content-type': 'application/json', etag: tag, ...headers })
+  }
+}
+
+function userOf({ user }: RowhouseRequest): RowIdentity | null {
+  // Rows are of this class; the type of `user` says what they are to an app.
+  return user instanceof RowIdentity ? user : null
+}
+
+/** Only a list has parameters. */
+function noQuery({ queryParams }: RowhouseRequest): Problems {
+  const problems = new Problems()
+  for (const name of Object.keys(queryParams)) problems.addUnknown('parameter', name, [])
+  return problems
+}

@@ -1,0 +1,60 @@
+import { createHash } from 'node:crypto'
+import { Media } from '../../../db/values/media.js'
+import { HttpError } from '../../http/http-error.js'
+import { encodeJson } from '../../http/reply/encode-json.js'
+import type { RowhouseRequest } from '../../http/request/request.js'
+
+/** A row as it is sent, and the strong entity tag of this state of it (RFC 9110, 8.8.3). */
+export interface Representation {
+  readonly json: string
+  readonly tag: string
+}
+
+/**
+ * Represents a row by the values that are sent. The tag is made of these alone: one that others had a part in would let a client test guesses at them.
+ * Of media only name, type and length are sent, and the tag covers the bytes too.
+ */
+export function represent(view: Readonly<Record<string, unknown>>): Representation {
+  const json = encodeJson(view)
+  const hash = createHash('sha256').update(json)
+  for (const value of Object.values(view)) if (value instanceof Media) hash.update(value.bytes)
+  return { json, tag: `"${hash.digest('base64url').slice(0, 22)}"` }
+}
+
+/**
+ * Judges `If-Match` and `If-None-Match` against the present state of a row (RFC 9110, 13.2.2).
+ *
+ * @returns whether the client has this state already, which a read answers with 304
+ * @throws HttpError 412 when the row has changed, 400 when one of the headers cannot be read
+ */
+export function checkConditions({ headers, method }: RowhouseRequest, present: () => Representation): 'go on' | 'not modified' {
+  const match = headers['if-match']
+  // Strong comparison: a weak tag equals none, not even itself (RFC 9110, 8.8.3.2).
+  if (match !== undefined && !matches('If-Match', match, present, (tag) => tag)) {
+    throw new HttpError(412, 'the row has changed since it was read with the ETag in If-Match; read it again and repeat the change on what is there now')
+  }
+  const noneMatch = headers['if-none-match']
+  if (noneMatch === undefined || !matches('If-None-Match', noneMatch, present, (tag) => tag.replace(/^W\//, ''))) return 'go on'
+  if (method === 'GET' || method === 'HEAD') return 'not modified'
+  throw new HttpError(412, 'the row is in the state that If-None-Match excludes')
+}
+
+function matches(header: string, value: string, present: () => Representation, comparable: (tag: string) => string): boolean {
+  if (value.trim() === '*') return true
+  const tags = parseTags(value)
+  if (tags === null) throw new HttpError(400, `${header} takes "*", or ETags as they were sent, quotes included`)
+  const { tag } = present()
+  return tags.some((each) => comparable(each) === tag)
+}
+
+/** A list of entity tags (RFC 9110, 8.8.3 and 5.6.1); null when it is none. */
+function parseTags(value: string): string[] | null {
+  const element = /[ \t,]*((?:W\/)?"[\x21\x23-\x7e\x80-\xff]*")[ \t]*(?:,[ \t,]*|$)/y
+  const tags: string[] = []
+  while (element.lastIndex < value.length) {
+    const tag = element.exec(value)?.[1]
+    if (tag === undefined) return null
+    tags.push(tag)
+  }
+  return tags.length === 0 ? null : tags
+}

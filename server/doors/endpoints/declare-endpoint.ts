@@ -1,0 +1,47 @@
+import type { Door, Handler } from '../../endpoint/endpoint.js'
+import type { Method } from '../../endpoint/methods.js'
+import { readSettings } from '../../endpoint/options.js'
+import { parsePath } from '../../endpoint/path-pattern.js'
+import { DeclarationError, withPlace } from '../../errors/declaration-error.js'
+import { describeGiven } from '../../errors/describe-given.js'
+import { currentRegistry } from '../../call/current-registry.js'
+import type { DeclarationSettings } from '../../endpoint/registry.js'
+
+/** What sets one way of declaring endpoints in a module apart from another. */
+export interface ModuleDoor {
+  readonly door: Door
+  /** The name of the function that modules call, for messages. */
+  readonly call: string
+  /** The methods of an endpoint that names none. */
+  readonly methods: readonly Method[]
+  /** What stands before the paths. */
+  prefix(settings: DeclarationSettings): string
+}
+
+/**
+ * Takes what a module hands to one of these doors, `(path, handler)` or `(path, options, handler)`, and registers the endpoint.
+ *
+ * @throws DeclarationError with the place of the call when something is wrong
+ */
+export function declareEndpoint({ door, call, methods, prefix: prefixOf }: ModuleDoor, path: unknown, optionsOrHandler: unknown, optionalHandler: unknown): void {
+  const [settings, handler] = typeof optionsOrHandler === 'function' && optionalHandler === undefined ? [{}, optionsOrHandler] : [optionsOrHandler, optionalHandler]
+  const registry = currentRegistry(`${call}()`)
+  const source = registry.callSite()
+  const { bodyLimit, handlerTimeout } = registry.settings
+  const prefix = prefixOf(registry.settings)
+  withPlace(source, () => {
+    if (typeof path !== 'string') throw new DeclarationError(`${call}() takes a path such as "/tasks" as its first argument, got ${describeGiven(path)}`)
+    if (typeof handler !== 'function') throw new DeclarationError(`the endpoint ${path} has no handler: ${call}(path, options, handler) takes a function as its last argument, got ${describeGiven(handler)}`)
+    // By itself first, so that a message shows the path as it was written.
+    parsePath(path)
+    registry.addEndpoint({
+      door,
+      path: parsePath(prefix + path),
+      prefix,
+      ...readSettings(path, settings, { methods, bodyLimit, timeout: handlerTimeout }),
+      // The overloads of the door hold the author to this type.
+      handler: handler as Handler,
+      source,
+    })
+  })
+}

@@ -1,0 +1,90 @@
+import { constants } from 'node:buffer'
+import type { JsonValue } from '../../../db/values/json-value.js'
+import { HttpError } from '../http-error.js'
+import type { BodyContent } from './body-store.js'
+import { describeMistake } from './json-mistake.js'
+import type { FileSlice } from './temporary-file.js'
+
+/** The deepest that lists and objects of a request may be nested; more is only ever sent to exhaust a stack. */
+const deepest = 100
+
+/** Whether a media type, in lower case and without parameters, says that the body is JSON (RFC 6839, 3.1 for `+json`). */
+export function isJsonType(mimetype: string): boolean {
+  return mimetype === 'application/json' || (mimetype.startsWith('application/') && mimetype.endsWith('+json'))
+}
+
+/**
+ * Decodes a JSON body; null, which stands for no body, is malformed too.
+ *
+ * @throws HttpError 400 with the position when it is malformed, not UTF-8 or nested more than 100 deep, or has a number too large to be read, 413 when it is too long for a text of JavaScript
+ */
+export function parseJson(content: BodyContent | null): JsonValue {
+  if (content === null) throw malformed('it is empty')
+  if (content.length > constants.MAX_STRING_LENGTH) throw new HttpError(413, `the body is longer than the ${constants.MAX_STRING_LENGTH} bytes that JSON may have`)
+  const bytes = Buffer.isBuffer(content) ? content : readChecked(content)
+  checkDepth(bytes)
+  let text: string
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch {
+    throw malformed('it is not UTF-8')
+  }
+  let value: JsonValue
+  try {
+    value = JSON.parse(text) as JsonValue
+  } catch {
+    throw malformed(describeMistake(text))
+  }
+  // RFC 8259, 6, leaves the range of numbers to us. One that became Infinity is no longer what was sent, nor can it be sent back.
+  if (holdsInfinity(value)) throw new HttpError(400, `the body is not accepted: it has a number beyond ${Number.MAX_VALUE.toPrecision(2)}, the largest that can be read`)
+  return value
+}
+
+function holdsInfinity(value: JsonValue): boolean {
+  if (typeof value === 'number') return value === Infinity || value === -Infinity
+  if (typeof value !== 'object' || value === null) return false
+  if (Array.isArray(value)) return value.some(holdsInfinity)
+  for (const name in value) if (holdsInfinity((value as Readonly<Record<string, JsonValue>>)[name] ?? null)) return true
+  return false
+}
+
+/** Reads JSON from disk; but where its beginning is enough to refuse it, the rest stays there. */
+function readChecked(content: FileSlice): Buffer {
+  checkDepth(content.slice(0, Math.min(content.length, 64 * 1024)).readSync())
+  return content.readSync()
+}
+
+function checkDepth(bytes: Buffer): void {
+  const tooDeep = firstTooDeep(bytes)
+  if (tooDeep === -1) return
+  throw new HttpError(400, `the body is not accepted: JSON nested more than ${deepest} levels deep, at position ${bytes.toString('utf8', 0, tooDeep).length}`)
+}
+
+function malformed(mistake: string): HttpError {
+  return new HttpError(400, `the body is not valid JSON: ${mistake}`)
+}
+
+/**
+ * The offset at which the nesting becomes too deep, or -1. Strings are skipped; malformed text may be judged by its brackets, which ends in a 400 all the same.
+ * It looks at bytes, because brackets and quotes are never a part of another character in UTF-8: so what is refused need not be decoded.
+ */
+function firstTooDeep(bytes: Uint8Array): number {
+  let depth = 0
+  for (let position = 0; position < bytes.length; position++) {
+    const code = bytes[position]
+    if (code === 0x22) {
+      position = endOfString(bytes, position)
+    } else if (code === 0x5b || code === 0x7b) {
+      if (++depth > deepest) return position
+    } else if (code === 0x5d || code === 0x7d) {
+      depth--
+    }
+  }
+  return -1
+}
+
+function endOfString(bytes: Uint8Array, start: number): number {
+  let position = start + 1
+  for (; position < bytes.length && bytes[position] !== 0x22; position++) if (bytes[position] === 0x5c) position++
+  return position
+}

@@ -1,0 +1,49 @@
+import { isIP } from 'node:net'
+import { bytes, listOf, mebibyte, milliseconds, second, type Check } from '../settings/checks.js'
+import { group, setting, type SettingsOf } from '../settings/setting.js'
+
+/** An IP address, or a network in CIDR notation. */
+const network: Check<string> = {
+  expected: 'an IP address or a network such as 10.0.0.0/8',
+  read(value) {
+    if (typeof value !== 'string') return undefined
+    const [address = '', bits, more] = value.split('/')
+    const version = isIP(address)
+    if (version === 0 || more !== undefined) return undefined
+    if (bits === undefined) return value
+    return /^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128) ? value : undefined
+  },
+}
+
+/** How long messages may be, how long they may take, and whom they may come through. */
+export const httpSettings = group(
+  {
+    /** The longest body that a request may have. Room for a photograph or a document, far from what exhausts the memory. */
+    bodyLimit: setting(bytes, 20 * mebibyte),
+    /** The longest body of an answer that is held in memory; a stream may be longer. */
+    responseLimit: setting(bytes, 20 * mebibyte),
+    /** How long a client may take to send the headers of a request; slower ones occupy connections on purpose. */
+    headersTimeout: setting(milliseconds, 10 * second),
+    /** How long a client may take to send a whole request, headers and body. */
+    requestTimeout: setting(milliseconds, 30 * second),
+    /**
+     * How long a client may read nothing of an answer that waits for it. Far beyond what a phone in a tunnel takes to come back,
+     * short enough that nobody holds many answers in our memory.
+     */
+    sendTimeout: setting(milliseconds, 60 * second),
+    /**
+     * How long a connection may stay open between two requests. Longer than the 60 seconds after which the usual balancers drop one,
+     * so that they never send into a closing connection.
+     */
+    keepAliveTimeout: setting(milliseconds, 72 * second),
+    /** The proxies whose `X-Forwarded-For` is believed. Nobody by default: anyone can send that header. */
+    trustedProxies: setting(listOf(network), []),
+  },
+  ({ headersTimeout, requestTimeout }) => {
+    if (headersTimeout <= requestTimeout) return []
+    return [`headersTimeout: expected at most requestTimeout, ${requestTimeout}, of which the headers are a part, got ${headersTimeout}`]
+  },
+)
+
+/** Limits, times and proxies of messages. */
+export type HttpSettings = SettingsOf<typeof httpSettings>

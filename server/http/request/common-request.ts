@@ -1,0 +1,179 @@
+import type { JsonValue } from '../../../db/values/json-value.js'
+import type { UserRow } from '../../../db/schema/users-table.js'
+import type { Authorization } from '../../../plugins/basic-auth.js'
+import type { FieldValues, FileValues, FormFields } from '../body/form.js'
+import { readHeaders, type RequestHeaders } from './headers.js'
+import { isJsonType, parseJson } from '../body/json.js'
+import type { RequestState } from './request-state.js'
+import { originForm, type PathValue } from './target.js'
+
+/**
+ * What all views of a request have: everything but `body`, which is an attribute for endpoints and a method for file routes.
+ *
+ * @typeParam Body what `bodyJson` holds; an endpoint with a `body` schema knows it
+ */
+export abstract class CommonRequest<Body = JsonValue | null> {
+  readonly #state: RequestState
+
+  constructor(state: RequestState) {
+    this.#state = state
+  }
+
+  /** The path without the prefix of its door and without the query, decoded. */
+  get path(): string {
+    const { target, prefix } = this.#state.place
+    return target.path.slice(prefix.length)
+  }
+
+  /** In upper case. */
+  get method(): string {
+    return this.#state.raw.method
+  }
+
+  /** Absolute: the scheme and host under which the client reached this server. The host is what the client claims; build links with `getAppOrigin`. */
+  get url(): string {
+    const { raw } = this.#state
+    return `${raw.protocol}://${raw.host || 'localhost'}${raw.basePath ?? ''}${originForm(raw.originalUrl)}`
+  }
+
+  /** The path's parameters by name: texts, or what a converter has made of them. The object has no prototype. */
+  get pathParams(): Readonly<Record<string, PathValue>> {
+    return (this.#state.pathParams ??= namePathParameters(this.#state))
+  }
+
+  /** The query's parameters; a repeated one is a list. The object has no prototype. */
+  get queryParams(): FieldValues {
+    // Fastify leaves the type of the query to its caller; this is what its parser returns.
+    return this.#state.raw.query as FieldValues
+  }
+
+  /**
+   * The fields of a form, sent as `application/x-www-form-urlencoded` or `multipart/form-data`; a repeated one is a list. The object has no prototype.
+   *
+   * @throws HttpError 400 when there are more than 1000, 413 when they are longer than 20 MiB together
+   */
+  get formParams(): FieldValues {
+    return this.#state.form.fields
+  }
+
+  /** The files of a form sent as `multipart/form-data`; several under one name are a list. The object has no prototype. */
+  get files(): FileValues {
+    return this.#state.form.files
+  }
+
+  /** By name in any letter case, as `headers['content-type']` or `headers.get('content-type')`. */
+  get headers(): RequestHeaders {
+    return (this.#state.headers ??= readHeaders(this.#state.raw.headers))
+  }
+
+  /** The whole `Content-Type` header; `''` when there is none. */
+  get contentType(): string {
+    return this.#state.contentType
+  }
+
+  /** The content type without its parameters, in lower case; `''` when there is none. */
+  get mimetype(): string {
+    return this.#state.mimetype
+  }
+
+  /** The `Origin` header, or null. */
+  get origin(): string | null {
+    return this.#state.raw.headers.origin ?? null
+  }
+
+  /** The address of the peer; of the client behind it only where the peer is one of the configured `trustedProxies`. */
+  get remoteAddress(): string {
+    return this.#state.raw.ip
+  }
+
+  /**
+   * The decoded body when its type is `application/json` or `application/…+json`, else null; what the endpoint's `body` schema made of it where there is one.
+   *
+   * @throws HttpError 400 when it is malformed, with the position
+   */
+  get bodyJson(): Body {
+    const { validatedJson, content, mimetype } = this.#state
+    const value = validatedJson !== null ? validatedJson.value : content !== null && isJsonType(mimetype) ? decodeJson(this.#state) : null
+    // Without a schema, Body is the JSON type itself; with one, the pipeline has called `useValidatedJson` before any handler can look.
+    return value as Body
+  }
+
+  /**
+   * The body decoded as JSON, whatever its content type says. Every call gives the same value.
+   *
+   * @throws HttpError 400 when there is no body, or it is malformed, with the position
+   */
+  async json(): Promise<unknown> {
+    return decodeJson(this.#state)
+  }
+
+  /** The body as UTF-8 text; `''` when there is none. */
+  async text(): Promise<string> {
+    return (await this.#state.body?.text()) ?? ''
+  }
+
+  /**
+   * The fields and files of a form, `application/x-www-form-urlencoded` or `multipart/form-data`; several under one name are a list. Empty for any other content type.
+   * The object has no prototype.
+   *
+   * @throws HttpError 400 when there are more than 1000 fields, 413 when they are longer than 20 MiB together
+   */
+  async form(): Promise<FormFields> {
+    return this.#state.form.all
+  }
+
+  /** The user name of HTTP Basic credentials, or null. */
+  get username(): string | null {
+    return this.authorization?.username ?? null
+  }
+
+  /** The password of HTTP Basic credentials, or null. */
+  get password(): string | null {
+    return this.authorization?.password ?? null
+  }
+
+  /** The `Authorization` header, taken apart; null when there is none or it is malformed. */
+  get authorization(): Authorization | null {
+    return this.#state.raw.authorization
+  }
+
+  /** The user whose credentials were verified, or null. */
+  get user(): UserRow | null {
+    return this.#state.raw.user
+  }
+
+  /** Aborts when the client goes away before it was answered. The handler still runs to its end. */
+  get signal(): AbortSignal {
+    return (this.#state.abort ??= abortWhenGone(this.#state)).signal
+  }
+
+  /** The state behind a view, for another view of the same request. */
+  static stateOf(request: CommonRequest<unknown>): RequestState {
+    return request.#state
+  }
+
+  /** Puts the result of the endpoint's `body` schema in the place of the decoded body. Called by the pipeline. */
+  static useValidatedJson(request: CommonRequest<unknown>, value: unknown): void {
+    request.#state.validatedJson = { value }
+  }
+}
+
+function decodeJson(state: RequestState): JsonValue {
+  return (state.json ??= { value: parseJson(state.content) }).value
+}
+
+function namePathParameters({ place }: RequestState): Readonly<Record<string, PathValue>> {
+  const params = Object.create(null) as Record<string, PathValue>
+  place.namePathParameters(params)
+  return params
+}
+
+function abortWhenGone({ response }: RequestState): AbortController {
+  const controller = new AbortController()
+  const onClose = (): void => {
+    if (!response.writableFinished) controller.abort()
+  }
+  if (response.closed) onClose()
+  else response.once('close', onClose)
+  return controller
+}

@@ -1,0 +1,83 @@
+import type { ServerResponse } from 'node:http'
+import type { FastifyRequest } from 'fastify'
+import { isContentType, Media } from '../../../db/values/media.js'
+import type { JsonValue } from '../../../db/values/json-value.js'
+import type { ReceivedBody } from '../body/read-body.js'
+import type { BodyContent } from '../body/body-store.js'
+import { readContentDisposition } from '../body/content-disposition.js'
+import { emptyForm, parseForm, readMultipart, type Form } from '../body/form.js'
+import type { RequestHeaders } from './headers.js'
+import type { PathValue, RequestTarget } from './target.js'
+
+/** Where a request was sent to: what the pipeline has found, as far as a request tells of it. */
+export interface RequestPlace {
+  readonly target: RequestTarget
+  /** The part at the front of the path that `path` leaves out. */
+  readonly prefix: string
+  /** Assigns the values of the path's parameters to members of `target` with the parameters' names. */
+  namePathParameters(target: Record<string, unknown>): void
+}
+
+/** One request and what has been made of it so far. The views of the request share it, so each thing is made once, whoever asks first. */
+export class RequestState {
+  headers: RequestHeaders | null = null
+  json: { readonly value: JsonValue } | null = null
+  validatedJson: { readonly value: unknown } | null = null
+  pathParams: Readonly<Record<string, PathValue>> | null = null
+  abort: AbortController | null = null
+  readonly #received: ReceivedBody | null
+  #body: Media | null = null
+  #form: Form | null = null
+
+  constructor(
+    readonly raw: FastifyRequest,
+    readonly response: ServerResponse,
+    readonly place: RequestPlace,
+    received: ReceivedBody | null,
+  ) {
+    this.#received = received
+  }
+
+  /** The whole `Content-Type` header; `''` when there is none. */
+  get contentType(): string {
+    return this.raw.headers['content-type'] ?? ''
+  }
+
+  /** The content type without its parameters, in lower case; `''` when there is none. */
+  get mimetype(): string {
+    const { contentType } = this
+    const end = contentType.indexOf(';')
+    return (end === -1 ? contentType : contentType.slice(0, end)).trim().toLowerCase()
+  }
+
+  /** The bytes of the body, wherever they are; null when there is none. */
+  get content(): BodyContent | null {
+    return this.#received === null ? null : this.#received.content
+  }
+
+  /** The body, or null when there is none. */
+  get body(): Media | null {
+    if (this.#received === null) return null
+    return (this.#body ??= new Media(this.#received.content, {
+      ...(isContentType(this.contentType) && { contentType: this.contentType }),
+      name: attachmentName(this.raw.headers['content-disposition']),
+    }))
+  }
+
+  /** The form that the body is; an empty one when it is none. @throws HttpError 400, 413 */
+  get form(): Form {
+    return this.#received === null ? emptyForm : (this.#form ??= this.#readForm(this.#received))
+  }
+
+  #readForm({ content, parts }: ReceivedBody): Form {
+    if (parts !== null) return readMultipart(content, parts)
+    return this.mimetype === 'application/x-www-form-urlencoded' ? parseForm(content) : emptyForm
+  }
+}
+
+/** The file name that `Content-Disposition: attachment; filename="f.png"` gives to a body, without any folder in it. */
+function attachmentName(header: string | undefined): string | null {
+  if (header === undefined) return null
+  const disposition = readContentDisposition(header, (latin1) => Buffer.from(latin1, 'latin1').toString('utf8'))
+  return disposition === null || disposition.fileName === '' ? null : disposition.fileName
+}

@@ -1,0 +1,15 @@
+import type { JsonValue } from '../../../db/values/json-value.js'
+import type { Media } from '../../../db/values/media.js'
+import { CommonRequest } from './common-request.js'
+
+/**
+ * A request as a handler sees it. Importable as `request`, and the handler's second argument.
+ *
+ * @typeParam Body what `bodyJson` holds; an endpoint with a `body` schema knows it
+ */
+export class RowhouseRequest<Body = JsonValue | null> extends CommonRequest<Body> {
+  /** The body as it was sent, but uncompressed; null when there is none. */
+  get body(): Media | null {
+    return CommonRequest.stateOf(this).body
+  }
+}

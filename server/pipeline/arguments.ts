@@ -1,0 +1,117 @@
+import { Column } from '../../db/columns/columns.js'
+import type { StandardIssue, StandardSchema } from '../../db/values/standard-schema.js'
+import { Problems } from '../http/problems.js'
+import type { FieldValues } from '../http/body/form.js'
+import { RowhouseRequest } from '../http/request/request.js'
+import type { HandlerArguments } from '../endpoint/endpoint.js'
+import type { FoundEndpoint } from './find-endpoint.js'
+import { OptionalParameter, readColumn, type RawParameter } from '../endpoint/parameters.js'
+
+type Arguments = Record<string, unknown>
+
+/** Makes objects without inherited members, so that a parameter may have any name. V8 keeps what a constructor makes as a struct, and Object.create(null) as a slower hash table. */
+const Bare = function () {} as unknown as new () => Arguments
+Bare.prototype = Object.freeze(Object.create(null))
+
+/**
+ * Merges a request's parameters (form, overridden by query, overridden by path), converts the declared ones, and checks the body against the endpoint's schema.
+ * A declared parameter that is in none of the three is looked for among the members of a JSON body; undeclared members are never merged in.
+ *
+ * @throws HttpError 400 that tells of every problem at once
+ */
+export function readArguments(found: FoundEndpoint, request: RowhouseRequest): HandlerArguments | Promise<HandlerArguments> {
+  const { params, body } = found.endpoint.options
+  const args = mergeParameters(found, request)
+  if (params.length === 0 && body === null) return args
+  const check = new RequestCheck(request)
+  for (const [name, parameter] of params) {
+    const raw = check.rawParameter(name, args)
+    if (parameter instanceof Column) {
+      convert(check, args, name, parameter, raw, parameter.settings.default !== undefined)
+    } else if (parameter instanceof OptionalParameter) {
+      convert(check, args, name, parameter.column, raw, true)
+    } else {
+      check.validate(parameter, raw?.value, name, raw === null ? `missing parameter: ${name}` : null, (value) => (args[name] = value))
+    }
+  }
+  if (body !== null) {
+    const missing = request.bodyJson === null ? 'missing body: expected JSON, sent with content-type: application/json' : null
+    check.validate(body, request.bodyJson, 'body', missing, (value) => RowhouseRequest.useValidatedJson(request, value))
+  }
+  return check.finish(args)
+}
+
+function mergeParameters(found: FoundEndpoint, { formParams, queryParams }: RowhouseRequest): Arguments {
+  const args = new Bare()
+  assign(args, formParams)
+  assign(args, queryParams)
+  found.namePathParameters(args)
+  return args
+}
+
+function assign(args: Arguments, fields: FieldValues): void {
+  for (const name in fields) args[name] = fields[name]
+}
+
+function convert(check: RequestCheck, args: Arguments, name: string, column: Column, raw: RawParameter | null, mayBeMissing: boolean): void {
+  if (raw !== null) {
+    const read = readColumn(column, raw)
+    if ('problem' in read) check.problems.add(`parameter ${name}: ${read.problem}`)
+    else args[name] = read.value
+  } else if (!mayBeMissing) {
+    check.problems.add(`missing parameter: ${name}`)
+  } else {
+    const { default: fallback } = column.settings
+    if (fallback !== undefined) args[name] = 'make' in fallback ? fallback.make() : fallback.value
+  }
+}
+
+/** Gathers what is wrong with one request, so that its caller hears of all of it at once. */
+class RequestCheck {
+  readonly problems = new Problems()
+  readonly #request: RowhouseRequest
+  readonly #pending: Promise<void>[] = []
+
+  constructor(request: RowhouseRequest) {
+    this.#request = request
+  }
+
+  /** What came for a parameter, wherever it came from; null when nothing did. */
+  rawParameter(name: string, args: Arguments): RawParameter | null {
+    const value = args[name]
+    // A converter of the path has made this number, which has its final type as a member of a JSON body has.
+    if (typeof value === 'number') return { from: 'json', value }
+    // Before the conversion, all other merged values are texts or lists of texts.
+    if (value !== undefined) return { from: 'text', value: value as string | readonly string[] }
+    const json = this.#request.bodyJson
+    if (typeof json !== 'object' || json === null || !Object.hasOwn(json, name)) return null
+    return { from: 'json', value: (json as Arguments)[name] }
+  }
+
+  /** Runs a Standard Schema validator on a value; a missing one that does not pass is told as `missing`. */
+  validate(schema: StandardSchema, value: unknown, place: string, missing: string | null, use: (value: unknown) => void): void {
+    const judge = (result: Awaited<ReturnType<StandardSchema['~standard']['validate']>>): void => {
+      if (result.issues === undefined) use(result.value)
+      else for (const problem of missing === null ? result.issues.map((issue) => describeIssue(place, issue)) : [missing]) this.problems.add(problem)
+    }
+    const result = schema['~standard'].validate(value)
+    if (result instanceof Promise) this.#pending.push(result.then(judge))
+    else judge(result)
+  }
+
+  /** @throws HttpError 400 when anything is wrong */
+  finish(args: HandlerArguments): HandlerArguments | Promise<HandlerArguments> {
+    if (this.#pending.length > 0) return Promise.all(this.#pending).then(() => this.#throwProblems(args))
+    return this.#throwProblems(args)
+  }
+
+  #throwProblems(args: HandlerArguments): HandlerArguments {
+    this.problems.throwIfAny()
+    return args
+  }
+}
+
+function describeIssue(place: string, { message, path = [] }: StandardIssue): string {
+  const keys = path.map((part) => String(typeof part === 'object' ? part.key : part))
+  return `${[place, ...keys].join('.')}: ${message}`
+}

@@ -1,0 +1,72 @@
+import { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { PipelineParts, PipelineSettings } from '../parts.js'
+import { toErrorReply } from './error-reply.js'
+
+/** What Node.js refuses before there is a request: the code of its parser or of its time limits, with the answer. */
+const refusals: Readonly<Record<string, readonly [number, string]>> = {
+  HPE_HEADER_OVERFLOW: [431, 'the headers of the request are longer than 16 KiB'],
+  ERR_HTTP_REQUEST_TIMEOUT: [408, 'the request did not arrive in time'],
+}
+
+/**
+ * Answers what is no HTTP request, in the form of every other error, and closes the connection. Where requests before it on the same connection wait for their answers,
+ * the first of them gets its own, which then is the last: told 400 in its place, the client would take for refused what has been done.
+ */
+export function refuseClient({ log, settings }: Pick<PipelineParts, 'log' | 'settings'>, requestId: string, error: NodeJS.ErrnoException, socket: Socket): void {
+  const pending = pendingAnswer(socket)
+  if (pending !== null && pending.req.complete && !pending.headersSent && error.code !== 'ECONNRESET') {
+    pending.shouldKeepAlive = false
+    return
+  }
+  // The client is gone, or an answer to this very request is on its way or out already, to which another must not be added.
+  const isAnswered = pending === null ? !isBetweenRequests(socket) : pending.headersSent
+  if (error.code === 'ECONNRESET' || !socket.writable || isAnswered) {
+    socket.destroy()
+    return
+  }
+  const [status, message] = refusals[error.code ?? ''] ?? [400, 'the request is not valid HTTP']
+  if (pending === null) log.info({ requestId, code: error.code, status }, 'a request was refused before it could be read')
+  else log.info({ requestId, method: pending.req.method, path: pathOf(pending.req, settings), code: error.code, status }, 'a request was refused while its body arrived')
+  const { headers, body } = toErrorReply({ status, message, details: {}, headers: {} }, { requestId, accept: undefined, alwaysJson: settings.errors === 'json' })
+  const text = String(body)
+  socket.end(
+    `HTTP/1.1 ${status} ${status === 400 ? 'Bad Request' : status === 408 ? 'Request Timeout' : 'Request Header Fields Too Large'}\r\n` +
+      `content-type: ${String(headers['content-type'])}\r\ncontent-length: ${Buffer.byteLength(text)}\r\nx-request-id: ${requestId}\r\nconnection: close\r\n\r\n${text}`,
+  )
+  // The other half of the connection would stay open as long as the client likes, and a late rest of the request would make it run although it has been refused.
+  if (status === 408) socket.destroySoon()
+  else endAfter(socket, lingering)
+}
+
+/** How long a refused client that is still sending has to read why, in milliseconds: a connection that is ended at once, with something unread, takes the answer with it. */
+const lingering = 1000
+
+function endAfter(socket: Socket, milliseconds: number): void {
+  const timer = setTimeout(() => socket.destroy(), milliseconds).unref()
+  socket.once('close', () => clearTimeout(timer))
+}
+
+/** The answer that a connection waits for. Node.js keeps it under this name, for its own handling of such errors; it is undocumented, and not relied on. */
+function pendingAnswer(socket: Socket): ServerResponse | null {
+  const answer: unknown = Reflect.get(socket, '_httpMessage')
+  return answer instanceof ServerResponse ? answer : null
+}
+
+/**
+ * Whether all requests that this connection has had were read to their ends, so that what is wrong belongs to a new one. Node.js keeps the request that it reads, or has read last,
+ * with the parser; that is undocumented as well, and where it is not to be found, only a connection on which nothing has been said counts.
+ */
+function isBetweenRequests(socket: Socket): boolean {
+  if (socket.bytesWritten === 0) return true
+  const parser: unknown = Reflect.get(socket, 'parser')
+  if (typeof parser !== 'object' || parser === null) return false
+  const last: unknown = Reflect.get(parser, 'incoming')
+  return last === null || (last instanceof IncomingMessage && last.complete)
+}
+
+/** The path that was asked for, without the query and, in a private app, the access key: that is taken off when a request is looked at, and a request that was not is told without its path. */
+function pathOf(request: IncomingMessage & { readonly originalUrl?: string }, { private: { accessKey } }: PipelineSettings): string | undefined {
+  const url = request.originalUrl ?? (accessKey === null ? request.url : undefined)
+  return url?.replace(/[?#].*$/s, '')
+}

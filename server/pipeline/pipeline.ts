@@ -1,0 +1,211 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { isPromiseLike } from '../../db/values/promise-like.js'
+import { runCall } from '../call/call.js'
+import type { HandlerArguments } from '../endpoint/endpoint.js'
+import { isA } from '../errors/to-error.js'
+import { leaseBody } from '../http/body/body-lease.js'
+import { readBody, type ReceivedBody } from '../http/body/read-body.js'
+import { EarlyReply } from '../http/early-reply.js'
+import { HttpError, tooSlow } from '../http/http-error.js'
+import { discard } from '../http/reply/discard.js'
+import { HttpResponse } from '../http/reply/http-response.js'
+import { isStream, toReply, type Reply } from '../http/reply/reply.js'
+import { sendReply } from '../http/reply/send-reply.js'
+import { WatchedStream } from '../http/reply/watched-stream.js'
+import { RequestState } from '../http/request/request-state.js'
+import { RowhouseRequest } from '../http/request/request.js'
+import { readArguments } from './arguments.js'
+import { answerFailedHandler, readFailure, type Failure } from './failure/failure.js'
+import { describeError } from './failure/describe-error.js'
+import { logFailure } from './failure/log-error.js'
+import { sendError, setFailureHeaders } from './failure/send-error.js'
+import type { FoundEndpoint } from './find-endpoint.js'
+import { HttpCall } from './http-call.js'
+import type { PipelineParts } from './parts.js'
+import { placeOf } from './place.js'
+
+/**
+ * Serves a request whose endpoint is found and whose credentials are checked: body, arguments, handler, reply, disk. The one way for every door.
+ */
+export function serve(parts: PipelineParts, raw: FastifyRequest, response: FastifyReply): void {
+  // The hook that finds endpoints ends every request for which there is none.
+  const { endpoint } = raw.found as FoundEndpoint
+  step(new HttpCall(parts, raw, response, endpoint, null), undefined, receive)
+}
+
+/** Answers a request that failed outside of the pipeline: in a hook before it. */
+export function refuse(parts: PipelineParts, raw: FastifyRequest, response: FastifyReply, thrown: unknown): void {
+  fail(new HttpCall(parts, raw, response, raw.found?.endpoint ?? null, null), thrown)
+}
+
+/**
+ * Takes the next step with a value, at once or, where it is a promise, when it is there; whatever fails is answered as an error.
+ * Awaiting would do the same with a promise for each step, which costs more than the step.
+ */
+function step<Value>(call: HttpCall, value: Value | PromiseLike<Value>, next: (call: HttpCall, value: Value) => void): void {
+  if (isPromiseLike(value)) {
+    call.startTime(timeOut)
+    value.then(
+      (settled) => step(call, settled, next),
+      (thrown: unknown) => fail(call, thrown),
+    )
+    return
+  }
+  try {
+    next(call, value)
+  } catch (thrown) {
+    fail(call, thrown)
+  }
+}
+
+function receive(call: HttpCall): void {
+  const { parts, raw, endpoint } = call
+  step(call, readBody(raw.raw, endpoint?.options.bodyLimit ?? 0, parts.temporaryFiles), enterCall)
+}
+
+function enterCall(call: HttpCall, body: ReceivedBody | null): void {
+  const { raw, response } = call
+  call.lease = body === null ? null : leaseBody(body, response.raw)
+  call.request = new RowhouseRequest(new RequestState(raw, response.raw, raw.found as FoundEndpoint, body))
+  runCall(call, prepare, call)
+}
+
+function prepare(call: HttpCall): void {
+  step(call, readArguments(call.raw.found as FoundEndpoint, requestOf(call)), handle)
+}
+
+function handle(call: HttpCall, args: HandlerArguments): void {
+  if (call.isDecided) call.handlerEnded()
+  else step(call, call.endpoint?.handler(args, requestOf(call)), convert)
+}
+
+function convert(call: HttpCall, value: unknown): void {
+  call.handlerEnded()
+  if (call.isDecided) discard(value)
+  else if (call.failure === null || value instanceof HttpResponse || value instanceof Response) step(call, toReply(value), begin)
+  else step(call, toReply(value), beginAsError)
+}
+
+/** What an error handler returns has the error's status, unless it says another. */
+function beginAsError(call: HttpCall, reply: Reply): void {
+  begin(call, { ...reply, status: call.failure?.description.status ?? reply.status })
+}
+
+/** A stream that fails before its first piece can still be answered in another way. To HEAD nothing of it is sent. */
+function begin(call: HttpCall, reply: Reply): void {
+  const { body } = reply
+  if (!isStream(body) || call.raw.method === 'HEAD') {
+    call.reply = reply
+    reachDisk(call)
+  } else if (call.isDecided) {
+    discard(body)
+  } else {
+    // A stream may have nothing to send for longer than a handler may take; that of an error handler has to begin in time.
+    if (call.failure === null) call.stopTime()
+    const stream = watch(call, body)
+    call.reply = { ...reply, body: stream }
+    call.stream = stream
+    step(call, stream.start(), reachDisk)
+  }
+}
+
+/** Each piece waits for the disk as a whole answer does: a stream may write while it is sent. */
+function watch(call: HttpCall, body: AsyncIterable<unknown>): WatchedStream {
+  const { parts, raw, response, writes, failure } = call
+  const place = failure === null ? '' : `in ${failure.handling?.place ?? 'an error handler'}, `
+  return new WatchedStream(body, {
+    beforePiece: () => writes.durable(),
+    onLateFailure: async (thrown) => {
+      logFailure(parts, raw, thrown, `${place}after a part of the answer had been sent`)
+      // What has been sent leaves at the end of the turn. Then the answer is cut, or the client would take the part for the whole.
+      await nextTurn()
+      response.raw.destroy()
+    },
+  })
+}
+
+/** What was written has to survive a power cut before anybody is told of it. */
+function reachDisk(call: HttpCall): void {
+  step(call, call.writes.durable(), send)
+}
+
+function send(call: HttpCall): void {
+  const { parts, response, reply, failure } = call
+  if (reply === null) return
+  call.stopTime()
+  if (call.isDecided) {
+    discard(reply.body)
+    return
+  }
+  if (failure !== null) setFailureHeaders(parts, response, reply.status, failure.description)
+  sendReply(response, reply, parts.settings)
+  call.isDecided = true
+}
+
+/** Where everything that is thrown arrives. */
+function fail(call: HttpCall, thrown: unknown): void {
+  const { parts, raw, response, failure } = call
+  call.handlerEnded()
+  discard(call.reply?.body)
+  if (isA(EarlyReply, thrown)) {
+    // The way of a finished reply out of whatever was running: no mistake.
+    step(call, thrown.response, convert)
+  } else if (call.isDecided) {
+    logFailure(parts, raw, thrown, 'after the request had been answered')
+  } else {
+    call.stopTime()
+    call.isDecided = true
+    if (failure !== null) answerFailedHandler(parts, raw, response, failure, thrown)
+    else whenDurable(call, thrown, (failed) => answer(call, readFailure(parts, raw, failed)))
+  }
+}
+
+/** What was written before a failure stays written, so the answer that tells of the failure waits for the disk too; and if the disk fails, that is the news. */
+function whenDurable({ writes }: HttpCall, thrown: unknown, tell: (failed: unknown) => void): void {
+  const durable = writes.durable()
+  if (durable === null) tell(thrown)
+  else durable.then(() => tell(thrown), tell)
+}
+
+/** The app's own error handler makes the answer where it has one for the error, in a call of its own: what the failed one still writes is not what that acknowledges. Otherwise Rowhouse does. */
+function answer({ parts, raw, response, endpoint, request }: HttpCall, failure: Failure): void {
+  if (failure.handling === null) {
+    sendError(parts, raw, response, failure.description, failure)
+    return
+  }
+  const call = new HttpCall(parts, raw, response, endpoint, failure)
+  call.request = request ?? new RowhouseRequest(new RequestState(raw, response.raw, placeOf(raw), null))
+  runCall(call, handleError, call)
+}
+
+function handleError(call: HttpCall): void {
+  step(call, undefined, callErrorHandler)
+}
+
+function callErrorHandler(call: HttpCall): void {
+  const handling = call.failure?.handling
+  step(call, handling?.handler.handle(handling.given, requestOf(call)), convert)
+}
+
+/** Says at once that there is no answer in time. It acknowledges nothing, so it waits for no write, least of all for one that is waiting itself. */
+function timeOut(call: HttpCall): void {
+  if (call.isDecided) return
+  call.isDecided = true
+  const { parts, raw, response, endpoint, failure } = call
+  const { timeout } = call
+  const place = failure?.handling?.place ?? `the handler at ${endpoint?.source.file ?? ''}:${endpoint?.source.line ?? 0}`
+  parts.log.error({ requestId: raw.id, endpoint: endpoint?.path.text, method: raw.method, timeout }, `${place} did not answer within ${timeout} ms`)
+  // A handler that never ends must not keep the file of a body open for ever. It has as much time again.
+  if (call.lease !== null) parts.deadlines.start(timeout, () => call.handlerEnded())
+  discard(call.stream)
+  const refusal = new HttpError(503, tooSlow)
+  if (failure === null) answer(call, readFailure(parts, raw, refusal))
+  else sendError(parts, raw, response, describeError(refusal), { thrown: refusal })
+}
+
+/** The request of a call whose code runs. */
+function requestOf({ request }: HttpCall): RowhouseRequest {
+  if (request === null) throw new Error('the call has not begun')
+  return request
+}

@@ -1,0 +1,56 @@
+import type { AddressInfo } from 'node:net'
+
+/** Which origins an app is served at, as its configuration says. */
+export interface OriginSettings {
+  /** The permanent public origin, or null when none is configured. */
+  readonly origin: string | null
+  /** Further origins under which the same app is reached. */
+  readonly alternateOrigins: readonly string[]
+}
+
+/**
+ * The origins of an app, for links. A link is only ever built from an origin that the configuration names or that this server listens on,
+ * so that a forged `Host` header never gets into one.
+ */
+export class Origins {
+  readonly #settings: OriginSettings
+  #listening: readonly string[] = []
+
+  constructor(settings: OriginSettings) {
+    this.#settings = settings
+  }
+
+  /** Takes note of the address at which the server has begun to listen. */
+  listenAt({ address, port, family }: AddressInfo): void {
+    const host = family === 'IPv6' ? `[${address}]` : address
+    const everywhere = address === '0.0.0.0' || address === '::'
+    const hosts = everywhere || address === '127.0.0.1' || address === '::1' ? ['localhost', '127.0.0.1', '[::1]'] : [host]
+    this.#listening = hosts.map((name) => normalizeOrigin(`http://${name}:${port}`))
+  }
+
+  /** The permanent public origin, or null. */
+  get published(): string | null {
+    return this.#settings.origin
+  }
+
+  /**
+   * The origin under which `url` was asked for, if it is one of the app's; else the published one, else the one this server listens at.
+   *
+   * @param url the absolute URL of a request, or null outside of requests
+   */
+  connected(url: string | null): string | null {
+    const asked = url === null ? null : originOf(url)
+    const own = [this.#settings.origin, ...this.#settings.alternateOrigins, ...this.#listening]
+    if (asked !== null && own.includes(asked)) return asked
+    return this.#settings.origin ?? this.#listening[0] ?? null
+  }
+}
+
+/** An origin as browsers write it: lower case, default port left out, no trailing slash. */
+export function normalizeOrigin(origin: string): string {
+  return new URL(origin).origin
+}
+
+function originOf(url: string): string | null {
+  return URL.canParse(url) ? new URL(url).origin : null
+}
