@@ -1,17 +1,18 @@
+import { join } from 'node:path'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { createApp, type CreateAppOptions } from 'rowhouse'
 import { requestIds } from '../../plugins/request-ids.js'
 import { requestLogs } from '../../plugins/request-logs.js'
-import { readBody } from '../../server/body/read-body.js'
-import { runCall } from '../../server/context.js'
-import { readArguments } from '../../server/endpoint/arguments.js'
 import type { HandlerArguments } from '../../server/endpoint/endpoint.js'
-import { findEndpoints } from '../../server/endpoint/find-endpoint.js'
 import { Matcher } from '../../server/endpoint/matcher.js'
+import { readBody } from '../../server/http/body/read-body.js'
+import { TemporaryFiles } from '../../server/http/body/temporary-files.js'
+import { toReply } from '../../server/http/reply/reply.js'
+import { RequestState } from '../../server/http/request/request-state.js'
+import { RowhouseRequest } from '../../server/http/request/request.js'
 import { openLog } from '../../server/logging/open-log.js'
-import { toReply } from '../../server/reply/reply.js'
-import { RequestState } from '../../server/request/request-state.js'
-import { RowhouseRequest } from '../../server/request/request.js'
+import { readArguments } from '../../server/pipeline/arguments.js'
+import { findEndpoints } from '../../server/pipeline/find-endpoint.js'
 
 /** A request whose body is there and whose arguments are made. */
 interface ReadRequest {
@@ -20,18 +21,18 @@ interface ReadRequest {
 }
 
 /**
- * Makes an app that does not listen, and gives out the parts of it that a request passes, each by itself. This is the
- * one file of the measurements that knows Rowhouse from inside: where a part moves, or is called otherwise, it alone
+ * Makes an app that does not listen, and gives out the parts of Rowhouse that a request passes, each by itself. This is
+ * the one file of the measurements that knows Rowhouse from inside: where a part moves, or is called otherwise, it alone
  * changes.
  */
 export async function takeApart(options: CreateAppOptions) {
-  const { rowhouse: app } = await createApp(options)
-  const { configuration, endpoints } = app
+  const { configuration, endpoints } = (await createApp(options)).rowhouse
   const { writeRequest } = await openLog(configuration)
+  const files = new TemporaryFiles(join(configuration.data, 'ladder-bodies'), () => undefined)
 
   return {
     findEndpoints(server: FastifyInstance): void {
-      findEndpoints(server, { matcher: new Matcher(endpoints), apiPrefix: configuration.apiPrefix })
+      findEndpoints(server, { matcher: new Matcher(endpoints), addresses: configuration })
     },
 
     async giveIds(server: FastifyInstance): Promise<void> {
@@ -45,21 +46,18 @@ export async function takeApart(options: CreateAppOptions) {
       })
     },
 
-    /** Takes in the body and makes the arguments: what {@link callHandler} is given. */
-    readArguments(raw: FastifyRequest, response: FastifyReply): ReadRequest | Promise<ReadRequest> {
+    /** Takes in the body and makes the arguments. */
+    readRequest(raw: FastifyRequest, response: FastifyReply): ReadRequest | Promise<ReadRequest> {
       const found = foundFor(raw)
-      const { bodyLimit } = found.endpoint.options
-      return after(readBody(raw.raw, bodyLimit, app.temporaryFiles), (body) => {
+      return after(readBody(raw.raw, found.endpoint.options.bodyLimit, files), (body) => {
         const request = new RowhouseRequest(new RequestState(raw, response.raw, found, body))
         return after(readArguments(found, request), (args) => ({ request, args }))
       })
     },
 
-    /** Runs the handler in a call of its own, and leaves out the wait for the disk. */
-    callHandler(raw: FastifyRequest, { request, args }: ReadRequest): unknown {
-      const { endpoint } = foundFor(raw)
-      const call = { app, endpoint, request, requestId: raw.id, lastCommit: null }
-      return runCall(call, () => endpoint.handler(args, request), undefined)
+    /** Runs the handler, in no call, and without the wait for the disk. */
+    handle(raw: FastifyRequest, { request, args }: ReadRequest): unknown {
+      return foundFor(raw).endpoint.handler(args, request)
     },
 
     /** Turns what the handler returned into the text that is sent. */

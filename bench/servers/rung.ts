@@ -50,9 +50,9 @@ function answer(raw: FastifyRequest, response: FastifyReply): void {
     void response.header('content-type', 'application/json').send(text)
   }
   if (!has('+ arguments')) return send()
-  void after(parts.readArguments(raw, response), (read) => {
-    if (!has('+ handler, in the call')) return send()
-    return after(parts.callHandler(raw, read), (value) => {
+  void after(parts.readRequest(raw, response), (read) => {
+    if (!has('+ handler')) return send()
+    return after(parts.handle(raw, read), (value) => {
       if (!has('+ encoding')) return send()
       return after(parts.encode(value), send)
     })

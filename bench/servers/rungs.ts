@@ -9,7 +9,7 @@ export const rungs = [
   '+ request id',
   '+ request log',
   '+ arguments',
-  '+ handler, in the call',
+  '+ handler',
   '+ encoding',
 ] as const
 
