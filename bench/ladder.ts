@@ -8,7 +8,7 @@ import type { Round } from './load.js'
 import { median } from './median.js'
 import { rows, rowsCalled, type Row } from './rows.js'
 import { numbers, Table, texts } from './table.js'
-import { measureInTurns, ratios } from './turns.js'
+import { disturbing, measureInTurns, ratios } from './turns.js'
 
 /** What was found out of one row. */
 interface Finding {
@@ -46,7 +46,7 @@ try {
 
   console.log(`CPU time of the server for each request, in microseconds, on Node.js ${node}:`)
   console.log(`medians of ${duration.rounds} alternating rounds of ${duration.seconds} s\n`)
-  const figures = ['CPU', 'user', 'system', 'step', 'requests/s', 'core']
+  const figures = ['CPU', 'user', 'system', 'step', 'requests/s', 'others']
   const table = new Table(texts('row', 11), texts('server', 23), ...figures.map(numbers))
   const findings: Finding[] = []
   for (const row of chosen) {
@@ -83,6 +83,7 @@ function mediansOf(rounds: readonly Round[]): Round {
     system: of('system'),
     requestsPerSecond: of('requestsPerSecond'),
     p99: of('p99'),
+    disturbance: of('disturbance'),
   }
 }
 
@@ -92,14 +93,13 @@ function compare(ours: readonly Round[], theirs: readonly Round[]): Finding['rat
 }
 
 function printFinding(table: Table, { row, servers, ratio }: Finding): void {
-  for (const [index, { name, cpu, user, system, requestsPerSecond }] of servers.entries()) {
+  for (const [index, { name, cpu, user, system, requestsPerSecond, disturbance }] of servers.entries()) {
     const below = servers[index - 1]
     const isOther = ratio !== null && index === servers.length - 1
     const step = below === undefined || isOther ? '' : signed(cpu - below.cpu)
     const times = [cpu, user, system].map((time) => time.toFixed(1))
-    // A server under load uses all of its core, unless it waits for the disk, or somebody else was there.
-    const share = `${((cpu * requestsPerSecond) / 10_000).toFixed(0)} %`
-    table.print(index === 0 ? row : '', name, ...times, step, requestsPerSecond.toFixed(0), share)
+    const others = `${(disturbance * 100).toFixed(0)} %`
+    table.print(index === 0 ? row : '', name, ...times, step, requestsPerSecond.toFixed(0), others)
   }
 }
 
@@ -110,10 +110,12 @@ function signed(difference: number): string {
 function printRatios(findings: readonly Finding[]): void {
   console.log('\nCPU time in proportion to that of the other Rowhouse, round by round;')
   console.log(`a change may leave the median of a row at ${most} at most\n`)
-  const table = new Table(texts('row', 11), ...['median', 'lowest', 'highest'].map(numbers), texts('', 8))
-  for (const { row, ratio } of findings) {
+  const table = new Table(texts('row', 11), ...['median', 'lowest', 'highest'].map(numbers), texts('', 9))
+  for (const { row, servers, ratio } of findings) {
     if (ratio === null) continue
     const { median, lowest, highest } = ratio
-    table.print(row, ...[median, lowest, highest].map((part) => part.toFixed(3)), median > most ? 'too much' : '')
+    const disturbed = servers.slice(-2).some(({ disturbance }) => disturbance > disturbing)
+    const verdict = disturbed ? 'disturbed' : median > most ? 'too much' : ''
+    table.print(row, ...[median, lowest, highest].map((part) => part.toFixed(3)), verdict)
   }
 }

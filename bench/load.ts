@@ -1,5 +1,6 @@
 import { execFile, fork } from 'node:child_process'
 import { once } from 'node:events'
+import { cpus } from 'node:os'
 import { promisify } from 'node:util'
 import type { Listening, Usage } from './servers/control.js'
 
@@ -22,7 +23,7 @@ export interface StartOptions {
 }
 
 /** The cores of a pinned server and of its client, as `taskset` numbers them. */
-const cores = { server: '0', client: '1' } as const
+const cores = { server: 0, client: 1 } as const
 
 /**
  * Starts a compiled server script; its log lines, if it writes any, are written to /dev/null, where they cost what they
@@ -35,7 +36,7 @@ export async function startServer(
   args: readonly string[],
   { pinned = false }: StartOptions = {},
 ): Promise<Server> {
-  const command = pinned ? { execPath: 'taskset', execArgv: ['-c', cores.server, process.execPath] } : {}
+  const command = pinned ? { execPath: 'taskset', execArgv: ['-c', String(cores.server), process.execPath] } : {}
   const child = fork(script, args, { ...command, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
   const ended = once(child, 'exit').then(([code]) => {
     const command = [script.pathname, ...args].join(' ')
@@ -76,6 +77,8 @@ export interface Round {
   readonly cpu: number
   readonly user: number
   readonly system: number
+  /** How much of the core of a pinned server other programs used in the meantime, from 0 to 1; 0 for others. */
+  readonly disturbance: number
 }
 
 /** The script by which wrk sends a form. */
@@ -87,20 +90,28 @@ const formScript = new URL('../../bench/form.lua', import.meta.url)
  * @throws Error when any answer was not a 2xx
  */
 export async function measure(server: Server, load: Load, seconds: number): Promise<Round> {
-  const before = await server.usage()
+  const [before, began, busyBefore] = [await server.usage(), performance.now(), busyTime()]
   const headers = Object.entries(load.headers ?? {}).flatMap(([name, value]) => ['-H', `${name}: ${value}`])
   const script = load.form === undefined ? [] : ['-s', formScript.pathname]
   const size = ['-t1', `-c${load.connections}`, `-d${seconds}s`, '--latency']
   const wrk = ['wrk', ...size, ...script, ...headers, server.url + load.path]
-  const [command = '', ...args] = server.pinned ? ['taskset', '-c', cores.client, ...wrk] : wrk
+  const [command = '', ...args] = server.pinned ? ['taskset', '-c', String(cores.client), ...wrk] : wrk
   const environment = { PATH: '/usr/bin:/bin:/usr/local/bin', BENCH_FORM: load.form ?? '' }
   const { stdout } = await run(command, args, { env: environment })
-  const after = await server.usage()
+  const [after, ended, busyAfter] = [await server.usage(), performance.now(), busyTime()]
   if (/Non-2xx|Socket errors/.test(stdout)) throw new Error(`${load.path} was not answered as it should be:\n${stdout}`)
   const requests = Number(/(\d+) requests in/.exec(stdout)?.[1])
   const [user, system] = [(after.user - before.user) / requests, (after.system - before.system) / requests]
   const requestsPerSecond = Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1])
-  return { requestsPerSecond, p99: readMilliseconds(stdout), cpu: user + system, user, system }
+  const foreign = busyAfter - busyBefore - ((user + system) * requests) / 1000
+  const disturbance = server.pinned ? Math.max(0, foreign / (ended - began)) : 0
+  return { requestsPerSecond, p99: readMilliseconds(stdout), cpu: user + system, user, system, disturbance }
+}
+
+/** How long the core of pinned servers has been used so far, by whatever program, in milliseconds. */
+function busyTime(): number {
+  const { user = 0, nice = 0, sys = 0, irq = 0 } = cpus()[cores.server]?.times ?? {}
+  return user + nice + sys + irq
 }
 
 function readMilliseconds(stdout: string): number {
