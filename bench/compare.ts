@@ -2,9 +2,10 @@ import { parseArgs } from 'node:util'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { measure, startServer, type Load, type Round } from './load.js'
+import { startServer, type Load, type Round } from './load.js'
 import { median } from './median.js'
-import { account } from './servers/answers.js'
+import { basic } from './servers/answers.js'
+import { measureInTurns, ratios } from './turns.js'
 
 /** One claim: the same work asked of two sides, and how many of the second's requests per second the first has to reach. */
 interface Claim {
@@ -20,7 +21,6 @@ const { values } = parseArgs({ options: { rounds: { type: 'string', default: '5'
 const rounds = Number(values.rounds)
 const seconds = Number(values.seconds)
 
-const basic = { authorization: `Basic ${Buffer.from(`${account.email}:${account.password}`).toString('base64')}` }
 const same = (load: Load): Pick<Claim, 'ours' | 'rival'> => ({ ours: load, rival: load })
 
 const claims: readonly Claim[] = [
@@ -33,8 +33,8 @@ const claims: readonly Claim[] = [
 
 const folder = await mkdtemp(join(tmpdir(), 'rowhouse-bench-'))
 const [rowhouse, handWritten] = await Promise.all([
-  startServer(new URL('./servers/rowhouse.js', import.meta.url), folder),
-  startServer(new URL('./servers/hand-written.js', import.meta.url), folder),
+  startServer(new URL('./servers/rowhouse.js', import.meta.url), [folder]),
+  startServer(new URL('./servers/hand-written.js', import.meta.url), [folder]),
 ])
 
 console.log(`${rounds} alternating rounds of ${seconds} s for each side, 64 connections; medians\n`)
@@ -50,20 +50,10 @@ try {
 
 async function compare({ name, target, ours, rival, against }: Claim): Promise<string> {
   const other = against === 'rowhouse' ? rowhouse : handWritten
-  await measure(rowhouse, ours, 1)
-  await measure(other, rival, 1)
-  const pairs: { readonly ours: Round; readonly rival: Round }[] = []
-  for (let round = 0; round < rounds; round++) {
-    const first = await side(round % 2 === 0 ? 'ours' : 'rival')
-    const second = await side(round % 2 === 0 ? 'rival' : 'ours')
-    pairs.push(round % 2 === 0 ? { ours: first, rival: second } : { ours: second, rival: first })
-  }
-  const ratio = median(pairs.map((pair) => pair.ours.requestsPerSecond / pair.rival.requestsPerSecond))
+  const sides = [{ server: rowhouse, load: ours }, { server: other, load: rival }] as const
+  const [mine, theirs] = await measureInTurns(sides, { rounds, seconds })
+  const ratio = median(ratios(mine, theirs, (round) => round.requestsPerSecond))
   const both = (read: (round: Round) => number, digits: number): string =>
-    `${median(pairs.map((pair) => read(pair.ours))).toFixed(digits)} : ${median(pairs.map((pair) => read(pair.rival))).toFixed(digits)}`
+    [mine, theirs].map((side) => median(side.map(read)).toFixed(digits)).join(' : ')
   return `| ${name} | ${ratio.toFixed(2)} | ≥ ${target} | ${both((round) => round.requestsPerSecond, 0)} | ${both((round) => round.p99, 1)} | ${both((round) => round.cpu, 1)} |`
-
-  function side(which: 'ours' | 'rival'): Promise<Round> {
-    return which === 'ours' ? measure(rowhouse, ours, seconds) : measure(other, rival, seconds)
-  }
 }

@@ -32,7 +32,7 @@ const disturbances: readonly Disturbance[] = [
 ]
 
 const folder = await mkdtemp(join(tmpdir(), 'rowhouse-bench-'))
-const server = await startServer(new URL('./servers/rowhouse.js', import.meta.url), folder)
+const server = await startServer(new URL('./servers/rowhouse.js', import.meta.url), [folder])
 const agent = new Agent({ keepAlive: true })
 console.log(`an unrelated endpoint, asked every ${probeInterval} ms over open connections for ${seconds} s while there is:\n`)
 console.log('| disturbance | p50 ms | p99 ms | worst ms | right user, remembered | right user, from another network |')

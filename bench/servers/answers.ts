@@ -23,3 +23,8 @@ export const rows = { stored: 2000, listed: 20 } as const
 
 /** The user of the measurement; everything listed belongs to him. */
 export const account = { email: 'bench@example.com', password: 'correct horse battery' } as const
+
+/** The headers by which that user signs in. */
+export const basic = {
+  authorization: `Basic ${Buffer.from(`${account.email}:${account.password}`).toString('base64')}`,
+} as const
