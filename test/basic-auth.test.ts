@@ -1,7 +1,7 @@
 import { authenticate, route, type RowhouseRequest } from 'rowhouse'
 import t, { type Test } from 'tap'
 import { parseAuthorization } from '../dist/server/http/request/authorization.js'
-import { buildApp } from './support/app.js'
+import { buildApp } from './support/app.ts'
 
 const basic = (credentials: string | Uint8Array) => `Basic ${Buffer.from(credentials).toString('base64')}`
 

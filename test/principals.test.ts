@@ -18,7 +18,7 @@ import {
   usersTable,
   type RowhouseRequest,
 } from 'rowhouse'
-import { basic, buildApp, startApp } from './support/app.js'
+import { basic, buildApp, startApp } from './support/app.ts'
 
 const secret = 'a secret of the test'
 
