@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { ConfigurationError, createApp } from 'rowhouse'
 import { temporaryFolder, type Settings } from './support/app.ts'
+import { takesLong } from './support/needs.ts'
 import { asOrdinaryUser, runRowhouse, startRowhouse, startServer } from './support/rowhouse-process.ts'
 
 const hello = { 'hello.ts': `import { httpEndpoint } from 'rowhouse'\n\nhttpEndpoint('/hello', () => 'Hello')\n` }
@@ -221,7 +222,7 @@ httpEndpoint('/closed', { authenticateUsers: true }, () => 1)
   },
 )
 
-t.test('rowhouse routes, check and users read .env too', async (t) => {
+t.test('rowhouse routes, check and users read .env too', { skip: takesLong('it runs the compiler') }, async (t) => {
   const directory = t.testdir({
     '.env': 'ROWHOUSE_API_PREFIX=/v1\nROWHOUSE_NAME=Shop\nROWHOUSE_DATA=kept\n',
     modules: hello,

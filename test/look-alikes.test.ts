@@ -2,6 +2,7 @@ import { existsSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { createApp } from 'rowhouse'
+import { takesLong } from './support/needs.ts'
 import { runRowhouse } from './support/rowhouse-process.ts'
 
 type Files = NonNullable<Parameters<Test['testdir']>[0]>
@@ -174,7 +175,7 @@ t.test('all of them are told at once, and renaming helps', async (t) => {
   t.match(await runRowhouse(t, ['routes', directory]), { code: 0, stdout: /\/hello .*\n[^]*\/api\/hello /, stderr: '' })
 })
 
-t.test('check tells of them together with mistakes of types, those of the configuration file too', async (t) => {
+t.test('check tells of them together with mistakes of types, those of the configuration file too', { skip: takesLong('it runs the compiler') }, async (t) => {
   const directory = t.testdir({
     modules: { 'a.ts': `${hello}export const a: number = 'a'\n`, 'b.tsx': hello },
     'rowhouse.config.ts': `export default {}\nexport const b: number = 'b'\n`,

@@ -4,6 +4,7 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import t from 'tap'
+import { takesLong } from './support/needs.ts'
 import { runRowhouse, startRowhouse, startServer, type RowhouseServer } from './support/rowhouse-process.ts'
 
 const app = {
@@ -21,6 +22,7 @@ httpEndpoint('/throw', () => { setTimeout(() => { throw new Error('nobody catche
   },
 }
 
+const startsOften = takesLong('it starts several servers')
 const sleep = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds))
 
 /** One answer over a connection that is kept, with the header that says whether it will be. */
@@ -118,7 +120,7 @@ t.test('SIGINT stops as SIGTERM does, and a server without connections ends at o
   t.ok(took < 5000)
 })
 
-t.test('a second signal ends the process at once, though a request is still in flight', async (t) => {
+t.test('a second signal ends the process at once, though a request is still in flight', { skip: startsOften }, async (t) => {
   for (const [signal, code] of [['SIGTERM', 143], ['SIGINT', 130]] as const) {
     const server = await startServer(t, t.testdir(app))
     const endless = ask(`${server.url}/_/api/endless`, new Agent())
@@ -177,7 +179,7 @@ t.test('a reader of the log that goes away does not end the server', async (t) =
   t.equal(server.child.exitCode, null)
 })
 
-t.test('what was stopped starts again with all its rows', async (t) => {
+t.test('what was stopped starts again with all its rows', { skip: startsOften }, async (t) => {
   const directory = t.testdir(app)
   const first = await startServer(t, directory)
   const { body } = await ask(`${first.url}/_/api/write`, new Agent())

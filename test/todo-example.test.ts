@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { text as readText } from 'node:stream/consumers'
 import t from 'tap'
 import { basic, temporaryFolder } from './support/app.ts'
+import { takesLong } from './support/needs.ts'
 import { plainNode } from './support/plain-node.ts'
 import { startServer, type RowhouseServer } from './support/rowhouse-process.ts'
 
@@ -129,7 +130,7 @@ t.test('the to-do example keeps the tasks of two users apart, from creation to d
   })
 })
 
-t.test('the tasks and their ids are there after a restart', async (t) => {
+t.test('the tasks and their ids are there after a restart', { skip: takesLong('it starts several servers') }, async (t) => {
   const { server, data } = await startExample(t)
   const add = async (at: RowhouseServer, title: string): Promise<Task> =>
     (await (await client(at)('/new_task', { method: 'POST', headers: { ...me, ...form }, body: `title=${title}` })).json()) as Task
