@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { EventEmitter, once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -395,6 +396,20 @@ t.test('ETags tell states apart, and a condition that does not hold changes noth
   t.equal((await ask('GET', at(id))).etag, before, 'what is not sent has no part in the ETag')
   t.equal((await ask('DELETE', at(id), { ...me, 'if-match': '*' })).status, 204)
   t.equal((await ask('PATCH', at(id), { ...me, 'if-match': '*' }, {})).status, 404)
+})
+
+t.test('an ETag stays what clients hold: the SHA-256 of what is sent and of the bytes of its media', async (t) => {
+  const { ask, tables } = await appWith(t, ({ tasks }) => {
+    crudEndpoints('/tasks', tasks, { ownedBy: 'owner', authenticateUsers: true, columns: ['title', 'picture'] })
+  })
+  const { id } = (await ask('POST', '/tasks', me, { title: 'ä€😀x' })).row()
+  const [row] = await tables.tasks.search().all()
+  for (const picture of [null, new Media('abc'), new Media(new Uint8Array(100_000))]) {
+    await row?.update({ picture })
+    const { text, etag } = await ask('GET', at(id))
+    const hash = createHash('sha256').update(text).update(picture === null ? '' : picture.bytes)
+    t.equal(etag, `"${hash.digest('base64url').slice(0, 22)}"`)
+  }
 })
 
 t.test('of a hundred parallel changes none is lost', async (t) => {

@@ -50,8 +50,10 @@ export interface OpenTransaction extends Connection {
 /**
  * A database as the tables see it. `db/sqlite` implements it; another engine implements the same and nothing above changes.
  *
- * Outside a transaction each read sees all that is committed, and each write is a transaction of its own
- * (which an engine may group with others, as long as a failing one takes no other with it).
+ * Outside a transaction each read sees all that was committed through this engine, and all that other processes had
+ * committed when the turn of the event loop began; those of one turn may share that state.
+ * Each write is a transaction of its own (which an engine may group with others, as long as a failing one takes no
+ * other with it).
  * Failures of the database come as `TableError` (a constraint, the disk being full) or `DatabaseFailure` (it can no longer be trusted).
  */
 export interface Engine extends Connection {

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { SqlRow, SqlValue } from '../engine/engine.js'
 import { TableError } from '../errors/errors.js'
 import type { SearchOrderStep } from './query.js'
@@ -24,7 +24,7 @@ export class Cursors {
     this.#table = layout.name
     this.#order = order
     const described = JSON.stringify([layout.number, ...order.map(({ column, descending }) => [column, descending])])
-    this.#mark = createHash('sha256').update(described).digest('base64url').slice(0, 8)
+    this.#mark = hash('sha256', described, 'base64url').slice(0, 8)
   }
 
   /** The values of the columns ordered by are in the cursor, readable to whoever tries. */

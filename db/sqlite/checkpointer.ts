@@ -5,6 +5,7 @@ import type { CheckpointReply, CheckpointRequest } from './checkpoint-protocol.j
 import type { SqliteConnection } from './connection.js'
 import type { EngineLog } from './engine-log.js'
 import type { FailureLatch } from './failure-latch.js'
+import type { Reads } from './reads.js'
 import type { Writer } from './writer.js'
 
 /** How many pages (of 4 KiB) the log grows before a server moves them into the database file: 32 MiB. */
@@ -25,6 +26,7 @@ const limitPages = 32768
 interface CheckpointerParts {
   readonly file: string
   readonly reader: SqliteConnection
+  readonly reads: Reads
   readonly writer: Writer
   readonly latch: FailureLatch
   readonly log: EngineLog
@@ -134,7 +136,8 @@ export class Checkpointer {
   /** Moves the rest while nobody writes, after which the log can begin anew. */
   async #restart(): Promise<void> {
     const { pages } = this.#log()
-    if (await this.#ask({ mode: pages >= limitPages ? 'truncate' : 'restart' })) {
+    const mode = pages >= limitPages ? 'truncate' : 'restart'
+    if (await this.#parts.reads.apart(() => this.#ask({ mode }))) {
       this.#dueAt = this.#growth
       this.#warned = false
     } else {

@@ -9,6 +9,7 @@ import { openDatabaseFile, openReader } from './database-file.js'
 import type { EngineLog } from './engine-log.js'
 import { FailureLatch } from './failure-latch.js'
 import { FileIdentity } from './file-identity.js'
+import { Reads } from './reads.js'
 import { ServerLock } from './server-lock.js'
 import { SqliteEngine } from './sqlite-engine.js'
 import { syncDirectory } from './sync-directory.js'
@@ -66,17 +67,27 @@ async function assemble(file: string, options: SqliteOptions, lock: ServerLock |
     connection.close()
     throw error
   })
+  const reads = new Reads({ connection, reader })
   const sync = new WalSync({ descriptor, file: identity, latch })
   const onWrite = options.onWrite ?? ((): void => undefined)
   const writer = new Writer({
     connection,
+    reads,
     sync,
     latch,
     onWrite,
     busyLimit: options.busyLimit ?? busyLimit,
     onCommitted: () => checkpointer.consider(),
   })
-  const checkpointer = new Checkpointer({ file, reader, writer, latch, log: options.log, besideServer: !options.exclusive })
+  const checkpointer = new Checkpointer({
+    file,
+    reader,
+    reads,
+    writer,
+    latch,
+    log: options.log,
+    besideServer: !options.exclusive,
+  })
   const close = async (): Promise<void> => {
     checkpointer.stop()
     await writer.close()
@@ -85,11 +96,12 @@ async function assemble(file: string, options: SqliteOptions, lock: ServerLock |
     // The last connection to close moves the log into the database file, which must not happen to a log that a sync has failed on:
     // the next start reads it back and takes only what it can verify.
     if (latch.failure !== undefined) return
+    reads.end()
     reader.close()
     connection.close()
     lock?.release()
   }
-  return new SqliteEngine({ connection, reader, writer, latch, close })
+  return new SqliteEngine({ reads, writer, latch, close })
 }
 
 /** Opens the reader, and the log a second time for the engine's own syncs, and makes the log's entry in the folder durable. */

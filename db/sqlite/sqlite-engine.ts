@@ -1,27 +1,21 @@
 import type { Engine, OpenTransaction, SqlRow, SqlValue, Statement } from '../engine/engine.js'
 import { TableError } from '../errors/errors.js'
-import type { SqliteConnection } from './connection.js'
 import { sqliteDialect } from './dialect.js'
 import type { FailureLatch } from './failure-latch.js'
+import type { Reads } from './reads.js'
 import { isBusy } from './translate-error.js'
 import { whileBusy } from './while-busy.js'
 import type { Writer } from './writer.js'
 
 interface EngineParts {
-  readonly connection: SqliteConnection
-  readonly reader: SqliteConnection
+  readonly reads: Reads
   readonly writer: Writer
   readonly latch: FailureLatch
   /** Runs what is queued and closes everything. */
   readonly close: () => Promise<void>
 }
 
-/**
- * The engine over one database file: one writer, and reads that never wait for it.
- *
- * A read runs on the writer's own connection while no transaction is open there, because another connection would lose its whole page cache
- * at each commit and read every page again; during a transaction it runs on the reader's.
- */
+/** The engine over one database file: one writer, and reads that never wait for it. */
 export class SqliteEngine implements Engine {
   readonly dialect = sqliteDialect
   readonly #parts: EngineParts
@@ -34,7 +28,7 @@ export class SqliteEngine implements Engine {
   read(statement: Statement, values: readonly SqlValue[]): SqlRow[] | Promise<SqlRow[]> {
     if (this.#closing !== undefined) return Promise.reject(new TableError('transaction-ended', 'the database has been closed; nothing can be read any more'))
     try {
-      return this.#readConnection.runReadOnly(statement, values)
+      return this.#parts.reads.run(statement, values)
     } catch (error) {
       if (!isBusy(error)) return Promise.reject(this.#parts.latch.translate(error))
       // Another process recovers the file after a crash.
@@ -44,7 +38,7 @@ export class SqliteEngine implements Engine {
 
   async #readLater(statement: Statement, values: readonly SqlValue[]): Promise<SqlRow[]> {
     try {
-      return await whileBusy(() => this.#readConnection.runReadOnly(statement, values))
+      return await whileBusy(() => this.#parts.reads.run(statement, values))
     } catch (error) {
       throw this.#parts.latch.translate(error)
     }
@@ -65,9 +59,5 @@ export class SqliteEngine implements Engine {
   close(): Promise<void> {
     this.#closing ??= this.#parts.close()
     return this.#closing
-  }
-
-  get #readConnection(): SqliteConnection {
-    return this.#parts.writer.inTransaction ? this.#parts.reader : this.#parts.connection
   }
 }

@@ -3,6 +3,7 @@ import { TableError } from '../errors/errors.js'
 import type { SqliteConnection } from './connection.js'
 import type { FailureLatch } from './failure-latch.js'
 import { sliceLists } from './many-writes.js'
+import type { Reads } from './reads.js'
 import { SqliteTransaction } from './transaction.js'
 import { isBusy } from './translate-error.js'
 import { PendingCommit, type WalSync } from './wal-sync.js'
@@ -14,6 +15,8 @@ const turnBudget = 5
 
 interface WriterParts {
   readonly connection: SqliteConnection
+  /** What reads on the same connection. */
+  readonly reads: Reads
   readonly sync: WalSync
   readonly latch: FailureLatch
   readonly onWrite: CommitListener
@@ -39,6 +42,7 @@ interface TurnRequest {
  */
 export class Writer {
   readonly #connection: SqliteConnection
+  readonly #reads: Reads
   readonly #sync: WalSync
   readonly #latch: FailureLatch
   readonly #onWrite: CommitListener
@@ -56,16 +60,12 @@ export class Writer {
 
   constructor(parts: WriterParts) {
     this.#connection = parts.connection
+    this.#reads = parts.reads
     this.#sync = parts.sync
     this.#latch = parts.latch
     this.#onWrite = parts.onWrite
     this.#busyLimit = parts.busyLimit
     this.#onCommitted = parts.onCommitted
-  }
-
-  /** Whether a transaction owns the writer's connection, so that nobody else may read on it. */
-  get inTransaction(): boolean {
-    return this.#connection.inTransaction
   }
 
   write(statement: Statement, values: readonly SqlValue[]): Promise<SqlRow[]> {
@@ -197,6 +197,7 @@ export class Writer {
   #run(head: WriteBatch | TurnRequest): boolean {
     if (head === this.#openBatch) this.#openBatch = undefined
     try {
+      this.#reads.end()
       if (head instanceof WriteBatch) this.#runBatch(head)
       else {
         head.start()
