@@ -5,9 +5,9 @@ import BetterSqlite3 from 'better-sqlite3'
 import * as fc from 'fast-check'
 import t, { type Test } from 'tap'
 import type { Engine, OpenTransaction } from '../dist/db/engine/engine.js'
-import { Child, childProgram, started, startNode } from './support/sqlite-child.js'
-import { createNotes, insertNote, openEngine, titles, type OpenedEngine } from './support/sqlite-engine.js'
-import { traceMissing } from './support/sqlite-trace.js'
+import { Child, childProgram, started, startNode } from './support/sqlite-child.ts'
+import { createNotes, insertNote, openEngine, titles, type OpenedEngine } from './support/sqlite-engine.ts'
+import { needs } from './support/needs.ts'
 
 /** Why a process cannot look for its open files here; `false` when it can. */
 const descriptorsMissing = existsSync('/proc/self/fd') ? false : 'this system has no /proc/self/fd'
@@ -302,7 +302,7 @@ t.test('a disk that cannot be read ends the reads, not the process', { skip: des
   ])
 })
 
-t.test('reads wait while another process mends the index of the log', { skip: traceMissing }, async (t) => {
+t.test('reads wait while another process mends the index of the log', { skip: needs('strace') }, async (t) => {
   const { folder, program, directory } = childProgram(
     t,
     `
