@@ -1,4 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
 import { setTimeout as pause } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import {
@@ -225,4 +226,23 @@ t.test('the line of a refused request names its network and, by a keyed hash, th
   t.notMatch(JSON.stringify([first, again, other]), /example\.com/i)
   await server.inject({ url: '/_/api/profile', headers: basic('ann@example.com', 'password of ann') })
   t.notMatch(log.findLast(({ message }) => message === 'request'), { account: /./ })
+})
+
+t.test("the filter for fail2ban that the docs have finds tries at an account, and nothing that a client could forge", async (t) => {
+  const page = await readFile(new URL('../docs/operations.md', import.meta.url), 'utf8')
+  const [, pattern = ''] = /^failregex = (.*)$/m.exec(page) ?? []
+  const [, dates = ''] = /^datepattern = (.*)$/m.exec(page) ?? []
+  const time = new RegExp(dates.replaceAll(/%%[YmdHMS]/g, '\\d+'))
+  const tries = new RegExp(pattern.replace('<SUBNET>', '([0-9a-f.:/]+)'))
+  const { server, log, lines } = await publishing(t)
+  const guess = (url: string, headers: Record<string, string>, remoteAddress: string) => server.inject({ url, headers, remoteAddress })
+  await guess('/_/api/profile', basic('ann@example.com', 'wrong password'), '203.0.113.8')
+  await guess('/_/api/profile', basic('nobody@example.com', 'wrong password'), '2001:db8::1:2')
+  await guess('/_/api/profile', {}, '203.0.113.9')
+  await guess('/_/api/profile', basic('ann@example.com', 'password of ann'), '203.0.113.10')
+  await guess('/x","network":"203.0.113.11","account":"x","status":401,', basic('ann@example.com', 'wrong password'), '203.0.113.12')
+  await guess('/_/api/feed?x=","network":"203.0.113.11","account":"x","status":401,', {}, '203.0.113.13')
+  t.ok(log.length > 5)
+  const found = lines.map((line) => tries.exec(line.replace(time, ''))?.[1]).filter((network) => network !== undefined)
+  t.same(found, ['203.0.113.8', '2001:db8:0:0::/64'])
 })

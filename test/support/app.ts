@@ -16,6 +16,8 @@ export interface TestApp {
   readonly server: Awaited<ReturnType<typeof createApp>>
   /** What it has logged so far, line by line. */
   readonly log: readonly Record<string, unknown>[]
+  /** The same, as it was written. */
+  readonly lines: readonly string[]
   readonly directory: string
 }
 
@@ -30,14 +32,20 @@ export async function temporaryFolder(t: Test): Promise<string> {
 export async function buildApp(t: Test, define: () => unknown, settings: Settings = {}, folder?: string): Promise<TestApp> {
   const directory = folder ?? (await temporaryFolder(t))
   const log: Record<string, unknown>[] = []
+  const lines: string[] = []
   const server = await createApp({
     directory,
     define,
     options: { name: 'test', ...settings },
-    logTo: { write: (line: string) => void log.push(JSON.parse(line) as Record<string, unknown>) },
+    logTo: {
+      write: (line: string) => {
+        lines.push(line)
+        log.push(JSON.parse(line) as Record<string, unknown>)
+      },
+    },
   })
   t.teardown(() => server.close())
-  return { server, log, directory }
+  return { server, log, lines, directory }
 }
 
 /** Builds an app and lets it listen on a free port of this machine. */
