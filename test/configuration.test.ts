@@ -172,7 +172,7 @@ t.test('PORT is the port, ROWHOUSE_PORT beats it, and so does what a program or 
   t.match(await configurationOf(directory), { port: 1000 })
 })
 
-t.test('a port in PORT is where the app answers, and a broken one is told by its name', async (t) => {
+t.test('a port in PORT is where the app answers, and a broken one is told by its name', { skip: takesLong('it runs the command many times') }, async (t) => {
   const directory = t.testdir({ modules: hello })
   const server = startRowhouse(t, ['start', directory], { env: { PORT: '0' } })
   const url = await new Promise<string>((resolve) => {

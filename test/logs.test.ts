@@ -308,7 +308,7 @@ t.test('a file of bare messages has what the app logs and the exceptions, in ord
   for (const message of ['loading', 'informing', `Exception on ${api}/boom [GET]`, 'request', 'stopped', 'goodbye']) t.ok(standard.some((line) => line.message === message), `standard output has ${message}`)
 })
 
-t.test('the last lines before the process ends are in the file, however it ends, and begin on a line of their own after half a line', async (t) => {
+t.test('the last lines before the process ends are in the file, however it ends, and begin on a line of their own after half a line', { skip: takesLong('it starts several servers') }, async (t) => {
   const directory = t.testdir({ modules, 'app.log': 'half a li' })
   const file = join(directory, 'app.log')
   const env = { ROWHOUSE_LOGGING_FILE: file }
@@ -367,7 +367,7 @@ httpEndpoint('/stop', () => void process.kill(process.pid, 'SIGTERM'))
   t.same(messages.filter((message) => /^line|^stopped/.test(message)), [...lines, 'stopped'])
 })
 
-t.test('what is logged before a start fails is in the file, and a module that is only looked at leaves standard output alone', async (t) => {
+t.test('what is logged before a start fails is in the file, and a module that is only looked at leaves standard output alone', { skip: takesLong('it runs the command many times') }, async (t) => {
   const directory = t.testdir({ modules: { 'a.ts': `import { log } from 'rowhouse'\n\nlog.info('this was the last thing')\nthrow new Error('no more')\n` } })
   const file = join(directory, 'app.log')
   const { code, stderr } = await runRowhouse(t, ['start', directory], { env: { ROWHOUSE_LOGGING_FILE: file, ROWHOUSE_LOGGING_FORMAT: 'message' } })

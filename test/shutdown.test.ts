@@ -84,7 +84,7 @@ t.test('SIGTERM under 100 keep-alive clients fails no request, keeps every ackno
   database.close()
 })
 
-t.test('new connections are refused while a request in flight is finished, and idle ones are closed without an answer', async (t) => {
+t.test('new connections are refused while a request in flight is finished, and idle ones are closed without an answer', { skip: takesLong('it waits for a slow request') }, async (t) => {
   const server = await startServer(t, t.testdir(app))
   const port = Number(new URL(server.url).port)
   const silent = connect(port, '127.0.0.1')
@@ -133,7 +133,7 @@ t.test('a second signal ends the process at once, though a request is still in f
   }
 })
 
-t.test('a request that does not end is cut when the time for stopping is over, and the database is closed all the same', async (t) => {
+t.test('a request that does not end is cut when the time for stopping is over, and the database is closed all the same', { skip: takesLong('it waits for the time to be over') }, async (t) => {
   const directory = t.testdir(app)
   const server = await startServer(t, directory, [], { env: { ROWHOUSE_SHUTDOWN_TIMEOUT: '700' } })
   const endless = ask(`${server.url}/_/api/endless`, new Agent())
@@ -167,7 +167,7 @@ t.test('a signal during the start ends the process at once', async (t) => {
   t.match(await waiting.ended, { code: 143 })
 })
 
-t.test('a reader of the log that goes away does not end the server', async (t) => {
+t.test('a reader of the log that goes away does not end the server', { skip: takesLong('it asks a server for a while') }, async (t) => {
   const server = await startServer(t, t.testdir(app))
   server.child.stdout?.destroy()
   server.child.stderr?.destroy()

@@ -133,7 +133,7 @@ t.test('an address is stored without the spaces around it, and one with a line e
   t.strictSame(emails, ['a@x.io', 'b@x.io', 'c@x.io'])
 })
 
-t.test('a list shows everyone in readable columns, or as JSON, and nothing hidden', async (t) => {
+t.test('a list shows everyone in readable columns, or as JSON, and nothing hidden', { skip: runsOften }, async (t) => {
   const data = dataWithUsers(t)
   run(['disable', 'b@x.io', '--data', data])
   const text = run(['list', '--data', data])
@@ -172,7 +172,7 @@ t.test('what cannot be done is told in one sentence that never shows the passwor
   t.equal(run(['list', '--json', '--data', data]).stdout, before)
 })
 
-t.test('a folder without a database is told, and only adding makes one', async (t) => {
+t.test('a folder without a database is told, and only adding makes one', { skip: runsOften }, async (t) => {
   const empty = t.testdir({ folder: {}, file: '' })
   for (const data of [join(empty, 'missing'), join(empty, 'folder')]) {
     for (const words of [['list'], ['disable', 'a@x.io'], ['password', 'a@x.io'], ['delete', 'a@x.io'], ['add', 'a@x.io', '--set', 'name=x']]) {
@@ -200,7 +200,7 @@ t.test('a sync that fails is told once and ends the command with 1, without clai
   t.ok(before.equals(readFileSync(join(data, 'rowhouse.db'))), 'and not moved into the database')
 })
 
-t.test('wrong use ends with 2, and a password is no argument', async (t) => {
+t.test('wrong use ends with 2, and a password is no argument', { skip: runsOften }, async (t) => {
   const data = dataWithUsers(t)
   for (const words of [[], ['ad', 'c@x.io'], ['add'], ['add', 'c@x.io', password], ['add', 'c@x.io', '--password', password], ['list', 'extra'], ['list', '--data']]) {
     const { code, stdout } = run(words.length === 0 || words.includes('--data') ? words : [...words, '--data', data], password)

@@ -51,8 +51,8 @@ async function ask(port: number, { line, headers = {}, body }: Asked, accept: st
   return keep(message.statusCode ?? 0, lines, await buffer(message))
 }
 
-async function askRaw(port: number, { raw, patience = 150 }: RawAsked, accept: string): Promise<KeptAnswer> {
-  const text = await converse(port, { pieces: [raw(accept)], patience })
+async function askRaw(port: number, { raw, patience = 5000 }: RawAsked, accept: string): Promise<KeptAnswer> {
+  const text = await converse(port, { pieces: [raw(accept)], patience, isEnough: (received) => readAnswers(received, []).length > 0 })
   const [found] = readAnswers(text, [])
   if (found === undefined) throw new Error(`there is no answer in ${JSON.stringify(text)}`)
   return keep(found.status, Object.entries(found.headers), Buffer.from(found.body, 'latin1'))

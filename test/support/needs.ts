@@ -8,7 +8,7 @@ interface Need {
   readonly isHere: () => boolean
   /** What whoever misses it can do. */
   readonly remedy: string
-  /** Whether tests that need it are too slow for the fast lane. */
+  /** Whether it is something slow, so that the fast lane leaves out what needs it: a browser, or a program that is started for each request. */
   readonly isSlow: boolean
 }
 
@@ -20,7 +20,7 @@ function program(names: readonly string[], debianPackage: string, isSlow = false
 
 const known = {
   bash: program(['bash'], 'bash'),
-  curl: program(['curl'], 'curl'),
+  curl: program(['curl'], 'curl', true),
   npm: program(['npm'], 'npm'),
   script: program(['script'], 'bsdutils'),
   strace: program(['strace'], 'strace', true),

@@ -19,15 +19,21 @@ export interface Conversation {
   readonly ending?: 'wait' | 'finish' | 'break'
   /** How long the server may be silent until the client goes away, in milliseconds. */
   readonly patience?: number
+  /** Whether all that was wanted has come, so that the client goes away at once. */
+  readonly isEnough?: (received: string) => boolean
 }
 
 /** Holds a conversation with the server on this machine; resolves to all that came back, as Latin-1. */
-export async function converse(port: number, { pieces, pause = 0, ending = 'wait', patience = 150 }: Conversation): Promise<string> {
+export async function converse(port: number, { pieces, pause = 0, ending = 'wait', patience = 150, isEnough = () => false }: Conversation): Promise<string> {
   const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true }).setNoDelay()
   const chunks: Buffer[] = []
   const gone = new AbortController()
   const closed = new Promise<void>((resolve) => socket.once('close', () => (resolve(), gone.abort())))
-  socket.on('data', (chunk: Buffer) => chunks.push(chunk)).on('error', () => undefined)
+  socket.on('data', (chunk: Buffer) => {
+    chunks.push(chunk)
+    if (isEnough(Buffer.concat(chunks).toString('latin1'))) socket.destroy()
+  })
+  socket.on('error', () => undefined)
   // The server ends its half when it has said its last word, and so do we.
   socket.on('end', () => socket.end())
   await Promise.race([once(socket, 'connect').catch(() => undefined), closed])
