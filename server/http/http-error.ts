@@ -34,6 +34,11 @@ export class HttpError extends Error {
     }
     void new ResponseHeaders(headers)
   }
+
+  /** The status once more, under the name by which Fastify and its plugins look for it. */
+  get statusCode(): number {
+    return this.status
+  }
 }
 
 /**

@@ -1,20 +1,27 @@
 import { readdir } from 'node:fs/promises'
-import { join, sep } from 'node:path'
+import { basename, dirname, join, sep } from 'node:path'
 
 const moduleName = /^[^._].*\.[cm]?[jt]s$/
 const notModule = /\.(?:test|spec)\.[cm]?[jt]s$|\.d\.[cm]?ts$|\.c[jt]s$/
 const tablesName = /^tables\.m?[jt]s$/
 const middlewareName = /^middleware\.m?[jt]s$/
+const pluginName = /^fastify\.m?[jt]s$/
 
 /**
  * The files of an app that are run when it starts, in the order in which they are: `tables.ts`, then all in `modules/` and its folders, by name, then those in `pages/api/`
- * and its folders. Names that start with `.` or `_`, tests and type declarations are not modules.
+ * and its folders, then `fastify.ts`. Names that start with `.` or `_`, tests and type declarations are not modules.
  *
  * @returns absolute paths
  */
 export async function findModules(directory: string): Promise<string[]> {
   const tables = await filesNamed(tablesName, directory)
-  return [...tables, ...(await modulesIn(join(directory, 'modules'))), ...(await routesIn(join(directory, 'pages')))]
+  const plugins = await filesNamed(pluginName, directory)
+  return [...tables, ...(await modulesIn(join(directory, 'modules'))), ...(await routesIn(join(directory, 'pages'))), ...plugins]
+}
+
+/** Whether one of the files of an app is its Fastify plugin. */
+export function isPluginFile(file: string, directory: string): boolean {
+  return dirname(file) === directory && pluginName.test(basename(file))
 }
 
 /** Whether one of the files of an app is a file route, or a middleware of file routes. */
