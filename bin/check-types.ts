@@ -2,7 +2,7 @@ import { createRequire } from 'node:module'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type TypeScript from 'typescript'
-import { findModules } from '../server/app/loading/find-modules.js'
+import { listConfigurationFiles, listModules } from '../server/app/loading/find-modules.js'
 import { displayPath } from '../server/errors/source-location.js'
 
 type Compiler = typeof TypeScript
@@ -11,7 +11,7 @@ type Compiler = typeof TypeScript
 export type TypeMistakes = readonly string[] | null
 
 /**
- * Checks the types of an app's modules, and of all that they import, with the TypeScript of the app's own folder or else the one beside Rowhouse,
+ * Checks the types of an app's configuration and modules, and of all that they import, with the TypeScript of the app's own folder or else the one beside Rowhouse,
  * under the settings of the nearest `tsconfig.json`.
  */
 export async function checkTypes(directory: string): Promise<TypeMistakes> {
@@ -19,7 +19,7 @@ export async function checkTypes(directory: string): Promise<TypeMistakes> {
   const compiler = findCompiler(folder)
   if (compiler === null) return null
   const { options, fileNames, errors } = readSettings(compiler, folder)
-  const files = [...new Set([...(await findModules(folder)), ...fileNames])].filter((file) => /\.[cm]?tsx?$/.test(file))
+  const files = [...new Set([...(await listConfigurationFiles(folder)), ...(await listModules(folder)), ...fileNames])].filter((file) => /\.[cm]?tsx?$/.test(file))
   const program = compiler.createProgram(files, withOwnTypes(compiler, folder, { ...options, noEmit: true }))
   return [...errors, ...compiler.getPreEmitDiagnostics(program)].map((diagnostic) => describe(compiler, diagnostic, folder))
 }

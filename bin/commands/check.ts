@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { findModules } from '../../server/app/loading/find-modules.js'
+import { listModules } from '../../server/app/loading/find-modules.js'
 import { reportFailure } from '../report-failure.js'
 
 /** `rowhouse check`: finds the mistakes that would stop a start, and those of types, without starting and without touching the data. */
@@ -28,7 +28,7 @@ async function checkDeclarations(directory: string): Promise<void> {
 }
 
 async function hasModules(directory: string): Promise<boolean> {
-  return (await findModules(directory).catch(() => [])).length > 0
+  return (await listModules(directory).catch(() => [])).length > 0
 }
 
 /** @throws TypesError */

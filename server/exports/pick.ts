@@ -1,5 +1,5 @@
-import { describeSent } from '../endpoint/parameters.js'
-import { HttpError } from '../http/http-error.js'
+import { describeGiven } from '../../db/errors/describe-value.js'
+import { refusal } from '../http/http-error.js'
 
 /**
  * Takes the named members out of a JSON body, those that are there: `task.update(pick(request.bodyJson, ['title', 'done']))`.
@@ -9,7 +9,9 @@ import { HttpError } from '../http/http-error.js'
  */
 export function pick<Target extends object>(source: unknown, names: readonly (keyof Target & string)[]): Partial<Target> {
   if (typeof source !== 'object' || source === null || Array.isArray(source)) {
-    throw new HttpError(400, `expected a JSON object as the body, with content-type: application/json, got ${source === null || source === undefined ? 'none' : describeSent(source)}`)
+    const expected = 'expected a JSON object as the body, with content-type: application/json'
+    const got = source === null || source === undefined ? 'none' : describeGiven(source, 'caller')
+    throw refusal('not-an-object', `${expected}, got ${got}`)
   }
   const members = names.filter((name) => Object.hasOwn(source, name)).map((name) => [name, (source as Record<string, unknown>)[name]])
   // Unchecked on purpose, as the docstring says: the type serves the names.

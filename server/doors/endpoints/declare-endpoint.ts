@@ -1,9 +1,9 @@
+import { describeGiven } from '../../../db/errors/describe-value.js'
 import type { Door, Handler } from '../../endpoint/endpoint.js'
 import type { Method } from '../../endpoint/methods.js'
 import { readSettings } from '../../endpoint/options.js'
 import { parsePath } from '../../endpoint/path-pattern.js'
 import { DeclarationError, withPlace } from '../../errors/declaration-error.js'
-import { describeGiven } from '../../errors/describe-given.js'
 import { currentRegistry } from '../../call/current-registry.js'
 import type { DeclarationSettings } from '../../endpoint/registry.js'
 

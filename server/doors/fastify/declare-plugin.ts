@@ -1,7 +1,7 @@
+import { describeGiven } from '../../../db/errors/describe-value.js'
 import { currentRegistry } from '../../call/current-registry.js'
 import type { DeclaredPlugin } from '../../endpoint/registry.js'
 import { DeclarationError } from '../../errors/declaration-error.js'
-import { describeGiven } from '../../errors/describe-given.js'
 import type { SourceLocation } from '../../errors/source-location.js'
 
 /**

@@ -2,7 +2,7 @@ import { ServerResponse, type IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { isReserved, type AddressSettings } from '../../http/base-path.js'
-import { HttpError } from '../../http/http-error.js'
+import { refusal } from '../../http/http-error.js'
 import type { Matcher } from '../../endpoint/matcher.js'
 import type { AccessKey, AddressedMessage } from '../../pipeline/access-key.js'
 import { findDestination, type Destination } from '../../pipeline/find-endpoint.js'
@@ -123,7 +123,7 @@ export class Front {
       return null
     }
     if (passedOn === null) return destination
-    if (isBodyGone) throw new HttpError(404, 'Not Found')
+    if (isBodyGone) throw refusal('no-endpoint', 'Not Found')
     return { target: destination.target, match: pipelineMatcher.match(destination.target.segments) }
   }
 }

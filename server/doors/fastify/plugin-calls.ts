@@ -5,7 +5,7 @@ import { currentCall, runCall } from '../../call/call.js'
 import type { Principal } from '../../call/principal.js'
 import type { Endpoint } from '../../endpoint/endpoint.js'
 import { sayContinue } from '../../http/body/continue.js'
-import { HttpError, tooSlow } from '../../http/http-error.js'
+import { refusal } from '../../http/http-error.js'
 import { CommonRequest } from '../../http/request/common-request.js'
 import type { RequestTarget } from '../../http/request/target.js'
 import { authenticate } from '../../pipeline/authenticate.js'
@@ -152,7 +152,7 @@ function expire(call: HttpCall): void {
   call.isDecided = true
   const { parts, raw, response, timeout } = call
   parts.log.error({ requestId: raw.id, method: raw.method, timeout }, `${call.place} did not answer within ${timeout} ms`)
-  void response.send(new HttpError(503, tooSlow))
+  void response.send(refusal('handler-timeout'))
 }
 
 function within(request: FastifyRequest, done: HookHandlerDoneFunction): void {

@@ -1,11 +1,12 @@
 import { STATUS_CODES } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { codeOfStatus } from '../../errors/error-codes.js'
 import { isA } from '../../errors/to-error.js'
 import { EarlyReply } from '../../http/early-reply.js'
 import { HttpError } from '../../http/http-error.js'
 import { toReply } from '../../http/reply/reply.js'
 import { sendReply } from '../../http/reply/send-reply.js'
-import { describeError, unexpected, type ErrorDescription } from '../../pipeline/failure/describe-error.js'
+import { describeError, type ErrorDescription } from '../../pipeline/failure/describe-error.js'
 import { logError, logFailure } from '../../pipeline/failure/log-error.js'
 import type { PipelineParts } from '../../pipeline/parts.js'
 
@@ -26,7 +27,7 @@ export function answerErrors(plugin: FastifyInstance, parts: PipelineParts): voi
       void reply.code(status).send(error)
     } else {
       logFailure(parts, request, error)
-      send(request, reply, { ...description, status, message: status === 500 ? unexpected : (STATUS_CODES[status] ?? unexpected) })
+      send(request, reply, status === 500 ? description : describeStatus(status))
     }
   })
 }
@@ -40,9 +41,18 @@ async function sendEarly({ response }: EarlyReply, reply: FastifyReply, { settin
   }
 }
 
-function send(request: FastifyRequest, reply: FastifyReply, { status, message, details, headers }: ErrorDescription): void {
-  for (const [name, value] of Object.entries(headers)) void reply.header(name, typeof value === 'string' ? value : [...value])
-  void reply.code(status).send({ statusCode: status, error: STATUS_CODES[status] ?? 'Error', message, requestId: request.id, ...details })
+/** What is told of an error that says its status and was not made to be shown. */
+function describeStatus(status: number): ErrorDescription {
+  return { status, code: codeOfStatus(status), message: STATUS_CODES[status] ?? 'Error', details: {}, headers: {} }
+}
+
+function send(request: FastifyRequest, reply: FastifyReply, description: ErrorDescription): void {
+  const { status, code, message, details, headers } = description
+  for (const [name, value] of Object.entries(headers)) {
+    void reply.header(name, typeof value === 'string' ? value : [...value])
+  }
+  const error = STATUS_CODES[status] ?? 'Error'
+  void reply.code(status).send({ statusCode: status, code, error, message, requestId: request.id, ...details })
 }
 
 /** As Fastify reads it: the error's own, or else what the reply has been given. */

@@ -1,4 +1,4 @@
-import { describeGiven } from '../../errors/describe-given.js'
+import { describeGiven } from '../../../db/errors/describe-value.js'
 import { HttpResponse, Json, type HeadersInput } from './http-response.js'
 
 /** How a {@link JSONResponse} is sent. */
