@@ -8,6 +8,8 @@ import fastifyPlugin from 'fastify-plugin'
 export interface RequestIdsOptions {
   /** The addresses and networks of those whose `X-Request-Id` is taken over. */
   readonly trustedProxies: readonly string[]
+  /** Gives the id of a request that has one already, because another server in this process has looked at it; null for any other. */
+  readonly present?: (request: IncomingMessage) => string | null
 }
 
 /** 1 to 128 visible ASCII characters without quotation marks and backslashes: what can stand in a header, a log line and a command without being taken for anything else. */
@@ -17,9 +19,10 @@ const acceptable = /^[\x21\x23-\x26\x28-\x5b\x5d-\x7e]{1,128}$/
  * Gives each request an id, and says it in the answer's `X-Request-Id`, whatever the handler has set: the id by which the log knows the request. A proxy in front that is trusted
  * may have chosen the id already; nobody else chooses what stands in the log.
  */
-const requestIdsPlugin: FastifyPluginCallback<RequestIdsOptions> = (app, { trustedProxies }, ready) => {
+const requestIdsPlugin: FastifyPluginCallback<RequestIdsOptions> = (app, { trustedProxies, present }, ready) => {
   const trusted = toBlockList(trustedProxies)
-  app.setGenReqId((request) => (trustedProxies.length === 0 ? randomUUID() : (givenId(request, trusted) ?? randomUUID())))
+  const make = (request: IncomingMessage): string => (trustedProxies.length === 0 ? randomUUID() : (givenId(request, trusted) ?? randomUUID()))
+  app.setGenReqId(present === undefined ? make : (request) => present(request) ?? make(request))
   app.addHook('onSend', (request, reply, payload, done) => {
     reply.header('x-request-id', request.id)
     done(null, payload)

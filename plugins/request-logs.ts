@@ -5,8 +5,8 @@ import fastifyPlugin from 'fastify-plugin'
 export interface RequestLogsOptions {
   /** Takes a whole line, its end included. */
   readonly write: (line: string) => void
-  /** What else a line says of a request and its answer, by name; what is undefined is left out. */
-  readonly describe: (request: FastifyRequest, status: number) => Readonly<Record<string, string | undefined>>
+  /** What else a line says of a request and its answer, by name; what is undefined is left out. Null for a request that somebody else logs. */
+  readonly describe: (request: FastifyRequest, status: number) => Readonly<Record<string, string | undefined>> | null
 }
 
 /**
@@ -18,6 +18,10 @@ const requestLogsPlugin: FastifyPluginCallback<RequestLogsOptions> = (app, { wri
   app.addHook('onResponse', (request: FastifyRequest, reply: FastifyReply, done: () => void) => {
     const status = reply.statusCode
     const described = describe(request, status)
+    if (described === null) {
+      done()
+      return
+    }
     let more = ''
     for (const name in described) {
       const value = described[name]

@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import type { Endpoint } from '../../server/endpoint/endpoint.js'
+import { plainBodyLimit } from '../../server/doors/fastify/collected-routes.js'
 import type { Configuration } from '../../server/app/configuration/settings.js'
 
 /** `rowhouse routes`: lists what an app answers, without starting it. */
@@ -45,7 +46,7 @@ function toCells({ methods, path, door, options, source }: Endpoint, { bodyLimit
     { user: 'authenticateUsers', optional: "authenticateUsers: 'optional'", credentials: 'requireCredentials', nobody: '' }[options.access],
     options.params.length === 0 ? '' : `params: ${options.params.map(([name]) => name).join(' ')}`,
     options.body === null ? '' : 'body',
-    options.bodyLimit === bodyLimit ? '' : `bodyLimit: ${options.bodyLimit}`,
+    options.bodyLimit === (door === 'fastify' ? plainBodyLimit : bodyLimit) ? '' : `bodyLimit: ${options.bodyLimit}`,
     options.name === null ? '' : `name: ${options.name}`,
     options.timeout === handlerTimeout ? '' : `timeout: ${options.timeout}`,
   ]

@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events'
+import { realpath } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import type { DestinationStream } from 'pino'
@@ -7,6 +8,10 @@ import { gracefulClose } from '../../plugins/graceful-close.js'
 import { requestIds } from '../../plugins/request-ids.js'
 import { requestLogs } from '../../plugins/request-logs.js'
 import type { AppHandle } from '../call/call.js'
+import { declarePlugin } from '../doors/fastify/declare-plugin.js'
+import type { FastifyDoor, FastifyDoorOptions } from '../doors/fastify/fastify-door.js'
+import { passedOnId } from '../doors/fastify/passage.js'
+import type { FastifyPlugin } from '../doors/fastify/plugin-types.js'
 import { EndpointUrls } from '../endpoint/endpoint-urls.js'
 import type { Endpoint } from '../endpoint/endpoint.js'
 import { Matcher } from '../endpoint/matcher.js'
@@ -14,9 +19,9 @@ import { Registry, type Declarations } from '../endpoint/registry.js'
 import { runningApps } from '../exports/running-app.js'
 import { basePathOf } from '../http/base-path.js'
 import { openLog, type AppLog } from '../logging/open-log.js'
-import { requireAccessKey } from '../pipeline/access-key.js'
+import { AccessKey, requireAccessKey } from '../pipeline/access-key.js'
 import { isDebugging } from '../pipeline/failure/debug/debug-setting.js'
-import { findEndpoints } from '../pipeline/find-endpoint.js'
+import { findDestination, findEndpoints, type FindEndpointOptions } from '../pipeline/find-endpoint.js'
 import type { PipelineParts } from '../pipeline/parts.js'
 import { serve } from '../pipeline/pipeline.js'
 import { decorateRequests } from '../pipeline/request-decorators.js'
@@ -30,6 +35,7 @@ import { loadConfiguration, type ConfigurationOverrides } from './configuration/
 import type { Configuration } from './configuration/settings.js'
 import { createServer } from './fastify-server.js'
 import { collectDeclarations } from './loading/collect-declarations.js'
+import { describeThrown } from './loading/load-error.js'
 import { loadModules } from './loading/load-modules.js'
 import { requestLines } from './request-line.js'
 import { openServices, type Services } from './services.js'
@@ -40,6 +46,8 @@ export interface CreateAppOptions extends ConfigurationOverrides {
   readonly directory: string
   /** Declares the app's tables and endpoints in place of the modules in its folder. */
   readonly define?: () => unknown
+  /** The app's Fastify plugin, beside `define`; `fastify.ts` in its folder is it otherwise. */
+  readonly plugin?: FastifyPlugin
   /** Where log lines go instead of standard output. */
   readonly logTo?: DestinationStream
   /** Opens another database engine than SQLite's. */
@@ -52,7 +60,7 @@ export interface CreateAppOptions extends ConfigurationOverrides {
 export interface App {
   readonly configuration: Configuration
   readonly users: Users
-  /** Every endpoint it serves, the platform's own included. */
+  /** Every endpoint it serves, the platform's own and those of its Fastify plugin included. */
   readonly endpoints: readonly Endpoint[]
 }
 
@@ -93,8 +101,13 @@ export async function createApp(options: CreateAppOptions): Promise<FastifyInsta
   }
 }
 
-function loadDeclarations(app: AppHandle, { define }: CreateAppOptions, configuration: Configuration): Promise<Declarations> {
-  if (define !== undefined) return collectDeclarations(app, new Registry(configuration), define)
+function loadDeclarations(app: AppHandle, { define, plugin }: CreateAppOptions, configuration: Configuration): Promise<Declarations> {
+  if (define !== undefined) {
+    return collectDeclarations(app, new Registry(configuration), async () => {
+      await define()
+      if (plugin !== undefined) declarePlugin(plugin, { file: 'createApp()', line: 0 })
+    })
+  }
   return loadModules({ app, configuration, buildDirectory: join(configuration.data, 'build') })
 }
 
@@ -110,14 +123,13 @@ interface AppParts {
 }
 
 async function startApp({ app, configuration, log, declarations, services, close }: AppParts): Promise<FastifyInstance> {
-  const { database, users, origins, deadlines, temporaryFiles } = services
+  const { database, users, origins, deadlines, temporaryFiles, writes } = services
   const stopping = new AbortController()
   // Each event stream listens; Node.js warns of a leak beyond ten.
   setMaxListeners(0, stopping.signal)
 
   const platform = await collectDeclarations(app, new Registry(configuration, 'platform'), () => declarePlatform({ stopping: stopping.signal }))
   const endpoints = [...declarations.endpoints, ...platform.endpoints]
-  const matcher = new Matcher(endpoints)
   const urls = new EndpointUrls(endpoints)
 
   const schemes: readonly Scheme[] = [
@@ -135,25 +147,58 @@ async function startApp({ app, configuration, log, declarations, services, close
     unauthorized: new Unauthorized(schemes.flatMap(({ challenges }) => challenges)),
     debug: isDebugging(configuration, log.platform),
   }
+  const { challenges } = parts.unauthorized
+  runningApps.started(app, { addresses: configuration, database, writes, origins, urls, challenges, stopping: stopping.signal })
+
   const server = createServer(configuration, parts)
+  const accessKey = configuration.private.accessKey === null ? null : new AccessKey(basePathOf(configuration))
+  const lines = log.writeRequest === null ? null : { write: log.writeRequest, describe: requestLines() }
+  const served = [...endpoints]
+  const rowhouse: App = { configuration, users, endpoints: served }
   decorateRequests(server)
-  server.decorate('rowhouse', { configuration, users, endpoints })
-  // First among the hooks of closing: the next one waits for connections, and those may ask whether this server is ready.
+  server.decorate('rowhouse', rowhouse)
+  // First among the hooks of closing: the next ones wait for connections, and those may ask whether this server is ready.
   server.addHook('preClose', () => stopping.abort())
+  const { plugin } = declarations
+  await server.register(requestIds, { trustedProxies: configuration.trustedProxies, ...(plugin !== null && { present: passedOnId }) })
+  const door =
+    plugin === null ? null : await openDoor({ plugin, endpoints, settings: { ...configuration, directory: await realpath(configuration.directory) }, parts, pipeline: server, log: log.own, lines, accessKey, stopping: stopping.signal, decorations: { rowhouse } })
+  if (door !== null) served.push(...door.endpoints)
   await server.register(gracefulClose, { timeout: configuration.shutdownTimeout })
-  await server.register(requestIds, { trustedProxies: configuration.trustedProxies })
-  if (log.writeRequest !== null) {
-    await server.register(requestLogs, { write: log.writeRequest, describe: requestLines() })
-  }
-  requireAccessKey(server, basePathOf(configuration))
-  findEndpoints(server, { matcher, addresses: configuration })
+  if (lines !== null) await server.register(requestLogs, door?.linesOfPipeline(lines) ?? lines)
+  requireAccessKey(server, basePathOf(configuration), accessKey)
+  findEndpoints(server, { destinationOf: door?.destinationOf ?? destinationsAmong(endpoints), addresses: configuration })
   server.route({ method: server.supportedMethods, url: '*', handler: (request, reply) => serve(parts, request, reply) })
 
   server.addHook('onListen', () => {
     for (const address of server.addresses()) if (typeof address !== 'string') origins.listenAt(address)
   })
-  server.addHook('onClose', () => services.close().finally(close))
-  runningApps.started(app, { addresses: configuration, database, origins, urls, challenges: parts.unauthorized.challenges, stopping: stopping.signal })
+  server.addHook('onClose', () => closeAll(door, services).finally(close))
   await server.ready()
   return server
+}
+
+/** Runs the app's Fastify plugin. @throws LoadError, DeclarationError */
+async function openDoor(options: FastifyDoorOptions): Promise<FastifyDoor> {
+  // Only an app with a plugin needs to have that.
+  const door = await import('../doors/fastify/fastify-door.js')
+  try {
+    return await door.FastifyDoor.open(options)
+  } catch (error) {
+    throw describeThrown(error, options.settings.directory)
+  }
+}
+
+function destinationsAmong(endpoints: readonly Endpoint[]): FindEndpointOptions['destinationOf'] {
+  const matcher = new Matcher(endpoints)
+  return ({ raw, originalUrl }) => findDestination(raw, originalUrl, matcher)
+}
+
+/** What a plugin does when it closes may need the services. */
+async function closeAll(door: FastifyDoor | null, services: Services): Promise<void> {
+  try {
+    await door?.close()
+  } finally {
+    await services.close()
+  }
 }

@@ -35,11 +35,11 @@ export function createServer(configuration: Configuration, parts: PipelineParts)
   // Without a body, as far as Fastify is concerned: the pipeline reads bodies itself, after the credentials, up to the limit of the endpoint.
   for (const method of METHODS) if (method !== 'CONNECT') server.addHttpMethod(method, { hasBody: false, overrideExisting: true })
   // Node.js would answer 417 by itself, to a request that nobody has looked at.
-  server.server.on('checkExpectation', (request, response) => server.routing(request, response))
+  server.server.on('checkExpectation', (request, response) => server.server.emit('request', request, response))
   // And it would write "100 Continue" before anybody has looked at the credentials and the length.
   server.server.on('checkContinue', (request, response) => {
     awaitContinue(request, response)
-    server.routing(request, response)
+    server.server.emit('request', request, response)
   })
   server.setErrorHandler((error, request, reply) => refuse(parts, request, reply, error))
   return server

@@ -1,3 +1,9 @@
+import { realpath } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import { runCall, type AppHandle } from '../call/call.js'
+import { loadCall } from '../call/load-call.js'
+import type { CollectedRoutes } from '../doors/fastify/collected-routes.js'
+import { PluginHost } from '../doors/fastify/plugin-host.js'
 import { loadConfiguration } from './configuration/configuration.js'
 import { EndpointUrls } from '../endpoint/endpoint-urls.js'
 import type { Endpoint } from '../endpoint/endpoint.js'
@@ -5,8 +11,9 @@ import { Matcher } from '../endpoint/matcher.js'
 import { loadModules } from './loading/load-modules.js'
 import { declarePlatform } from '../platform/platform.js'
 import { collectDeclarations } from './loading/collect-declarations.js'
-import { Registry, type Declarations } from '../endpoint/registry.js'
+import { Registry, type DeclaredPlugin, type Declarations } from '../endpoint/registry.js'
 import type { Configuration } from './configuration/settings.js'
+import { describeThrown } from './loading/load-error.js'
 import { withTemporaryFolder } from './loading/temporary-folder.js'
 
 /** An app as its files declare it. */
@@ -27,9 +34,30 @@ export async function inspectApp(directory: string): Promise<InspectedApp> {
   const app = { name: configuration.name }
   const declarations = await withTemporaryFolder((buildDirectory) => loadModules({ app, configuration, buildDirectory }))
   const platform = await collectDeclarations(app, new Registry(configuration, 'platform'), () => declarePlatform({ stopping: new AbortController().signal }))
-  const endpoints = [...declarations.endpoints, ...platform.endpoints]
+  const own = [...declarations.endpoints, ...platform.endpoints]
   // Making these is what finds endpoints that stand in each other's way.
-  void new Matcher(endpoints)
-  void new EndpointUrls(endpoints)
-  return { configuration, declarations, endpoints }
+  void new EndpointUrls(own)
+  const { plugin } = declarations
+  const routes = plugin === null ? null : await inspectPlugin(plugin, app, configuration)
+  void new Matcher([...own, ...(routes?.placed ?? [])])
+  return { configuration, declarations, endpoints: [...own, ...(routes?.endpoints ?? [])] }
+}
+
+/** Runs the app's Fastify plugin, without a database and without a server, since only then it is known which routes it has. */
+async function inspectPlugin(plugin: DeclaredPlugin, app: AppHandle, configuration: Configuration): Promise<CollectedRoutes> {
+  const directory = await realpath(configuration.directory)
+  const host = new PluginHost(plugin, { settings: { ...configuration, directory }, listener: createServer(), log: null })
+  const work = async (): Promise<CollectedRoutes> => {
+    try {
+      await host.load(null)
+      return host.routes
+    } catch (error) {
+      throw describeThrown(error, directory)
+    } finally {
+      host.letClose()
+      // What it does at its end may need the database that is not there.
+      await host.close().catch(() => undefined)
+    }
+  }
+  return runCall(loadCall(app, null), work, undefined)
 }

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { openDatabase, type Database, type OpenDatabaseOptions } from '../../db/database.js'
 import { platformMigrations } from '../../migrations/index.js'
+import { CallWrites } from '../call/call-writes.js'
 import { CallScope, currentCall } from '../call/call.js'
 import { Deadlines } from '../call/deadlines.js'
 import { TemporaryFiles } from '../http/body/temporary-files.js'
@@ -21,6 +22,8 @@ export interface ServicesOptions {
 /** The services of an app: what its endpoints and the platform's work with. */
 export interface Services {
   readonly database: Database
+  /** What is written outside of all calls. */
+  readonly writes: CallWrites
   readonly users: Users
   readonly origins: Origins
   readonly deadlines: Deadlines
@@ -35,6 +38,7 @@ export interface Services {
  * @throws SchemaError, DatabaseFailure
  */
 export async function openServices({ configuration, tables, log, openEngine, onFailure }: ServicesOptions): Promise<Services> {
+  const writes = new CallWrites()
   const database = await openDatabase({
     directory: configuration.data,
     tables,
@@ -44,13 +48,14 @@ export async function openServices({ configuration, tables, log, openEngine, onF
     log,
     scope: new CallScope(),
     openEngine,
-    onWrite: (commit) => currentCall()?.writes.add(commit),
+    onWrite: (commit) => (currentCall()?.writes ?? writes).add(commit),
     onFailure,
   })
   const deadlines = new Deadlines()
   const temporaryFiles = new TemporaryFiles(join(configuration.data, 'request-bodies'), () => log.error('the disk is full: a request body was refused; make room'))
   return {
     database,
+    writes,
     users: new Users({ database, hashing: configuration.passwordHashing }),
     origins: new Origins(configuration),
     deadlines,

@@ -23,7 +23,16 @@ export class CallSites {
   /** The place of the innermost call on the stack that lies outside of this package. */
   current(): SourceLocation {
     const frame = callStack().find((site) => isForeign(fileOf(site)))
-    if (frame === undefined) return { file: 'unknown', line: 0 }
+    return frame === undefined ? { file: 'unknown', line: 0 } : this.#locate(frame)
+  }
+
+  /** The place of the innermost call on the stack that lies in the app's own code, and in no package; null where none does. */
+  inApp(): SourceLocation | null {
+    const frame = callStack().find((site) => isForeign(fileOf(site)) && !pathOf(fileOf(site)).includes(`${sep}node_modules${sep}`))
+    return frame === undefined ? null : this.#locate(frame)
+  }
+
+  #locate(frame: NodeJS.CallSite): SourceLocation {
     const file = fileOf(frame)
     const line = frame.getLineNumber() ?? 1
     const entry = this.#mapOf(file)?.findEntry(line - 1, (frame.getColumnNumber() ?? 1) - 1)

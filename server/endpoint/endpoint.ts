@@ -10,7 +10,7 @@ export type HandlerArguments = Readonly<Record<string, unknown>>
 export type Handler = (args: HandlerArguments, request: RowhouseRequest) => unknown
 
 /** Which way of writing an endpoint produced it. */
-export type Door = 'endpoint' | 'route' | 'file' | 'platform'
+export type Door = 'endpoint' | 'route' | 'file' | 'fastify' | 'platform'
 
 /**
  * One (path, methods, options, handler): the record that every door produces and the pipeline serves.

@@ -10,16 +10,25 @@ export class Resource {
   readonly #endpoints = new Map<string, Endpoint>()
   #allow: string | null = null
   #isPlatform = false
+  #isFastify = true
 
   /** Whether Rowhouse itself answers here. */
   get isPlatform(): boolean {
     return this.#isPlatform
   }
 
+  /** Whether nobody but the app's own Fastify plugin answers here. */
+  get isFastify(): boolean {
+    return this.#isFastify
+  }
+
   /** @throws DeclarationError when another endpoint already answers one of its methods here; both places are named */
   add(endpoint: Endpoint): void {
+    this.#isFastify &&= endpoint.door === 'fastify'
     for (const method of endpoint.methods) {
       const present = this.#endpoints.get(method)
+      // Which of its own routes is meant is for Fastify to say: they may differ by host or version.
+      if (present?.door === 'fastify' && endpoint.door === 'fastify') continue
       if (present !== undefined) {
         if (present.door === 'platform' || endpoint.door === 'platform') {
           const own = present.door === 'platform' ? endpoint : present
@@ -65,6 +74,11 @@ interface ConverterBranch {
   readonly node: Node
 }
 
+interface RestBranch {
+  readonly start: string
+  readonly resource: Resource
+}
+
 /** What paths may go on with at one place, in the order in which it is tried. */
 class Node {
   /** The path that ends here. */
@@ -74,10 +88,13 @@ class Node {
   parameter: Node | null = null
   catchAll: Resource | null = null
   optionalCatchAll: Resource | null = null
+  /** The longest start first. */
+  readonly rests: RestBranch[] = []
 }
 
 /**
- * Finds the resource of a path. The most specific pattern wins, segment by segment: a fixed text, then a converter, then a parameter, then a catch-all, then an optional one.
+ * Finds the resource of a path. The most specific pattern wins, segment by segment: a fixed text, then a converter, then a parameter, then a catch-all, then an optional one,
+ * then a rest.
  * The order of registration does not matter.
  */
 export class Matcher {
@@ -92,6 +109,7 @@ export class Matcher {
     let node = this.#root
     for (const segment of segments) {
       if (segment.kind === 'catchAll') return segment.optional ? (node.optionalCatchAll ??= new Resource()) : (node.catchAll ??= new Resource())
+      if (segment.kind === 'rest') return restOf(node, segment.start)
       node = childFor(node, segment)
     }
     return (node.resource ??= new Resource())
@@ -105,7 +123,16 @@ export class Matcher {
   }
 }
 
-function childFor(node: Node, segment: Exclude<PathSegment, { kind: 'catchAll' }>): Node {
+function restOf(node: Node, start: string): Resource {
+  const present = node.rests.find((rest) => rest.start === start)
+  if (present !== undefined) return present.resource
+  const resource = new Resource()
+  node.rests.push({ start, resource })
+  node.rests.sort((a, b) => b.start.length - a.start.length)
+  return resource
+}
+
+function childFor(node: Node, segment: Exclude<PathSegment, { kind: 'catchAll' | 'rest' }>): Node {
   if (segment.kind === 'parameter') return (node.parameter ??= new Node())
   if (segment.kind === 'static') {
     let child = node.children.get(segment.text)
@@ -130,7 +157,12 @@ function find(node: Node, segments: readonly string[], depth: number, values: Pa
   const segment = segments[depth] as string
   const child = node.children.get(segment)
   const exact = child === undefined ? null : find(child, segments, depth + 1, values)
-  if (exact !== null || segment === '') return exact
+  if (exact !== null) return exact
+  return (segment === '' ? null : findVariable(node, segment, segments, depth, values)) ?? (node.rests.length === 0 ? null : findRest(node, segments, depth, values))
+}
+
+/** What stands for a part of a path that is not empty. */
+function findVariable(node: Node, segment: string, segments: readonly string[], depth: number, values: PathValue[]): Resource | null {
   for (const { converter, node: next } of node.converters) {
     const value = converter.read(segment)
     const resource = value === undefined ? null : findBehind(value, next, segments, depth, values)
@@ -143,6 +175,14 @@ function find(node: Node, segments: readonly string[], depth: number, values: Pa
   const rest = node.catchAll ?? node.optionalCatchAll
   if (rest !== null) values.push(segments.slice(depth).join('/'))
   return rest
+}
+
+function findRest({ rests }: Node, segments: readonly string[], depth: number, values: PathValue[]): Resource | null {
+  const left = segments.slice(depth).join('/')
+  const rest = rests.find(({ start }) => left.startsWith(start))
+  if (rest === undefined) return null
+  values.push(left.slice(rest.start.length))
+  return rest.resource
 }
 
 function findBehind(value: PathValue, node: Node, segments: readonly string[], depth: number, values: PathValue[]): Resource | null {

@@ -72,6 +72,8 @@ const aliases: ReadonlyMap<string, string> = new Map([
 const knownMethods: readonly string[] = METHODS.filter((method) => method !== 'CONNECT')
 
 const accessOptions: ReadonlySet<string> = new Set(['authenticateUsers', 'requireCredentials'])
+/** The names of the options that say who has to be known, in all their spellings. */
+export const accessOptionNames: readonly string[] = [...accessOptions, ...aliases.keys()]
 
 /** What is wrong with the value of an option, each as the end of a sentence that begins with the option. */
 type Check = (value: unknown) => readonly string[]

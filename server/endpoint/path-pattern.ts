@@ -5,12 +5,14 @@ import { makeConverter, type Converter } from './converters.js'
 /**
  * One part of a path between two slashes. The kinds are matched in the order in which they stand here, the most specific first.
  * A `catchAll` stands for this segment and all that follow, and for none at all if it is `optional`; it is always the last.
+ * So is a `rest`, which stands for all that is left of a path behind a slash and `start`: for nothing, too, and for empty parts.
  */
 export type PathSegment =
   | { readonly kind: 'static'; readonly text: string }
   | { readonly kind: 'converter'; readonly name: string; readonly converter: Converter }
   | { readonly kind: 'parameter'; readonly name: string }
   | { readonly kind: 'catchAll'; readonly name: string; readonly optional: boolean }
+  | { readonly kind: 'rest'; readonly name: string; readonly start: string }
 
 /** The value of a path parameter: text, or the number that a converter made of it. */
 
@@ -50,7 +52,7 @@ export function makePattern(text: string, segments: readonly PathSegment[]): Pat
     if (segment.kind === 'static') continue
     if (names.has(segment.name)) throw new DeclarationError(`the path ${text} has two parameters called "${segment.name}"`)
     names.add(segment.name)
-    if (segment.kind === 'catchAll' && index < segments.length - 1) {
+    if ((segment.kind === 'catchAll' || segment.kind === 'rest') && index < segments.length - 1) {
       throw new DeclarationError(`the path ${text} goes on behind "${segment.name}", which stands for all the rest of a path; put it last`)
     }
   }

@@ -1,3 +1,4 @@
+import type { FastifyPluginAsync, FastifyPluginCallback } from 'fastify'
 import type { OpenDatabaseOptions } from '../../db/database.js'
 import { defineTables } from '../../db/schema/define-tables.js'
 import { isReserved } from '../http/base-path.js'
@@ -33,6 +34,12 @@ export interface DeclaredScheme {
   readonly source: SourceLocation
 }
 
+/** The Fastify plugin of an app, its `fastify.ts`. */
+export interface DeclaredPlugin {
+  readonly plugin: FastifyPluginAsync | FastifyPluginCallback
+  readonly source: SourceLocation
+}
+
 /** What an app's modules have declared. */
 export interface Declarations {
   /** In the order of declaration. */
@@ -40,8 +47,17 @@ export interface Declarations {
   readonly errorHandlers: ErrorHandlers
   /** In the order in which they are asked. */
   readonly schemes: readonly DeclaredScheme[]
+  /** Null where the app has none. */
+  readonly plugin: DeclaredPlugin | null
   /** What `defineTables` returned; the platform's own tables alone when no module calls it. */
   readonly tables: DeclaredTables
+}
+
+/** @throws DeclarationError for an endpoint of an app whose path is the platform's */
+export function refuseReserved({ path, source }: Endpoint, settings: DeclarationSettings): void {
+  if (isReserved(path.text, settings)) {
+    throw new DeclarationError(`the path ${path.text} is Rowhouse's own, as all are that begin with /_/; choose another beginning`, source)
+  }
 }
 
 /** Collects what an app's modules declare while they load. */
@@ -50,6 +66,7 @@ export class Registry implements Declarations {
   readonly #endpoints: Endpoint[] = []
   readonly #schemes: DeclaredScheme[] = []
   readonly #callSites: CallSites
+  #plugin: DeclaredPlugin | null = null
   #tables: { readonly tables: DeclaredTables; readonly source: SourceLocation } | null = null
   #isClosed = false
 
@@ -79,6 +96,10 @@ export class Registry implements Declarations {
     return this.#schemes
   }
 
+  get plugin(): DeclaredPlugin | null {
+    return this.#plugin
+  }
+
   get tables(): DeclaredTables {
     return this.#tables?.tables ?? defineTables({})
   }
@@ -89,10 +110,7 @@ export class Registry implements Declarations {
       this.#endpoints.push({ ...endpoint, door: 'platform' })
       return
     }
-    const { path, source } = endpoint
-    if (isReserved(path.text, this.settings)) {
-      throw new DeclarationError(`the path ${path.text} is Rowhouse's own, as all are that begin with /_/; choose another beginning`, source)
-    }
+    refuseReserved(endpoint, this.settings)
     this.#endpoints.push(endpoint)
   }
 
@@ -103,6 +121,10 @@ export class Registry implements Declarations {
 
   addScheme(scheme: DeclaredScheme): void {
     this.#schemes.push(scheme)
+  }
+
+  setPlugin(plugin: DeclaredPlugin): void {
+    this.#plugin = plugin
   }
 
   /** @throws DeclarationError when the app has defined its tables before; both places are named */

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import type { Database } from '../../db/database.js'
+import type { CallWrites } from '../call/call-writes.js'
 import { currentCall, type AppHandle } from '../call/call.js'
 import type { EndpointUrls } from '../endpoint/endpoint-urls.js'
 import type { AddressSettings } from '../http/base-path.js'
@@ -9,6 +10,8 @@ import type { Origins } from '../services/origins/origins.js'
 export interface RunningApp {
   readonly addresses: AddressSettings
   readonly database: Database
+  /** What is written outside of all calls. */
+  readonly writes: CallWrites
   readonly origins: Origins
   readonly urls: EndpointUrls
   /** How a 401 that says nothing else tells to authenticate: lines of `WWW-Authenticate`. */

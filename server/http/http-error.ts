@@ -54,6 +54,11 @@ export class HttpError extends Error {
     this.code = code
     void new ResponseHeaders(headers)
   }
+
+  /** The status once more, under the name by which Fastify and its plugins look for it. */
+  get statusCode(): number {
+    return this.status
+  }
 }
 
 /** An error of Rowhouse's own: status and, where nothing more particular is known, message follow from the code. */

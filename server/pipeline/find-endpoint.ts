@@ -1,11 +1,12 @@
-import type { FastifyInstance } from 'fastify'
+import type { IncomingMessage } from 'node:http'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { isReserved, type AddressSettings } from '../http/base-path.js'
 import { refusal } from '../http/http-error.js'
 import { checkMessage } from '../http/request/check-message.js'
 import type { RequestPlace } from '../http/request/request-state.js'
 import { readTarget, type RequestTarget } from '../http/request/target.js'
 import type { Endpoint } from '../endpoint/endpoint.js'
-import type { Matcher } from '../endpoint/matcher.js'
+import type { Matcher, PathMatch } from '../endpoint/matcher.js'
 import { nameValues } from '../endpoint/path-pattern.js'
 import type { PathValue } from '../http/request/target.js'
 
@@ -37,9 +38,28 @@ declare module 'fastify' {
   }
 }
 
+/** What a message asks for, and who answers there, whatever the method; null where nobody does. */
+export interface Destination {
+  readonly target: RequestTarget
+  readonly match: PathMatch | null
+}
+
+/**
+ * Reads where a message is sent to.
+ *
+ * @param url without the access key of a private app
+ * @throws HttpError 4xx when it cannot be read, or can be in two ways
+ */
+export function findDestination(raw: IncomingMessage, url: string, matcher: Matcher): Destination {
+  checkMessage(raw)
+  const target = readTarget(url)
+  return { target, match: matcher.match(target.segments) }
+}
+
 /** What finding an endpoint needs to know of the app. */
 export interface FindEndpointOptions {
-  readonly matcher: Matcher
+  /** Where a request is sent to; null for one that somebody else has taken over. */
+  readonly destinationOf: (request: FastifyRequest, reply: FastifyReply) => Destination | null
   /** Under the API prefix an unknown path is told to be an unknown API endpoint. */
   readonly addresses: AddressSettings
 }
@@ -48,12 +68,12 @@ export interface FindEndpointOptions {
  * Finds the endpoint of each request, path first and method second, before anything else happens to it. An unknown path ends here with 404, a method that the path does not
  * have with 405, and OPTIONS, where the app has no handler for it, with the methods of the path: all of them before anybody is asked for credentials.
  */
-export function findEndpoints(server: FastifyInstance, { matcher, addresses }: FindEndpointOptions): void {
+export function findEndpoints(server: FastifyInstance, { destinationOf, addresses }: FindEndpointOptions): void {
   server.decorateRequest('found', null)
   server.addHook('onRequest', (request, reply, done) => {
-    checkMessage(request.raw)
-    const target = readTarget(request.originalUrl)
-    const match = matcher.match(target.segments)
+    const destination = destinationOf(request, reply)
+    if (destination === null) return
+    const { target, match } = destination
     // A parameter of an app's path may stand for "_" too, and what is the platform's is nobody else's.
     if (match === null || (!match.resource.isPlatform && isReserved(target.path, addresses))) {
       throw refusal('no-endpoint', target.path.startsWith(`${addresses.apiPrefix}/`) ? 'No matching API endpoint' : 'Not Found')

@@ -12,6 +12,8 @@ export const fileKinds = {
    * with `.` or `_`.
    */
   module: /^(?!.*\.(?:test|spec|d)\.m?[jt]s$)[^._].*\.m?[jt]s$/,
+  /** In the app's folder; one. */
+  plugin: /^fastify\.m?[jt]s$/,
   /** In `pages/` and the folders in there. */
   middleware: /^middleware\.m?[jt]s$/,
 } as const

@@ -1,4 +1,4 @@
-import { join, sep } from 'node:path'
+import { basename, dirname, join, sep } from 'node:path'
 import { fileKinds } from './file-kinds.js'
 import { listFiles, listFilesBelow } from './list-files.js'
 import { LoadError } from './load-error.js'
@@ -6,7 +6,8 @@ import { findLookAlikes } from './look-alikes.js'
 
 /**
  * The files of an app that are run when it starts, in the order in which they are: `tables.ts`, then all in `modules/`
- * and its folders, by name, then those in `pages/api/` and its folders. {@link fileKinds} says what they are called.
+ * and its folders, by name, then those in `pages/api/` and its folders, then `fastify.ts`. {@link fileKinds} says what
+ * they are called.
  *
  * @returns absolute paths
  * @throws LoadError when another file or folder has nearly such a name, and would be left out without a word
@@ -28,12 +29,18 @@ export async function listModules(directory: string): Promise<string[]> {
     ...tables,
     ...(await listFilesBelow(join(directory, 'modules'), fileKinds.module)),
     ...(await listRoutes(join(directory, 'pages'))),
+    ...(await listFiles(directory, fileKinds.plugin)),
   ]
 }
 
 /** The configuration file of an app; several where somebody has left an old one. */
 export function listConfigurationFiles(directory: string): Promise<string[]> {
   return listFiles(directory, fileKinds.configuration)
+}
+
+/** Whether one of the files of an app is its Fastify plugin. */
+export function isPluginFile(file: string, directory: string): boolean {
+  return dirname(file) === directory && fileKinds.plugin.test(basename(file))
 }
 
 /** Whether one of the files of an app is a file route, or a middleware of file routes. */

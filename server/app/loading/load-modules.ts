@@ -2,12 +2,13 @@ import { statSync } from 'node:fs'
 import { mkdir, readdir, realpath, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { declarePlugin } from '../../doors/fastify/declare-plugin.js'
 import { declareFileRoutes } from '../../doors/file-routes/file-routes.js'
 import { bundle } from './bundle.js'
 import { findExportLines } from './export-lines.js'
-import { findModules, isRouteFile } from './find-modules.js'
+import { findModules, isPluginFile, isRouteFile } from './find-modules.js'
 import { describeThrown, LoadError } from './load-error.js'
-import { displayPath } from '../../errors/source-location.js'
+import { displayPath, type SourceLocation } from '../../errors/source-location.js'
 import type { AppHandle } from '../../call/call.js'
 import { Registry, type Declarations } from '../../endpoint/registry.js'
 import { collectDeclarations } from './collect-declarations.js'
@@ -41,11 +42,13 @@ export async function loadModules({ app, configuration, buildDirectory }: LoadMo
   const folder = await realpath(configuration.directory)
   const files = await findModules(folder)
   if (files.length === 0) {
-    throw new LoadError(`there is no app in ${folder}: it has neither tables.ts nor a file in modules/ or pages/api/; start with modules/hello.ts: import { httpEndpoint } from 'rowhouse'; httpEndpoint('/hello', () => 'Hello')`)
+    throw new LoadError(`there is no app in ${folder}: it has neither tables.ts nor fastify.ts nor a file in modules/ or pages/api/; start with modules/hello.ts: import { httpEndpoint } from 'rowhouse'; httpEndpoint('/hello', () => 'Hello')`)
   }
   const routeFiles = files.filter((file) => isRouteFile(file, folder))
+  const pluginFiles = files.filter((file) => isPluginFile(file, folder))
+  if (pluginFiles.length > 1) throw new LoadError(`an app has one Fastify plugin, and here are ${pluginFiles.map((file) => displayPath(file, folder)).join(' and ')}; drop one of them`)
   const outputFile = join(buildDirectory, `app-${process.pid}-${++loads}.mjs`)
-  const [code] = await Promise.all([bundle({ directory: folder, files, exported: routeFiles, outputFile }), prepareFolder(buildDirectory)])
+  const [code] = await Promise.all([bundle({ directory: folder, files, exported: [...routeFiles, ...pluginFiles], outputFile }), prepareFolder(buildDirectory)])
   await writeFile(outputFile, code).catch(refuse(buildDirectory))
   process.setSourceMapsEnabled(true)
   try {
@@ -53,6 +56,10 @@ export async function loadModules({ app, configuration, buildDirectory }: LoadMo
       // The bundle exports what it was told to, one namespace for each of these files.
       const namespaces = (await settled(import(pathToFileURL(outputFile).href))) as Readonly<Record<string, Namespace>>
       declareFileRoutes(await Promise.all(routeFiles.map((file, index) => describeRouteFile(file, namespaces[`module${index}`] ?? {}, folder))))
+      for (const file of pluginFiles) {
+        const { default: plugin } = namespaces[`module${routeFiles.length}`] ?? {}
+        declarePlugin(plugin, await describeDefault(file, folder))
+      }
     })
   } catch (error) {
     throw describeThrown(error, folder)
@@ -63,6 +70,10 @@ export async function loadModules({ app, configuration, buildDirectory }: LoadMo
 
 async function describeRouteFile(file: string, exports: Namespace, directory: string): Promise<RouteFile> {
   return { file: displayPath(file, directory), exports, lines: await findExportLines(file, Object.keys(exports)) }
+}
+
+async function describeDefault(file: string, directory: string): Promise<SourceLocation> {
+  return { file: displayPath(file, directory), line: (await findExportLines(file, ['default'])).get('default') ?? 1 }
 }
 
 async function prepareFolder(buildDirectory: string): Promise<void> {

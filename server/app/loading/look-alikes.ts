@@ -15,6 +15,7 @@ type Content = (text: string) => boolean
 const declaresTables: Content = (text) => /\bdefineTables\b/.test(text)
 const declaresEndpoints: Content = (text) =>
   /['"]rowhouse['"]/.test(text) && /\b(?:httpEndpoint|route|crudEndpoints|errorHandler)\s*[(<]/.test(text)
+const exportsPlugin: Content = (text) => /\bexport\s+default\b|\bas\s+default\b/.test(text)
 const exportsMiddleware: Content = (text) =>
   /\bexport\s+(?:default\b|(?:async\s+)?function\s+middleware\b|const\s+middleware\b)/.test(text)
 
@@ -43,6 +44,10 @@ export async function findLookAlikes(directory: string, files: readonly string[]
       'is not run: a module ends in .ts, .mts, .js or .mjs; rename it, or begin its name with _ if it is none',
     ),
     ...tell(await likeRoutes(directory), 'is not looked at: file routes are in the folder pages/api/; rename it'),
+    ...tell(
+      await likePlugin(directory),
+      "is not run: the Fastify plugin of an app is its fastify.ts, in the app's folder; rename it",
+    ),
     ...tell(
       await likeMiddleware(directory, files),
       'guards nothing: middleware is in a file middleware.ts in pages/ or below pages/api/; rename or move it',
@@ -125,6 +130,15 @@ async function likeRoutes(directory: string): Promise<string[]> {
     }
   }
   return found
+}
+
+/** `Fastify.ts` in place of `fastify.ts`, one that may hold JSX, or a folder `fastify/` with its index. */
+async function likePlugin(directory: string): Promise<string[]> {
+  const files = await listFiles(directory, code)
+  const otherCase = files.filter((path) => isOtherCase(basename(path), fileKinds.plugin))
+  if (otherCase.length > 0 || files.some((path) => fileKinds.plugin.test(basename(path)))) return otherCase
+  const alike = [...files.filter((path) => isNearly(stem(path), 'fastify')), ...(await listFiles(join(directory, 'fastify'), /^index\.m?[jt]s$/))]
+  return having(exportsPlugin, alike)
 }
 
 /**

@@ -140,7 +140,8 @@ export abstract class CommonRequest<Body = JsonValue | null> {
 
   /** The user whose credentials were verified, or null. */
   get user(): UserRow | null {
-    return this.#state.raw.user
+    const { principal } = this.#state.raw
+    return principal.kind === 'user' ? principal.user : null
   }
 
   /** Aborts when the client goes away before it was answered. The handler still runs to its end. */

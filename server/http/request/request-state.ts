@@ -9,6 +9,8 @@ import { emptyForm, parseForm, readMultipart, type Form } from '../body/form.js'
 import type { RequestHeaders } from './headers.js'
 import type { PathValue, RequestTarget } from './target.js'
 
+const notYet = 'the body of a request cannot be read while authenticate() runs: it decides whether the body is received at all; look at the headers, such as request.authorization'
+
 /** Where a request was sent to: what the pipeline has found, as far as a request tells of it. */
 export interface RequestPlace {
   readonly target: RequestTarget
@@ -27,6 +29,7 @@ export class RequestState {
   abort: AbortController | null = null
   /** Undefined as long as it has not been received. */
   #received: ReceivedBody | null | undefined
+  #whyNot = notYet
   #body: Media | null = null
   #form: Form | null = null
 
@@ -41,10 +44,15 @@ export class RequestState {
     if (this.#received === undefined) this.#received = body
   }
 
+  /** Told that somebody else receives the body: from then on, whoever asks for it here is told `why`. */
+  withhold(why: string): void {
+    this.#whyNot = why
+  }
+
   /** The body as it was received; null when there is none. @throws Error before that */
   get received(): ReceivedBody | null {
     if (this.#received !== undefined) return this.#received
-    throw new Error('the body of a request cannot be read while authenticate() runs: it decides whether the body is received at all; look at the headers, such as request.authorization')
+    throw new Error(this.#whyNot)
   }
 
   /** The whole `Content-Type` header; `''` when there is none. */

@@ -1,0 +1,134 @@
+import type { FastifyContextConfig, RouteOptions } from 'fastify'
+import { nearestName } from '../../../db/errors/nearest-name.js'
+import { CallSites } from '../../endpoint/call-site.js'
+import type { Endpoint } from '../../endpoint/endpoint.js'
+import { accessOf, accessOptionNames, checkSettings } from '../../endpoint/options.js'
+import { refuseReserved, type DeclarationSettings } from '../../endpoint/registry.js'
+import { DeclarationError, withPlace } from '../../errors/declaration-error.js'
+import type { SourceLocation } from '../../errors/source-location.js'
+import { readRoutePatterns } from './route-pattern.js'
+
+/** In the `config` of a route: the record that was made of it. */
+export const declared = Symbol('the endpoint that a Fastify route is')
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    readonly [declared]?: Endpoint
+  }
+}
+
+/** The longest body that Fastify takes in where nobody says otherwise, in bytes. */
+export const plainBodyLimit = 1_048_576
+
+/** A route, by what is left of it when plugins have changed its options. */
+interface Recorded {
+  readonly endpoint: Endpoint
+  /** As its author wrote it; a plugin may put another in its place. */
+  readonly handler: RouteOptions['handler']
+}
+
+/** The routes of an app's Fastify plugin, and of the plugins that it registers, as endpoints among all others. */
+export class CollectedRoutes {
+  readonly #settings: DeclarationSettings
+  readonly #plugin: SourceLocation
+  readonly #callSites: CallSites
+  readonly #recorded: Recorded[] = []
+  /** Those that have a place of their own among the paths of the app, one for each pattern. */
+  readonly #placed: Endpoint[] = []
+  readonly #all: RouteOptions[] = []
+
+  /** @param plugin the place of the plugin, which is told for routes that the app's own code does not declare itself */
+  constructor(settings: DeclarationSettings, plugin: SourceLocation) {
+    this.#settings = settings
+    this.#plugin = plugin
+    this.#callSites = new CallSites(settings.directory)
+  }
+
+  /** One for each route, as it was written. */
+  get endpoints(): readonly Endpoint[] {
+    return this.#recorded.map(({ endpoint }) => endpoint)
+  }
+
+  /** What the matcher has to know of them. */
+  get placed(): readonly Endpoint[] {
+    return this.#placed
+  }
+
+  /** The options of all routes, those included that Fastify has added for HEAD. They can still be changed until the server is ready. */
+  get options(): readonly RouteOptions[] {
+    return this.#all
+  }
+
+  /**
+   * Takes a route in, as Fastify tells of it when it is declared.
+   *
+   * @throws DeclarationError when its path is the platform's, or what its `config` says of access is wrong
+   */
+  add(route: RouteOptions): void {
+    const endpoint = this.#addedForHead(route) ?? this.#record(route)
+    route.config = { ...route.config, [declared]: endpoint }
+    this.#all.push(route)
+  }
+
+  /** For each route for GET Fastify adds one for HEAD right after it. */
+  #addedForHead({ method, url, handler }: RouteOptions): Endpoint | null {
+    const last = this.#recorded.at(-1)
+    if (method !== 'HEAD' || last === undefined || !last.endpoint.methods.includes('GET') || last.handler !== handler) return null
+    return url === last.endpoint.path.text || url === `${last.endpoint.path.text}/` ? last.endpoint : null
+  }
+
+  #record(route: RouteOptions): Endpoint {
+    const source = this.#callSites.inApp() ?? this.#plugin
+    const methods = [...new Set([route.method].flat().map((method) => method.toUpperCase()))]
+    const { handlerTimeout } = this.#settings
+    const [path, ...others] = readRoutePatterns(route.url)
+    if (path === undefined) throw new Error(`the path ${route.url} has no pattern`)
+    const endpoint: Endpoint = {
+      door: 'fastify',
+      path,
+      prefix: '',
+      methods,
+      options: {
+        access: withPlace(source, () => readAccess(route.url, route.config ?? {})),
+        params: [],
+        body: null,
+        bodyLimit: route.bodyLimit ?? plainBodyLimit,
+        timeout: handlerTimeout,
+        name: null,
+        summary: summaryOf(route),
+      },
+      handler: neverCalled,
+      source,
+    }
+    refuseReserved(endpoint, this.#settings)
+    this.#recorded.push({ endpoint, handler: route.handler })
+    if (!isForEveryPreflight(endpoint)) this.#placed.push(endpoint, ...others.map((other) => ({ ...endpoint, path: other })))
+    return endpoint
+  }
+}
+
+/** A route for OPTIONS on any path at all, such as `@fastify/cors` has, is not what those paths are for: without it they would be unknown. */
+function isForEveryPreflight({ methods, path: { segments } }: Endpoint): boolean {
+  return segments[0]?.kind === 'rest' && segments[0].start === '' && methods.every((method) => method === 'OPTIONS')
+}
+
+/** The handlers of these endpoints are Fastify's to call. */
+const neverCalled: Endpoint['handler'] = (() => () => {
+  throw new Error('a Fastify route was called as an endpoint')
+})()
+
+/** Other plugins have options of their own in there, which are theirs to check. */
+function readAccess(path: string, config: FastifyContextConfig): Endpoint['options']['access'] {
+  const names = Object.keys(config)
+  const misspelt = names.find((name) => !accessOptionNames.includes(name) && nearestName(name, accessOptionNames) !== undefined)
+  // What is not seen would leave open what its author meant to close.
+  if (misspelt !== undefined) throw new DeclarationError(`the route ${path} has "${misspelt}" in its config; did you mean "${nearestName(misspelt, accessOptionNames)}"?`)
+  const { given, mistakes } = checkSettings(Object.fromEntries(Object.entries(config).filter(([name]) => accessOptionNames.includes(name))))
+  if (mistakes.length > 0) throw new DeclarationError(`the route ${path}: ${mistakes.join('; ')}, in its config`)
+  return accessOf(given)
+}
+
+function summaryOf({ schema }: RouteOptions): string | null {
+  const summary: unknown = schema === undefined ? undefined : Reflect.get(schema, 'summary')
+  return typeof summary === 'string' ? summary : null
+}

@@ -1,0 +1,82 @@
+import { ReadStream } from 'node:fs'
+import { pipeline, Transform } from 'node:stream'
+import type { onSendHookHandler, RouteOptions } from 'fastify'
+import type { HttpCall } from '../../pipeline/http-call.js'
+import { callOfRequest } from './plugin-calls.js'
+
+/**
+ * Holds an answer back until all that its call has written would survive a power cut, and each piece of a stream likewise. It has to be the last of the hooks: those before it may write, too.
+ */
+export const awaitDurable: onSendHookHandler<unknown> = (request, _reply, payload, done) => {
+  const call = callOfRequest(request)
+  // The answer that tells of the disk's failure waits for the disk no longer.
+  if (call === null || call.isDecided) {
+    done(null, payload)
+    return
+  }
+  const durable = call.writes.durable()
+  const watched = watch(payload, call, durable !== null)
+  // The headers of a stream leave with its first piece.
+  if (durable === null || watched !== payload) done(null, watched)
+  else waitFor(durable, call, (failure) => (failure === null ? done(null, payload) : done(failure)))
+}
+
+/** Adds the hook to a route, behind all others that it has. */
+export function awaitDurableLast(route: RouteOptions): void {
+  route.onSend = [...[route.onSend ?? []].flat(), awaitDurable]
+}
+
+function waitFor(durable: Promise<unknown>, call: HttpCall, done: (failure: Error | null) => void): void {
+  durable.then(
+    () => done(null),
+    (failure: Error) => {
+      call.isDecided = true
+      done(failure)
+    },
+  )
+}
+
+/** A stream whose pieces wait for the disk; anything else as it is. */
+function watch(payload: unknown, call: HttpCall, hasWritten: boolean): unknown {
+  if (typeof payload !== 'object' || payload === null || Buffer.isBuffer(payload)) return payload
+  // What is read from a file was written by nobody's call.
+  if (payload instanceof ReadStream && !hasWritten) return payload
+  if (isResponse(payload)) return payload.body === null ? payload : new Response(watchWeb(payload.body, call), payload)
+  if ('getReader' in payload) return watchWeb(payload as ReadableStream, call)
+  return 'pipe' in payload ? watchNode(payload as NodeJS.ReadableStream, call) : payload
+}
+
+/** As Fastify tells one, whoever has made it. */
+function isResponse(payload: object): payload is Response {
+  return Object.prototype.toString.call(payload) === '[object Response]'
+}
+
+function watchNode(source: NodeJS.ReadableStream, call: HttpCall): Transform {
+  const pass = (piece: unknown, done: (failure: Error | null, piece?: unknown) => void): void => {
+    const durable = call.writes.durable()
+    if (durable === null) done(null, piece)
+    else waitFor(durable, call, (failure) => done(failure, piece))
+  }
+  const watched = new Transform({ transform: (piece, _encoding, done) => pass(piece, done), flush: (done) => pass(undefined, done) })
+  // Either of them ends with the other; whoever sends it is told of a failure.
+  pipeline(source, watched, () => undefined)
+  return watched
+}
+
+function watchWeb(source: ReadableStream, call: HttpCall): ReadableStream {
+  const durable = (): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const pending = call.writes.durable()
+      if (pending === null) resolve()
+      else waitFor(pending, call, (failure) => (failure === null ? resolve() : reject(failure)))
+    })
+  return source.pipeThrough(
+    new TransformStream<unknown, unknown>({
+      transform: async (piece, controller) => {
+        await durable()
+        controller.enqueue(piece)
+      },
+      flush: durable,
+    }),
+  )
+}

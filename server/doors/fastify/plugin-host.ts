@@ -1,0 +1,144 @@
+import type { Server } from 'node:http'
+import { fastify, LogController, type FastifyBaseLogger, type FastifyInstance, type FastifyPluginCallback, type FastifyReply, type FastifyRequest } from 'fastify'
+import type { DeclaredPlugin, DeclarationSettings } from '../../endpoint/registry.js'
+import { CollectedRoutes } from './collected-routes.js'
+import { awaitDurable, awaitDurableLast } from './durable-answers.js'
+import { letOthersSetUser } from './plugin-calls.js'
+import { registerUsualPlugins } from './usual-plugins.js'
+
+/** Where a plugin finds itself. */
+export interface PluginHostOptions {
+  readonly settings: DeclarationSettings & { readonly trustedProxies: readonly string[] }
+  /** The listener that the plugin shares; it is neither started nor stopped here. */
+  readonly listener: Server
+  /** The log for the lines of the app's own code; null for a plugin that is only looked at. */
+  readonly log: FastifyBaseLogger | null
+}
+
+/** What is done for the requests of a plugin, beside what Fastify does. */
+export interface PluginService {
+  /** Adds the hooks that come before all of the plugin's. */
+  begin(instance: FastifyInstance): void | Promise<void>
+  /** Takes over a request that the plugin has found nothing for, unless the plugin is to answer that itself; returns whether it has. */
+  passOn(request: FastifyRequest, reply: FastifyReply): boolean
+}
+
+type NotFoundHandler = (this: FastifyInstance, request: FastifyRequest, reply: FastifyReply) => unknown
+
+/** A Fastify instance as plain as its author expects it, in which the plugin of an app has been run. */
+export class PluginHost {
+  readonly instance: FastifyInstance
+  readonly routes: CollectedRoutes
+  readonly #plugin: DeclaredPlugin['plugin']
+  readonly #listenHooks: ListenHook[] = []
+  /** The prefixes of the scopes that say themselves what happens to unknown paths. */
+  readonly #unknownPrefixes: string[] = []
+  #letClose: () => void = () => undefined
+
+  constructor({ plugin, source }: DeclaredPlugin, { settings, listener, log }: PluginHostOptions) {
+    this.#plugin = plugin
+    this.routes = new CollectedRoutes(settings, source)
+    this.instance = fastify({
+      serverFactory: () => listener,
+      // The server of the pipeline answers those.
+      clientErrorHandler: () => undefined,
+      ...(log !== null && { loggerInstance: log }),
+      logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
+      trustProxy: settings.trustedProxies.length === 0 ? false : [...settings.trustedProxies],
+      return503OnClosing: false,
+      // Its plugin has no other place to say so, and 100 characters are too few for many an id; longer parts of a path are refused before it.
+      routerOptions: { maxParamLength: 4096 },
+    })
+  }
+
+  /**
+   * Runs the plugin, and collects its routes. What is to be done once the server is ready is not done yet.
+   *
+   * @throws whatever the plugin throws
+   */
+  async load(service: PluginService | null): Promise<void> {
+    const { instance, routes } = this
+    instance.addHook('onRoute', (route) => routes.add(route))
+    this.#collectListenHooks()
+    const answerUnknown = this.#watchUnknown(service)
+    await service?.begin(instance)
+    await instance.register(async (scope) => {
+      await registerUsualPlugins(scope)
+      if (service !== null) letOthersSetUser(scope)
+      // In a scope of its own even if it is made not to have one: what it adds replaces what is here.
+      await scope.register(async (own) => {
+        await own.register(this.#plugin as FastifyPluginCallback)
+      })
+    })
+    await instance.after()
+    for (const route of routes.options) awaitDurableLast(route)
+    answerUnknown()
+    this.#holdClosing()
+    await instance.after()
+  }
+
+  /** Whether the plugin has an answer of its own for a path that nobody knows. */
+  answersUnknown(path: string): boolean {
+    return this.#unknownPrefixes.some((prefix) => prefix === '/' || path === prefix || path.startsWith(`${prefix}/`))
+  }
+
+  /** What the plugin wants done once the server listens. */
+  get listenHooks(): readonly ListenHook[] {
+    return this.#listenHooks
+  }
+
+  /** Tells the plugin that the server begins to stop; resolves when it has closed, which it does not before {@link letClose}. */
+  close(): Promise<void> {
+    return this.instance.close()
+  }
+
+  /** Told when no request is under way any more, so that the plugin may close what its requests needed. */
+  letClose(): void {
+    this.#letClose()
+  }
+
+  #collectListenHooks(): void {
+    const { addHook } = this.instance
+    const listenHooks = this.#listenHooks
+    Object.assign(this.instance, {
+      addHook(this: FastifyInstance, name: string, hook: unknown): unknown {
+        if (name !== 'onListen' || typeof hook !== 'function') return Reflect.apply(addHook, this, [name, hook])
+        listenHooks.push(hook.bind(this) as ListenHook)
+        return this
+      },
+    })
+  }
+
+  /** Lets the pipeline answer in the place of Fastify's own 404. Returns what is to be called when the plugin has been run. */
+  #watchUnknown(service: PluginService | null): () => void {
+    const { instance } = this
+    const { setNotFoundHandler } = instance
+    const prefixes = this.#unknownPrefixes
+    Object.assign(instance, {
+      setNotFoundHandler(this: FastifyInstance, first: unknown, second: unknown): unknown {
+        const [options, handler] = typeof first === 'function' ? [{}, first] : [first, second]
+        if (typeof handler !== 'function') return Reflect.apply(setNotFoundHandler, this, [first, second])
+        prefixes.push(this.prefix === '' ? '/' : this.prefix)
+        const watched = function (this: FastifyInstance, request: FastifyRequest, reply: FastifyReply): unknown {
+          return service?.passOn(request, reply) === true ? undefined : Reflect.apply(handler as NotFoundHandler, this, [request, reply])
+        }
+        return Reflect.apply(setNotFoundHandler, this, [{ ...(options as object), onSend: awaitDurable }, watched])
+      },
+    })
+    return () => {
+      if (prefixes.includes('/')) return
+      const passOn = (request: FastifyRequest, reply: FastifyReply): void => void service?.passOn(request, reply)
+      Reflect.apply(setNotFoundHandler, instance, [passOn])
+    }
+  }
+
+  /** The last of the hooks that are told of the end, behind all of the plugin's: what comes after it closes what requests under way still need. */
+  #holdClosing(): void {
+    const released = new Promise<void>((resolve) => (this.#letClose = resolve))
+    this.instance.register(async (last) => {
+      last.addHook('preClose', () => released)
+    })
+  }
+}
+
+type ListenHook = (done?: (failure?: Error) => void) => unknown

@@ -1,0 +1,19 @@
+import type { FastifyInstance } from 'fastify'
+import type { UserRow } from '../../../db/schema/users-table.js'
+
+/** What `fastify.ts` exports: a Fastify plugin, be it asynchronous or one that calls `done`. */
+export type FastifyPlugin = (app: FastifyInstance, options: Record<never, never>, done: (error?: Error) => void) => unknown
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Whether only signed-in users get in. With `'optional'` everybody does: the user is null for whoever sends no credentials; wrong ones are refused all the same. */
+    readonly authenticateUsers?: boolean | 'optional'
+    /** Whether some HTTP credentials must be sent; the handler judges them. */
+    readonly requireCredentials?: boolean
+  }
+
+  interface FastifyRequest {
+    /** The user who calls; null where that is not a user, or the route's `config` asks for nobody. */
+    readonly user: UserRow | null
+  }
+}
