@@ -12,7 +12,7 @@ import { RequestState } from '../../server/http/request/request-state.js'
 import { RowhouseRequest } from '../../server/http/request/request.js'
 import { openLog } from '../../server/logging/open-log.js'
 import { readArguments } from '../../server/pipeline/arguments.js'
-import { findEndpoints } from '../../server/pipeline/find-endpoint.js'
+import { findDestination, findEndpoints } from '../../server/pipeline/find-endpoint.js'
 
 /** A request whose body is there and whose arguments are made. */
 interface ReadRequest {
@@ -30,9 +30,12 @@ export async function takeApart(options: CreateAppOptions) {
   const { writeRequest } = await openLog(configuration)
   const files = new TemporaryFiles(join(configuration.data, 'ladder-bodies'), () => undefined)
 
+  const matcher = new Matcher(endpoints)
+
   return {
     findEndpoints(server: FastifyInstance): void {
-      findEndpoints(server, { matcher: new Matcher(endpoints), addresses: configuration })
+      const destinationOf = ({ raw, originalUrl }: FastifyRequest) => findDestination(raw, originalUrl, matcher)
+      findEndpoints(server, { destinationOf, addresses: configuration })
     },
 
     async giveIds(server: FastifyInstance): Promise<void> {
