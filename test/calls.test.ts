@@ -1,10 +1,30 @@
+import { connect } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
-import { createApp, defineTables, errorHandler, getAppOrigin, httpEndpoint, log, route, table, text, transaction, users } from 'rowhouse'
+import {
+  HttpError,
+  HttpResponse,
+  abort,
+  authenticate,
+  createApp,
+  defineTables,
+  errorHandler,
+  getAppOrigin,
+  httpEndpoint,
+  log,
+  request,
+  route,
+  table,
+  text,
+  transaction,
+  users,
+} from 'rowhouse'
+import type { Transaction } from '../dist/db/transactions/transaction.js'
+import { CallScope } from '../dist/server/call/call.js'
 import { openSqlite } from '../dist/db/sqlite/open.js'
 import type { Commit, Engine } from '../dist/db/engine/engine.js'
 import { CallWrites } from '../dist/server/call/call-writes.js'
-import { buildApp, startApp, temporaryFolder } from './support/app.ts'
+import { basic, buildApp, startApp, temporaryFolder } from './support/app.ts'
 
 const api = '/_/api'
 
@@ -33,7 +53,7 @@ t.test('what runs beside a failing transaction in the same call is not in it', a
     httpEndpoint('/nested', async () => {
       await transaction(async () => {
         await tables.entries.addRow({ name: 'inside' })
-        // Inside of the callback it is a transaction no longer, but still the same call.
+        // It is the same call, of nobody.
         t.equal(users.getUser(), null)
       })
       await tables.entries.addRow({ name: 'after' })
@@ -274,4 +294,138 @@ t.test("paths under /_/ are Rowhouse's own: declaring one stops the start, and n
   t.same(await get('/_/api/by-route'), [200, 'in the API'], 'the API prefix is the exception')
   t.same(await get('/_x/y'), [200, '_x y'])
   t.equal((await fetch(`${url}/_/mine`, { method: 'OPTIONS' })).status, 404)
+})
+
+/** Writes requests to a connection of their own at once, and resolves to all that comes back within a moment after the last byte. */
+async function pipelined(port: number, requests: readonly string[], until: (received: string) => boolean): Promise<string> {
+  const socket = connect(port, '127.0.0.1')
+  let received = ''
+  socket.on('data', (bytes: Buffer) => (received += bytes.toString('latin1')))
+  socket.write(requests.join(''))
+  for (let waited = 0; waited < 5000 && !until(received); waited += 10) await pause(10)
+  socket.destroy()
+  return received
+}
+
+t.test('a stream belongs to its own call, whoever made room for its next piece: on a pipelined connection it has its user, and waits for its writes', async (t) => {
+  const commits: { commit: Commit; release: () => void }[] = []
+  let isHeld = false
+  const server = await createApp({
+    directory: await temporaryFolder(t),
+    openEngine: reluctant(commits),
+    logTo: { write: () => undefined },
+    define: () => {
+      const { entries } = entriesOf()
+      route('/me', { authenticateUsers: true }, async function* () {
+        for (let piece = 0; piece < 40; piece++) yield Buffer.alloc(100_000, '.')
+        yield `<${users.getUser()?.email}>`
+      })
+      route('/write', async function* () {
+        for (let piece = 0; piece < 40; piece++) yield Buffer.alloc(100_000, '.')
+        isHeld = true
+        await entries.addRow({ name: 'x' })
+        yield '<acknowledged>'
+      })
+    },
+  })
+  t.teardown(() => server.close())
+  const releaseAll = setInterval(() => {
+    if (!isHeld) for (const { release } of commits.splice(0)) release()
+  }, 5)
+  t.teardown(() => clearInterval(releaseAll))
+  for (const name of ['ann', 'ben']) await server.rowhouse.users.add(`${name}@example.com`, `password of ${name}`)
+  const url = new URL(await server.listen({ port: 0, host: '127.0.0.1' }))
+  const ask = (path: string, name: string) => `GET ${path} HTTP/1.1\r\nhost: x\r\nauthorization: ${basic(`${name}@example.com`, `password of ${name}`).authorization}\r\n\r\n`
+  const marks = (received: string): string[] => received.match(/<[^>]+>/g) ?? []
+  const both = await pipelined(Number(url.port), [ask('/me', 'ann'), ask('/me', 'ben')], (received) => marks(received).length === 2)
+  t.same(marks(both), ['<ann@example.com>', '<ben@example.com>'])
+  const held = await pipelined(Number(url.port), [ask('/me', 'ann'), ask('/write', 'ben')], (received) => isHeld && marks(received).length === 2)
+  t.same(marks(held), ['<ann@example.com>'], 'what was written is not told before it is on the disk')
+  isHeld = false
+})
+
+t.test('an error handler that writes and then fails is answered when its write is on the disk', async (t) => {
+  const commits: { commit: Commit; release: () => void }[] = []
+  class Odd extends Error {}
+  const server = await createApp({
+    directory: await temporaryFolder(t),
+    openEngine: reluctant(commits),
+    logTo: { write: () => undefined },
+    define: () => {
+      const { entries } = entriesOf()
+      route('/odd', () => {
+        throw new Odd()
+      })
+      errorHandler(Odd, async () => {
+        await entries.addRow({ name: 'incident' })
+        throw new HttpError(409, 'incident recorded')
+      })
+      authenticate(async ({ headers }) => {
+        if (headers['x-stream'] === undefined) return null
+        return abort(
+          new HttpResponse(
+            200,
+            (async function* () {
+              await entries.addRow({ name: 'x' })
+              yield request.path
+            })(),
+          ),
+        )
+      })
+      route('/guarded', { authenticateUsers: true }, () => 'in')
+    },
+  })
+  t.teardown(() => server.close())
+  for (const [asked, expected] of [[{ url: '/odd' }, 'incident recorded'], [{ url: '/guarded', headers: { 'x-stream': 'yes' } }, '/guarded']] as const) {
+    let answered = false
+    const answer = server.inject(asked).then((reply) => {
+      answered = true
+      return reply
+    })
+    while (commits.length === 0) await pause(5)
+    await pause(30)
+    t.equal(answered, false)
+    for (const { release } of commits.splice(0)) release()
+    t.equal((await answer).body, expected)
+  }
+})
+
+t.test('what code steps into again and again leaves nothing behind', async (t) => {
+  const scope = new CallScope()
+  const other = new CallScope()
+  const inOther = { of: 'other' } as unknown as Transaction
+  const depth = (level: number): unknown =>
+    level === 0 ? [scope.current(), other.current()] : scope.run(level % 2 === 0 ? undefined : ({ level } as unknown as Transaction), () => depth(level - 1))
+  t.same(other.run(inOther, () => depth(300)), [{ level: 1 }, { of: 'other' }])
+  const started = performance.now()
+  const chain = async (left: number): Promise<void> => {
+    if (left > 0) await scope.run(undefined, () => Promise.resolve()).then(() => scope.run(undefined, () => chain(left - 1)))
+  }
+  await chain(2000)
+  t.ok(performance.now() - started < 10_000)
+})
+
+t.test('the time of a call belongs to it, and the clock that all share to none', async (t) => {
+  const seen: string[] = []
+  const { server } = await buildApp(t, () => {
+    route('/first', async () => {
+      await pause(1)
+      return 'first'
+    })
+    errorHandler(500, () => (async function* () {
+      try {
+        await pause(600)
+        yield 'never'
+      } finally {
+        seen.push(request.path)
+      }
+    })())
+    route('/odd', { timeout: 150 }, () => {
+      throw new Error('odd')
+    })
+  })
+  await server.inject('/first')
+  t.equal((await server.inject('/odd')).statusCode, 503)
+  while (seen.length === 0) await pause(20)
+  t.same(seen, ['/odd'], 'what is let go of when its time is over is let go of as the call that it was')
 })

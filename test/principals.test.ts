@@ -4,6 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import {
   HttpError,
+  HttpResponse,
   authenticate,
   crudEndpoints,
   defineTables,
@@ -65,6 +66,7 @@ async function publishing(t: Test) {
       appLog.info('read a profile')
       return { email: users.getUser()?.email, same: request.user?.equals(users.getUser()), current: currentRequest.user?.email }
     })
+    httpEndpoint('/busy', { authenticateUsers: true }, () => new HttpResponse(503))
     httpEndpoint('/feed', { authenticateUsers: 'optional' }, () => ({ reader: users.getUser()?.email ?? null }))
     httpEndpoint('/open', () => ({ reader: users.getUser()?.email ?? null }))
   })
@@ -192,8 +194,9 @@ t.test('what a scheme throws, returns by mistake or never returns is answered an
   t.equal((await server.inject('/in')).statusCode, 500)
   for (const wrong of [true, 'ann@example.com', { email: 'ann@example.com' }]) {
     answer = () => wrong
+    const before = log.length
     t.equal((await server.inject('/in')).statusCode, 500)
-    t.match(log.find(({ err }) => /authenticate\(\) at \S+:\d+ has to return a row of users or null, got/.test(String((err as { message?: string } | undefined)?.message))), { level: 50 })
+    t.match(log.slice(before).find(({ err }) => /authenticate\(\) at \S+:\d+ has to return a row of users or null, got/.test(String((err as { message?: string } | undefined)?.message))), { level: 50 })
   }
   answer = () => (globalThis as unknown as { noteOfTest: () => unknown }).noteOfTest()
   t.equal((await server.inject('/in')).statusCode, 401, 'a row of another table is nobody')
@@ -211,6 +214,7 @@ t.test('a wrong argument of authenticate() stops the start', async (t) => {
   await refused(() => authenticate(() => null, { challenge: '' }), /takes a text such as 'Bearer realm="articles"' as challenge/)
   await refused(() => authenticate(() => null, { challenge: 'Bearer\nX: y' }), /takes a challenge that can stand in a header/)
   await refused(() => authenticate(() => null, null as unknown as object), /takes its options as an object/)
+  await refused(() => route('/x', { authenticateUsers: 'optional', requireCredentials: true }, () => null), /'optional' and requireCredentials: true contradict each other/)
 })
 
 t.test('the line of a refused request names its network and, by a keyed hash, the account that was tried', async (t) => {
@@ -224,6 +228,10 @@ t.test('the line of a refused request names its network and, by a keyed hash, th
   t.equal(first['account'], again['account'])
   t.not(first['account'], other['account'])
   t.notMatch(JSON.stringify([first, again, other]), /example\.com/i)
+  await server.inject({ url: '/_/api/busy', headers: basic('ann@example.com', 'password of ann') })
+  const busy = log.findLast(({ message }) => message === 'request')
+  t.match(busy, { status: 503, user: /./ })
+  t.notMatch(busy, { account: /./ }, 'whose account a hash is about is not told')
   await server.inject({ url: '/_/api/profile', headers: basic('ann@example.com', 'password of ann') })
   t.notMatch(log.findLast(({ message }) => message === 'request'), { account: /./ })
 })

@@ -9,7 +9,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { gzipSync } from 'node:zlib'
 import t from 'tap'
-import { abort, defineTables, eventStream, HttpError, httpEndpoint, HttpResponse, jsonify, Media, redirect, request, route, table, text, type ServerSentEvent, type StandardSchema } from 'rowhouse'
+import { errorHandler, abort, defineTables, eventStream, HttpError, httpEndpoint, HttpResponse, jsonify, Media, redirect, request, route, table, text, type ServerSentEvent, type StandardSchema } from 'rowhouse'
 import { buildApp, startApp } from './support/app.ts'
 
 const api = '/_/api'
@@ -611,6 +611,43 @@ t.test('a stream that waits for nothing leaves the server to others, and an even
   kept = kept.filter((event) => event.deref() !== undefined)
   t.ok(kept.length < 20, `${kept.length} of 200 events are kept`)
   await events.cancel()
+})
+
+t.test('a source is let go of when its client leaves before the first piece, and one that fails in that changes no answer', async (t) => {
+  const released: string[] = []
+  const silent = (name: string) => ({
+    [Symbol.asyncIterator]: () => ({
+      next: () => new Promise<IteratorResult<string>>(() => undefined),
+      return: async () => {
+        released.push(name)
+        return { done: true as const, value: undefined }
+      },
+    }),
+  })
+  const { url, log } = await startApp(t, () => {
+    route('/silent', () => silent('iterator'))
+    route('/web', () => new Response(new ReadableStream({ cancel: () => void released.push('web') }) as unknown as string))
+    route('/bad', () => ({
+      [Symbol.asyncIterator]: () => ({
+        next: async () => ({ done: false as const, value: 7 }),
+        return: async () => {
+          throw new Error('the cleanup fails')
+        },
+      }),
+    }))
+    errorHandler(500, async () => 'handled')
+  })
+  for (const [path, name] of [['/silent', 'iterator'], ['/web', 'web']] as const) {
+    const controller = new AbortController()
+    const asked = fetch(url + path, { signal: controller.signal })
+    setTimeout(() => controller.abort(), 50)
+    await t.rejects(asked)
+    for (let waited = 0; waited < 3000 && !released.includes(name); waited += 10) await delay(10)
+    t.ok(released.includes(name), path)
+  }
+  const bad = await fetch(`${url}/bad`)
+  t.same([bad.status, await bad.text()], [500, 'handled'])
+  t.match(log.filter(({ level }) => level === 50).map(({ message }) => message), ['Exception on /bad [GET]', 'Exception on /bad [GET] when a stream was let go of'])
 })
 
 t.test('a source is let go of as soon as the client is gone, whatever it waits for, and when it was gone before', { timeout: 10_000 }, async (t) => {

@@ -1,4 +1,5 @@
 import type { FastifyRequest } from 'fastify'
+import { emailKey } from '../../db/schema/email-key.js'
 import { principalId } from '../call/principal.js'
 import { KeyedHash } from '../services/accounts/keyed-hash.js'
 import { networkOf } from '../services/accounts/network.js'
@@ -25,7 +26,8 @@ export function requestLines(): (request: FastifyRequest, status: number) => Req
     }
     if (refusals.has(status)) {
       line['network'] = networkOf(request.ip)
-      if (triedAccount !== null) line['account'] = accounts.of(triedAccount.trim().toLowerCase())
+      // Beside the user it would tell whose account it is.
+      if (triedAccount !== null && kind === 'nobody') line['account'] = accounts.of(emailKey(triedAccount) ?? triedAccount)
     }
     return line
   }

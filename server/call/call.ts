@@ -53,9 +53,16 @@ interface TransactionEntry {
 /** The only place that follows code across its awaits. Everything that depends on who is running what is found by way of it. */
 const contexts = new AsyncLocalStorage<Context>()
 
+const nowhere: Context = Object.freeze({ call: null, transaction: null })
+
 /** Runs `work` as `call`, and in no transaction. */
 export function runCall<Argument, Result>(call: Call, work: (argument: Argument) => Result, argument: Argument): Result {
   return contexts.run({ call, transaction: null }, work, argument)
+}
+
+/** Runs `work` in no call and no transaction: for what outlives the call that happens to start it. */
+export function runOutside<Result>(work: () => Result): Result {
+  return contexts.run(nowhere, work)
 }
 
 /** The call that the running code belongs to, or null. */
@@ -77,6 +84,15 @@ export class CallScope implements TransactionScope {
 
   run<Result>(transaction: Transaction | undefined, work: () => Result): Result {
     const context = contexts.getStore()
-    return contexts.run({ call: context?.call ?? null, transaction: { scope: this, transaction, outer: context?.transaction ?? null } }, work)
+    const outer = without(this, context?.transaction ?? null)
+    return contexts.run({ call: context?.call ?? null, transaction: { scope: this, transaction, outer } }, work)
   }
+}
+
+/** The entries of other databases: what code steps into again and again must not make a chain that grows. */
+function without(scope: CallScope, entry: TransactionEntry | null): TransactionEntry | null {
+  if (entry === null) return null
+  const outer = without(scope, entry.outer)
+  if (entry.scope === scope) return outer
+  return outer === entry.outer ? entry : { ...entry, outer }
 }

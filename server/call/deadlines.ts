@@ -1,3 +1,5 @@
+import { runOutside } from './call.js'
+
 /** Time that runs for something, until it is stopped. */
 export interface Deadline {
   stop(): void
@@ -15,7 +17,8 @@ export class Deadlines {
 
   /** Calls `expire` once `milliseconds` have passed, unless it is stopped before. */
   start(milliseconds: number, expire: () => void): Deadline {
-    this.#timer ??= setInterval(() => this.#sweep(), precision).unref()
+    // In no call: that of the first would live as long as the timer.
+    this.#timer ??= runOutside(() => setInterval(() => this.#sweep(), precision).unref())
     const deadline = new RunningDeadline(this.#running, performance.now() + milliseconds, expire)
     this.#running.add(deadline)
     return deadline

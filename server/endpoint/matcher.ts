@@ -10,6 +10,7 @@ export class Resource {
   readonly #endpoints = new Map<string, Endpoint>()
   #allow: string | null = null
   #isPlatform = false
+  #beginsWithParameter = false
   #isFastify = true
 
   /** Whether Rowhouse itself answers here. */
@@ -20,6 +21,11 @@ export class Resource {
   /** Whether nobody but the app's own Fastify plugin answers here. */
   get isFastify(): boolean {
     return this.#isFastify
+  }
+
+  /** Whether the first segment of its path may be anything. */
+  get beginsWithParameter(): boolean {
+    return this.#beginsWithParameter
   }
 
   /** @throws DeclarationError when another endpoint already answers one of its methods here; both places are named */
@@ -41,6 +47,7 @@ export class Resource {
       }
       this.#endpoints.set(method, endpoint)
       this.#isPlatform ||= endpoint.door === 'platform'
+      this.#beginsWithParameter = endpoint.path.segments[0]?.kind !== 'static'
     }
   }
 

@@ -134,6 +134,10 @@ export function checkSettings(settings: object): { readonly given: EndpointSetti
     mistakes.push(...wrong.map((what) => `the option "${name}" ${what}`))
     if (wrong.length === 0 && value !== undefined) given[option] = value
   }
+  // Whoever judges the credentials could not be told from who does not, and nobody would.
+  if (given['authenticateUsers'] === 'optional' && given['requireCredentials'] === true) {
+    mistakes.push("authenticateUsers: 'optional' and requireCredentials: true contradict each other; drop one of them")
+  }
   // Each member has passed the check of its name.
   return { given: given as EndpointSettings, mistakes }
 }

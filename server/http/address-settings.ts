@@ -22,12 +22,14 @@ const randomKey = `node -p "crypto.randomBytes(24).toString('base64url')"`
  * The start of a path, such as `/_/api`, or `''`: it begins with a slash, does not end with one, and needs no encoding.
  */
 const pathPrefix: Check<string> = {
-  expected: "a path such as /api that starts with a slash and does not end with one, or ''",
-  read: (value) =>
-    typeof value === 'string' && /^(?:\/[\w.~-]+)*$/.test(value) && !/\/\.{1,2}(?:\/|$)/.test(value)
-      ? value
-      : undefined,
+  expected: "a path such as /api that starts with a slash and does not end with one, or ''; below /_ there is only /_/api",
+  read: (value) => (typeof value === 'string' && isPathPrefix(value) ? value : undefined),
   takesEmpty: true,
+}
+
+/** Whether it needs no encoding, has no dots that clients resolve, and leaves alone what is Rowhouse's own. */
+function isPathPrefix(text: string): boolean {
+  return /^(?:\/[\w.~-]+)*$/.test(text) && !/\/\.{1,2}(?:\/|$)/.test(text) && !/^\/_(?:$|\/(?!api(?:\/|$)))/.test(text)
 }
 
 /** A text that can stand in a path: 128 bits or more where each character is chosen at random. */

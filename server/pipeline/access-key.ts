@@ -5,13 +5,6 @@ import { refusal } from '../http/http-error.js'
 import { checkMessage } from '../http/request/check-message.js'
 import { originForm } from '../http/request/target.js'
 
-declare module 'fastify' {
-  interface FastifyRequest {
-    /** What stood before the path: the access key of a private app, `''` for others; null as long as the request has not shown the key. */
-    basePath: string | null
-  }
-}
-
 /** A message, and the place where Fastify looks for its path. */
 export type AddressedMessage = IncomingMessage & { originalUrl?: string }
 

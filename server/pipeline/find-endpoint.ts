@@ -6,7 +6,7 @@ import { checkMessage } from '../http/request/check-message.js'
 import type { RequestPlace } from '../http/request/request-state.js'
 import { readTarget, type RequestTarget } from '../http/request/target.js'
 import type { Endpoint } from '../endpoint/endpoint.js'
-import type { Matcher, PathMatch } from '../endpoint/matcher.js'
+import type { Matcher, PathMatch, Resource } from '../endpoint/matcher.js'
 import { nameValues } from '../endpoint/path-pattern.js'
 import type { PathValue } from '../http/request/target.js'
 
@@ -74,8 +74,7 @@ export function findEndpoints(server: FastifyInstance, { destinationOf, addresse
     const destination = destinationOf(request, reply)
     if (destination === null) return
     const { target, match } = destination
-    // A parameter of an app's path may stand for "_" too, and what is the platform's is nobody else's.
-    if (match === null || (!match.resource.isPlatform && isReserved(target.path, addresses))) {
+    if (match === null || isForeign(target, match.resource, addresses)) {
       throw refusal('no-endpoint', target.path.startsWith(`${addresses.apiPrefix}/`) ? 'No matching API endpoint' : 'Not Found')
     }
     const { resource, values } = match
@@ -89,4 +88,10 @@ export function findEndpoints(server: FastifyInstance, { destinationOf, addresse
       throw refusal('method-not-supported', 'Method not supported', { headers: { allow: resource.allow } })
     }
   })
+}
+
+/** Whether what was asked for is the platform's, and answered here by somebody else: a parameter may stand for anything, but not for the `_` of `/_/`. */
+function isForeign({ segments }: RequestTarget, resource: Resource, addresses: AddressSettings): boolean {
+  if (segments[0] !== '_' || segments.length === 1 || resource.isPlatform) return false
+  return resource.beginsWithParameter || isReserved(segments, addresses)
 }

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { CallWrites } from '../call/call-writes.js'
-import type { AppHandle, Call } from '../call/call.js'
+import { runCall, type AppHandle, type Call } from '../call/call.js'
 import type { Deadline } from '../call/deadlines.js'
 import type { Principal } from '../call/principal.js'
 import type { Endpoint } from '../endpoint/endpoint.js'
@@ -60,7 +60,7 @@ export class HttpCall implements Call {
   }
 
   get signal(): AbortSignal {
-    return this.request?.signal ?? AbortSignal.abort()
+    return this.beginRequest().signal
   }
 
   /** How long it may take, in milliseconds. */
@@ -88,7 +88,7 @@ export class HttpCall implements Call {
 
   /** Lets the time run, where it counts, once something has to be waited for. */
   startTime(): void {
-    if (this.#isTimed) this.deadline ??= this.parts.deadlines.start(this.timeout, () => this.expire(this))
+    if (this.#isTimed) this.deadline ??= this.parts.deadlines.start(this.timeout, () => runCall(this, this.expire, this))
   }
 
   /** Stops the time. */

@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { isPromiseLike } from '../../db/values/promise-like.js'
@@ -115,8 +116,17 @@ function begin(call: HttpCall, reply: Reply): void {
     const stream = watch(call, body)
     call.reply = { ...reply, body: stream }
     call.stream = stream
-    step(call, stream.start(), reachDisk)
+    step(call, startOf(stream, call.response.raw), reachDisk)
   }
+}
+
+/** The first piece of a stream, for which nothing waits any more when the client has gone away. */
+async function startOf(stream: WatchedStream, response: ServerResponse): Promise<void> {
+  const letGo = (): void => discard(stream)
+  if (response.closed) letGo()
+  response.once('close', letGo)
+  await stream.start()
+  response.off('close', letGo)
 }
 
 /** Each piece waits for the disk as a whole answer does: a stream may write while it is sent. */
@@ -124,7 +134,9 @@ function watch(call: HttpCall, body: AsyncIterable<unknown>): WatchedStream {
   const { parts, raw, response, writes, failure } = call
   const place = failure === null ? '' : `in ${failure.handling?.place ?? 'an error handler'}, `
   return new WatchedStream(body, {
+    run: (work) => runCall(call, work, undefined),
     beforePiece: () => writes.durable(),
+    onReleaseFailure: (thrown) => logFailure(parts, raw, thrown, `${place}when a stream was let go of`),
     onLateFailure: async (thrown) => {
       logFailure(parts, raw, thrown, `${place}after a part of the answer had been sent`)
       // What has been sent leaves at the end of the turn. Then the answer is cut, or the client would take the part for the whole.
@@ -159,14 +171,16 @@ function fail(call: HttpCall, thrown: unknown): void {
   discard(call.reply?.body)
   if (isA(EarlyReply, thrown)) {
     // The way of a finished reply out of whatever was running: no mistake.
-    step(call, thrown.response, convert)
+    runCall(call, (left) => step(left, thrown.response, convert), call)
   } else if (call.isDecided) {
     logFailure(parts, raw, thrown, 'after the request had been answered')
   } else {
     call.stopTime()
     call.isDecided = true
-    if (failure !== null) answerFailedHandler(parts, raw, response, failure, thrown)
-    else whenDurable(call, thrown, (failed) => answer(call, readFailure(parts, raw, failed)))
+    whenDurable(call, thrown, (failed) => {
+      if (failure === null) answer(call, readFailure(parts, raw, failed))
+      else answerFailedHandler(parts, raw, response, failure, failed)
+    })
   }
 }
 

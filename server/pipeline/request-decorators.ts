@@ -11,10 +11,6 @@ declare module 'fastify' {
     foundPrincipal: Principal | null
     /** Who calls; nobody until that has been found out. */
     readonly principal: Principal
-    /** The user who calls; null where that is not a user, or nobody was asked for. */
-    readonly user: UserRow | null
-    /** The `Authorization` header, taken apart on first use; null when there is none or it is malformed. */
-    readonly authorization: Authorization | null
     /** The account that credentials were tried for, for the log; null when none were. */
     triedAccount: string | null
     [parsed]: Authorization | null | undefined

@@ -28,7 +28,12 @@ export function readEnvironmentFile(directory: string): ReadonlyMap<string, stri
     if (matched === '') throw unreadableLine(text.slice(0, position).split('\n').length)
     // Node.js reads what is on the right side, one by one: in a whole file it passes over a line that it cannot read,
     // and in some versions over the next one too.
-    if (name !== undefined) variables.set(name, parseEnv(`${matched}\n`)[name] ?? '')
+    if (name !== undefined) {
+      // By a name of ours: what some versions take for the name is not what stands there.
+      const value = parseEnv(`VALUE=${matched.slice(matched.indexOf('=') + 1)}\n`)['VALUE']
+      if (value === undefined) throw unreadableLine(text.slice(0, position).split('\n').length)
+      variables.set(name, value)
+    }
     position += matched.length
   }
   return variables

@@ -59,9 +59,14 @@ export function describeSetting(value: unknown, isSecret = false): string {
   if (value === null) return 'null'
   if (typeof value === 'string' && (isSecret || value.length > 100)) return `a text of ${value.length} characters`
   if (isSecret) return Array.isArray(value) ? 'a list' : `a value of type ${typeof value}`
-  if (typeof value === 'string') return JSON.stringify(value)
-  if (Array.isArray(value)) return `the list ${JSON.stringify(value).slice(0, 100)}`
+  if (typeof value === 'string') return JSON.stringify(withoutUserInformation(value))
+  if (Array.isArray(value)) return `the list ${withoutUserInformation(JSON.stringify(value)).slice(0, 100)}`
   return typeof value === 'number' || typeof value === 'boolean' ? String(value) : `a value of type ${typeof value}`
+}
+
+/** A URL may have a password in front of its host (RFC 3986, 3.2.1). */
+function withoutUserInformation(text: string): string {
+  return text.replaceAll(/\/\/[^/?#\s@"]*@/g, '//[hidden]@')
 }
 
 function hasSecret(group: string, members: readonly string[]): boolean {

@@ -16,6 +16,10 @@ const declaresTables: Content = (text) => /\bdefineTables\b/.test(text)
 const declaresEndpoints: Content = (text) =>
   /['"]rowhouse['"]/.test(text) && /\b(?:httpEndpoint|route|crudEndpoints|errorHandler)\s*[(<]/.test(text)
 const exportsPlugin: Content = (text) => /\bexport\s+default\b|\bas\s+default\b/.test(text)
+const answersRequests: Content = (text) =>
+  /\bexport\s+(?:default\b|class\b|\{|(?:async\s+)?function\s+(?:get|post|put|patch|del|head|options|endpoint)\b|const\s+(?:get|post|put|patch|del|head|options|endpoint)\b)/i.test(
+    text,
+  )
 const exportsMiddleware: Content = (text) =>
   /\bexport\s+(?:default\b|(?:async\s+)?function\s+middleware\b|const\s+middleware\b)/.test(text)
 
@@ -112,9 +116,12 @@ async function likeModules(directory: string): Promise<string[]> {
 /** `modules/tasks.tsx` in place of `modules/tasks.ts`. */
 async function unlikeModules(directory: string): Promise<string[]> {
   const files = await listFilesBelow(join(directory, 'modules'), code)
+  const texts = await Promise.all(files.filter((path) => fileKinds.module.test(basename(path))).map(read))
+  // One that a module imports is run all the same.
+  const isImported = (path: string): boolean => texts.some((text) => new RegExp(`/${escape(stem(path))}(?:\\.\\w+)?['"]`).test(text))
   return having(
     declaresEndpoints,
-    files.filter((path) => !fileKinds.module.test(basename(path)) && !notRun.test(basename(path))),
+    files.filter((path) => !fileKinds.module.test(basename(path)) && !notRun.test(basename(path)) && !isImported(path)),
   )
 }
 
@@ -126,7 +133,7 @@ async function likeRoutes(directory: string): Promise<string[]> {
   for (const folder of await listFolders(directory, (name) => isNearly(name, 'pages'))) {
     for (const path of await listFolders(folder, (name) => /^apis?$/i.test(name))) {
       const isMeant = path !== right && (!isThere || path.toLowerCase() === right.toLowerCase())
-      if (isMeant && (await listFilesBelow(path, fileKinds.module)).length > 0) found.push(path + sep)
+      if (isMeant && (await having(answersRequests, await listFilesBelow(path, fileKinds.module))).length > 0) found.push(path + sep)
     }
   }
   return found
@@ -184,6 +191,15 @@ function stem(path: string): string {
 
 /** Those of some files that have such a text. What cannot be read is no reason to stop: nothing is known of it. */
 async function having(content: Content, paths: readonly string[]): Promise<string[]> {
-  const texts = await Promise.all(paths.map((path) => readFile(path, 'utf8').catch(() => '')))
+  const texts = await Promise.all(paths.map(read))
   return paths.filter((_path, index) => content(texts[index] ?? ''))
+}
+
+function read(path: string): Promise<string> {
+  return readFile(path, 'utf8').catch(() => '')
+}
+
+/** A text as it stands in a regular expression. */
+function escape(text: string): string {
+  return text.replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&')
 }

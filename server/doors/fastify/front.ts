@@ -77,7 +77,7 @@ export class Front {
 
   #ownerOf({ method = '', url = '' }: IncomingMessage, { target, match }: Destination): Passage['owner'] {
     const { plugin, addresses, answersUnknown } = this.#options
-    if (isReserved(target.path, addresses)) return 'pipeline'
+    if (isReserved(target.segments, addresses)) return 'pipeline'
     const endpoint = match?.resource.endpointFor(method)
     if (endpoint !== undefined) return endpoint.door === 'fastify' ? 'plugin' : 'pipeline'
     if (match !== null && !match.resource.isFastify) return 'pipeline'

@@ -8,6 +8,10 @@ import { roomForOthers } from './room-for-others.js'
 interface StreamWatch {
   /** Awaited before each piece leaves and before the end does; returns null when there is nothing to wait for. */
   readonly beforePiece: () => Promise<unknown> | null
+  /** Runs what the source does: as the call that the stream belongs to, whoever asks for the next piece. */
+  readonly run: <Result>(work: () => Result) => Result
+  /** Told of what a source throws while it is let go of, which changes nothing. */
+  readonly onReleaseFailure: (thrown: unknown) => void
   /** Told of a failure after the first piece, of which the client can no longer be told: the stream ends as if it were whole, so whoever is told has to cut the answer before the promise resolves. */
   readonly onLateFailure: (thrown: unknown) => Promise<void>
 }
@@ -34,6 +38,7 @@ export class WatchedStream implements AsyncIterableIterator<string | Uint8Array>
   #first: IteratorResult<string | Uint8Array> | null = null
   #sent = 0
   #isOver = false
+  #onRelease: (() => void) | null = null
 
   constructor(source: AsyncIterable<unknown>, watch: StreamWatch) {
     this.#source = source
@@ -49,8 +54,15 @@ export class WatchedStream implements AsyncIterableIterator<string | Uint8Array>
    *
    * @throws UnsendableValue for a piece that is neither a text nor bytes, and whatever the source throws
    */
-  async start(): Promise<void> {
-    this.#first = await this.#next()
+  start(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      // Nobody waits any longer for a piece that may never come.
+      this.#onRelease = resolve
+      this.#next().then((first) => {
+        this.#first = first
+        resolve()
+      }, reject)
+    })
   }
 
   async next(): Promise<IteratorResult<string | Uint8Array>> {
@@ -88,15 +100,18 @@ export class WatchedStream implements AsyncIterableIterator<string | Uint8Array>
   }
 
   async return(): Promise<IteratorReturnResult<undefined>> {
-    if (!this.#isOver) this.#release()
+    if (this.#isOver) return over
+    this.#release()
+    this.#onRelease?.()
     return over
   }
 
   /** Asks for the next piece. A source that ends or fails by itself is not let go of. */
   async #ask(): Promise<IteratorResult<unknown>> {
-    this.#open ??= openSource(this.#source)
+    const { run } = this.#watch
+    const open = (this.#open ??= run(() => openSource(this.#source)))
     try {
-      const result = await this.#open.next()
+      const result = await run(open.next)
       if (result.done === true) this.#open = null
       return result
     } catch (thrown) {
@@ -109,9 +124,10 @@ export class WatchedStream implements AsyncIterableIterator<string | Uint8Array>
     this.#isOver = true
     const open = this.#open
     this.#open = null
+    const { run, onReleaseFailure } = this.#watch
     if (open === null) discard(this.#source)
     // What a generator does at its end may fail, too.
-    else void Promise.resolve().then(open.release).catch(this.#watch.onLateFailure)
+    else void Promise.resolve().then(() => run(open.release)).catch(onReleaseFailure)
   }
 }
 

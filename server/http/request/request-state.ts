@@ -6,10 +6,23 @@ import type { ReceivedBody } from '../body/read-body.js'
 import type { BodyContent } from '../body/body-store.js'
 import { readContentDisposition } from '../body/content-disposition.js'
 import { emptyForm, parseForm, readMultipart, type Form } from '../body/form.js'
+import type { UserRow } from '../../../db/schema/users-table.js'
+import type { Authorization } from './authorization.js'
 import type { RequestHeaders } from './headers.js'
 import type { PathValue, RequestTarget } from './target.js'
 
 const notYet = 'the body of a request cannot be read while authenticate() runs: it decides whether the body is received at all; look at the headers, such as request.authorization'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** What stood before the path: the access key of a private app, `''` for others; null as long as the request has not shown the key. */
+    basePath: string | null
+    /** The user who calls; null where that is not a user, or nobody was asked for. */
+    readonly user: UserRow | null
+    /** The `Authorization` header, taken apart on first use; null when there is none or it is malformed. */
+    readonly authorization: Authorization | null
+  }
+}
 
 /** Where a request was sent to: what the pipeline has found, as far as a request tells of it. */
 export interface RequestPlace {
