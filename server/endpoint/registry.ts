@@ -56,7 +56,8 @@ export interface Declarations {
 /** @throws DeclarationError for an endpoint of an app whose path is the platform's */
 export function refuseReserved({ path, source }: Endpoint, settings: DeclarationSettings): void {
   if (isReserved(path.text, settings)) {
-    throw new DeclarationError(`the path ${path.text} is Rowhouse's own, as all are that begin with /_/; choose another beginning`, source)
+    const whose = `the path ${path.text} is Rowhouse's own, as all are that begin with /_/`
+    throw new DeclarationError(`${whose}; choose another beginning`, source)
   }
 }
 

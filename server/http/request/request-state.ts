@@ -9,7 +9,9 @@ import { emptyForm, parseForm, readMultipart, type Form } from '../body/form.js'
 import type { RequestHeaders } from './headers.js'
 import type { PathValue, RequestTarget } from './target.js'
 
-const notYet = 'the body of a request cannot be read while authenticate() runs: it decides whether the body is received at all; look at the headers, such as request.authorization'
+const notYet =
+  'the body of a request cannot be read while authenticate() runs: it decides whether the body is received at all; ' +
+  'look at the headers, such as request.authorization'
 
 /** Where a request was sent to: what the pipeline has found, as far as a request tells of it. */
 export interface RequestPlace {
