@@ -8,7 +8,10 @@ import fastifyPlugin from 'fastify-plugin'
 export interface RequestIdsOptions {
   /** The addresses and networks of those whose `X-Request-Id` is taken over. */
   readonly trustedProxies: readonly string[]
-  /** Gives the id of a request that has one already, because another server in this process has looked at it; null for any other. */
+  /**
+   * Gives the id of a request that has one already, because another server in this process has looked at it; null for
+   * any other.
+   */
   readonly present?: (request: IncomingMessage) => string | null
 }
 
@@ -20,14 +23,20 @@ const acceptable = /^[\x21\x23-\x26\x28-\x5b\x5d-\x7e]{1,128}$/
  * may have chosen the id already; nobody else chooses what stands in the log.
  */
 const requestIdsPlugin: FastifyPluginCallback<RequestIdsOptions> = (app, { trustedProxies, present }, ready) => {
-  const trusted = toBlockList(trustedProxies)
-  const make = (request: IncomingMessage): string => (trustedProxies.length === 0 ? randomUUID() : (givenId(request, trusted) ?? randomUUID()))
+  const make = makeRequestIds(trustedProxies)
   app.setGenReqId(present === undefined ? make : (request) => present(request) ?? make(request))
   app.addHook('onSend', (request, reply, payload, done) => {
     reply.header('x-request-id', request.id)
     done(null, payload)
   })
   ready()
+}
+
+/** Makes the function that gives a request its id. */
+export function makeRequestIds(trustedProxies: readonly string[]): (request: IncomingMessage) => string {
+  if (trustedProxies.length === 0) return () => randomUUID()
+  const trusted = toBlockList(trustedProxies)
+  return (request) => givenId(request, trusted) ?? randomUUID()
 }
 
 function givenId({ headers, socket }: IncomingMessage, trusted: BlockList): string | null {

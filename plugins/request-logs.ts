@@ -5,7 +5,10 @@ import fastifyPlugin from 'fastify-plugin'
 export interface RequestLogsOptions {
   /** Takes a whole line, its end included. */
   readonly write: (line: string) => void
-  /** What else a line says of a request and its answer, by name; what is undefined is left out. Null for a request that somebody else logs. */
+  /**
+   * What else a line says of a request and its answer, by name; what is undefined is left out. Null for a request that
+   * somebody else logs.
+   */
   readonly describe: (request: FastifyRequest, status: number) => Readonly<Record<string, string | undefined>> | null
 }
 

@@ -138,6 +138,7 @@ t.test('every block of TypeScript in the docs compiles as it stands', { skip: ta
       files.push(file)
     }
   }
+  await symlink(join(root, 'node_modules'), join(folder, 'node_modules'))
   const program = ts.createProgram(files, {
     target: ts.ScriptTarget.ES2022,
     module: ts.ModuleKind.NodeNext,

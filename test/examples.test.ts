@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { cp, readdir, readFile } from 'node:fs/promises'
+import { cp, readdir, readFile, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -47,6 +47,7 @@ for (const name of examples) {
     const directory = join(folder, 'examples', name)
     await cp(join(root, 'examples', name), directory, { recursive: true, filter: (source) => !source.endsWith('.rowhouse') })
     await cp(join(root, 'package.json'), join(folder, 'package.json'))
+    await symlink(join(root, 'node_modules'), join(folder, 'node_modules'))
     const { url } = await startServer(t, directory)
     const commands = commandsOf(readme)
     t.ok(commands.length > 4)

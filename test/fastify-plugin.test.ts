@@ -26,8 +26,14 @@ interface Behaviour {
 const json = { 'content-type': 'application/json' }
 const form = { 'content-type': 'application/x-www-form-urlencoded' }
 const here = fileURLToPath(new URL('.', import.meta.url))
-const post = (path: string, body: string | Buffer, headers: Record<string, string> = json): Asked => ({ method: 'POST', path, body, headers })
-const echo = (app: FastifyInstance): void => void app.post('/echo', (request) => ({ body: request.body ?? null, type: typeof request.body }))
+const post = (path: string, body: string | Buffer, headers: Record<string, string> = json): Asked => ({
+  method: 'POST',
+  path,
+  body,
+  headers,
+})
+const echo = (app: FastifyInstance): void =>
+  void app.post('/echo', (request) => ({ body: request.body ?? null, type: typeof request.body }))
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -69,9 +75,15 @@ const behaviours: Readonly<Record<string, Behaviour>> = {
   },
   'parsers of its own, for one type, for a pattern, for raw bytes and for everything': {
     plugin: async (app) => {
-      app.addContentTypeParser('application/x-lines', { parseAs: 'string' }, (_request, body, done) => done(null, String(body).split('\n')))
-      app.addContentTypeParser(/^image\//, { parseAs: 'buffer' }, async (_request: unknown, body: string | Buffer) => ({ bytes: body.length }))
-      app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => done(null, { raw: body.toString('latin1') }))
+      app.addContentTypeParser('application/x-lines', { parseAs: 'string' }, (_request, body, done) =>
+        done(null, String(body).split('\n')),
+      )
+      app.addContentTypeParser(/^image\//, { parseAs: 'buffer' }, async (_request: unknown, body: string | Buffer) => ({
+        bytes: body.length,
+      }))
+      app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) =>
+        done(null, { raw: body.toString('latin1') }),
+      )
       app.addContentTypeParser('*', (_request, payload, done) => {
         let length = 0
         payload.on('data', (piece: Buffer) => (length += piece.length))
@@ -94,12 +106,18 @@ const behaviours: Readonly<Record<string, Behaviour>> = {
       app.addContentTypeParser('application/x-other', { parseAs: 'string' }, (_request, body, done) => done(null, body))
       echo(app)
     },
-    requests: [post('/echo', 'a=1', form), post('/inner/echo', 'a=2', form), post('/echo', 'a=123456789', form), post('/echo', 'x', { 'content-type': 'application/x-other' })],
+    requests: [
+      post('/echo', 'a=1', form),
+      post('/inner/echo', 'a=2', form),
+      post('/echo', 'a=123456789', form),
+      post('/echo', 'x', { 'content-type': 'application/x-other' }),
+    ],
   },
   'the parser for forms twice in one scope is a mistake of its author': {
     bringsItsOwn: true,
     plugin: async (app) => {
-      const take = (_request: unknown, body: string | Buffer, done: (error: null, body: unknown) => void) => done(null, body)
+      const take = (_request: unknown, body: string | Buffer, done: (error: null, body: unknown) => void) =>
+        done(null, body)
       app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, take)
       try {
         app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, take)
@@ -130,13 +148,26 @@ const behaviours: Readonly<Record<string, Behaviour>> = {
         async (scope) => {
           scope.get('/known', () => 'scoped')
           scope.get('/gives-up', (_request, reply) => reply.callNotFound())
-          scope.setNotFoundHandler({ preHandler: (_request, reply, done) => (void reply.header('x-before', '1'), done()) }, async () => 'nothing in the scope')
+          scope.setNotFoundHandler(
+            { preHandler: (_request, reply, done) => (void reply.header('x-before', '1'), done()) },
+            async () => 'nothing in the scope',
+          )
         },
         { prefix: '/scope' },
       )
     },
     requests: [
-      ...['/known', '/unknown', '/unknown?a=1', '/gives-up', '/scope', '/scope/known', '/scope/unknown', '/scope/gives-up', '/scoped'].map((path) => ({ path })),
+      ...[
+        '/known',
+        '/unknown',
+        '/unknown?a=1',
+        '/gives-up',
+        '/scope',
+        '/scope/known',
+        '/scope/unknown',
+        '/scope/gives-up',
+        '/scoped',
+      ].map((path) => ({ path })),
       { method: 'DELETE', path: '/known' },
       post('/unknown', '{"a":1}'),
       post('/scope/known', '{}'),
@@ -145,9 +176,11 @@ const behaviours: Readonly<Record<string, Behaviour>> = {
   },
   'errors, as Fastify tells those that may be told': {
     plugin: async (app) => {
-      const failing = (status: number, more: object = {}) => () => {
-        throw Object.assign(new Error('told'), { statusCode: status, ...more })
-      }
+      const failing =
+        (status: number, more: object = {}) =>
+        () => {
+          throw Object.assign(new Error('told'), { statusCode: status, ...more })
+        }
       app.get('/418', failing(418))
       app.get('/coded', failing(409, { code: 'E_TAKEN', headers: { 'x-why': 'taken' } }))
       app.get('/rejects', async () => failing(400)())
@@ -155,8 +188,21 @@ const behaviours: Readonly<Record<string, Behaviour>> = {
       app.get('/value', () => {
         throw { statusCode: 402, pay: true }
       })
-      app.post('/checked', { schema: { body: { type: 'object', required: ['a'], properties: { a: { type: 'integer' } } }, querystring: { type: 'object', properties: { n: { type: 'number' } } } } }, ({ body, query }) => ({ body, query }))
-      app.get('/shaped', { schema: { response: { 200: { type: 'object', properties: { a: { type: 'string' } } } } } }, () => ({ a: 1, b: 2 }))
+      app.post(
+        '/checked',
+        {
+          schema: {
+            body: { type: 'object', required: ['a'], properties: { a: { type: 'integer' } } },
+            querystring: { type: 'object', properties: { n: { type: 'number' } } },
+          },
+        },
+        ({ body, query }) => ({ body, query }),
+      )
+      app.get(
+        '/shaped',
+        { schema: { response: { 200: { type: 'object', properties: { a: { type: 'string' } } } } } },
+        () => ({ a: 1, b: 2 }),
+      )
     },
     requests: [
       ...['/418', '/coded', '/rejects', '/sends', '/value', '/shaped'].map((path) => ({ path })),
@@ -172,7 +218,9 @@ const behaviours: Readonly<Record<string, Behaviour>> = {
         reply.header('x-error', `${error.message} ${request.url}`)
         done()
       })
-      app.setErrorHandler((error, _request, reply) => reply.code(503).send({ outer: error instanceof Error ? error.message : error }))
+      app.setErrorHandler((error, _request, reply) =>
+        reply.code(503).send({ outer: error instanceof Error ? error.message : error }),
+      )
       app.get('/outer', () => {
         throw new Error('secret')
       })
@@ -187,33 +235,70 @@ const behaviours: Readonly<Record<string, Behaviour>> = {
         scope.get('/again', async () => {
           throw new Error('again')
         })
-        scope.get('/of-route', { errorHandler: (error, _request, reply) => void reply.code(400).send(`of the route: ${error.message}`) }, () => {
-          throw new Error('secret')
-        })
+        scope.get(
+          '/of-route',
+          { errorHandler: (error, _request, reply) => void reply.code(400).send(`of the route: ${error.message}`) },
+          () => {
+            throw new Error('secret')
+          },
+        )
         scope.post('/parsed', () => 'parsed')
       })
     },
-    requests: [...['/outer', '/inner', '/again', '/of-route'].map((path) => ({ path })), post('/parsed', '{'), post('/parsed', 'x', { 'content-type': 'application/xml' })],
+    requests: [
+      ...['/outer', '/inner', '/again', '/of-route'].map((path) => ({ path })),
+      post('/parsed', '{'),
+      post('/parsed', 'x', { 'content-type': 'application/xml' }),
+    ],
   },
   'streams of every kind': {
     plugin: async (app) => {
       app.get('/pieces', (_request, reply) => reply.send(Readable.from(['a', Buffer.from('b'), 'ü'])))
-      app.get('/file', (_request, reply) => reply.type('text/plain').send(createReadStream(join(here, 'support/ask.ts'))))
+      app.get('/file', (_request, reply) =>
+        reply.type('text/plain').send(createReadStream(join(here, 'support/ask.ts'))),
+      )
       app.get('/no-file', (_request, reply) => reply.send(createReadStream(join(here, 'no such file'))))
       app.get('/web', (_request, reply) => reply.send(new Blob(['from the ', 'web']).stream()))
-      app.get('/response', () => new Response('as a response', { status: 201, headers: [['x-a', '1'], ['set-cookie', 'a=1'], ['set-cookie', 'b=2']] }))
+      app.get(
+        '/response',
+        () =>
+          new Response('as a response', {
+            status: 201,
+            headers: [
+              ['x-a', '1'],
+              ['set-cookie', 'a=1'],
+              ['set-cookie', 'b=2'],
+            ],
+          }),
+      )
       app.get('/empty-response', () => new Response(null, { status: 204 }))
       app.get('/empty', (_request, reply) => reply.send(Readable.from([])))
-      app.get('/long', (_request, reply) => reply.header('content-length', 3_000_000).send(Readable.from(Array.from({ length: 30 }, () => Buffer.alloc(100_000, 'x')))))
+      app.get('/long', (_request, reply) =>
+        reply
+          .header('content-length', 3_000_000)
+          .send(Readable.from(Array.from({ length: 30 }, () => Buffer.alloc(100_000, 'x')))),
+      )
       app.get('/breaks', (_request, reply) => {
         const stream = new PassThrough()
         stream.write('begun')
         setTimeout(() => stream.destroy(new Error('broken')), 50)
         return reply.send(stream)
       })
-      app.setErrorHandler((error, _request, reply) => reply.code(500).send({ failed: error instanceof Error ? error.name : null }))
+      app.setErrorHandler((error, _request, reply) =>
+        reply.code(500).send({ failed: error instanceof Error ? error.name : null }),
+      )
     },
-    requests: ['/pieces', '/file', '/no-file', '/web', '/response', '/empty-response', '/empty', '/long', '/breaks'].map((path) => ({ path })),
+    requests: [
+      '/pieces',
+      '/file',
+      '/no-file',
+      '/web',
+      '/response',
+      '/empty-response',
+      '/empty',
+      '/long',
+      '/breaks',
+    ].map((path) => ({ path })),
   },
   'the limit of bodies, which a route may change': {
     plugin: async (app) => {
@@ -232,13 +317,62 @@ const behaviours: Readonly<Record<string, Behaviour>> = {
   },
   'paths: wildcards, parameters, expressions, and how they are decoded': {
     plugin: async (app) => {
-      const tell = (path: string): void => void app.get(path, (request) => ({ path, params: request.params, url: request.url, original: request.originalUrl, query: request.query }))
-      for (const path of ['/files/*', '/users/:id', '/users/me', '/users/:id/posts/:post', '/at-:hour(^\\d{2})h:minute(^\\d{2})m', '/x/:name.json', '/x/:from-:to', '/optional/:last?', '/name::verb', '/pre*', '/', '/ünï']) tell(path)
+      const tell = (path: string): void =>
+        void app.get(path, (request) => ({
+          path,
+          params: request.params,
+          url: request.url,
+          original: request.originalUrl,
+          query: request.query,
+        }))
+      for (const path of [
+        '/files/*',
+        '/users/:id',
+        '/users/me',
+        '/users/:id/posts/:post',
+        '/at-:hour(^\\d{2})h:minute(^\\d{2})m',
+        '/x/:name.json',
+        '/x/:from-:to',
+        '/optional/:last?',
+        '/name::verb',
+        '/pre*',
+        '/',
+        '/ünï',
+      ])
+        tell(path)
       app.setNotFoundHandler((_request, reply) => reply.code(404).send('nothing'))
     },
     requests: [
-      '/files/', '/files/a', '/files/a/b%2Fc//d?x=1', '/files', '/users/me', '/users/you', '/users/', '/users/a%2Fb', '/users/%C3%BC?a=1&a=2&b', '/users/1/posts/2', '/users/1/posts/', '/at-12h30m', '/at-1h30m',
-      '/x/data.json', '/x/a-b', '/x/a', '/optional', '/optional/', '/optional/x', '/name:verb', '/prefix', '/pre', '/pre/fix', '/', '//', '/Users/me', '/users/me/', '/%C3%BCn%C3%AF', '/users/you?', '/files/..%2f..',
+      '/files/',
+      '/files/a',
+      '/files/a/b%2Fc//d?x=1',
+      '/files',
+      '/users/me',
+      '/users/you',
+      '/users/',
+      '/users/a%2Fb',
+      '/users/%C3%BC?a=1&a=2&b',
+      '/users/1/posts/2',
+      '/users/1/posts/',
+      '/at-12h30m',
+      '/at-1h30m',
+      '/x/data.json',
+      '/x/a-b',
+      '/x/a',
+      '/optional',
+      '/optional/',
+      '/optional/x',
+      '/name:verb',
+      '/prefix',
+      '/pre',
+      '/pre/fix',
+      '/',
+      '//',
+      '/Users/me',
+      '/users/me/',
+      '/%C3%BCn%C3%AF',
+      '/users/you?',
+      '/files/..%2f..',
     ].map((path) => ({ path })),
   },
   'routes of one path that differ by host or version': {
@@ -257,7 +391,11 @@ const behaviours: Readonly<Record<string, Behaviour>> = {
   'methods of many kinds, and several at once': {
     plugin: async (app) => {
       app.all('/all', (request) => request.method)
-      app.route({ method: ['PUT', 'PATCH'], url: '/some', handler: (request) => ({ method: request.method, body: request.body ?? null }) })
+      app.route({
+        method: ['PUT', 'PATCH'],
+        url: '/some',
+        handler: (request) => ({ method: request.method, body: request.body ?? null }),
+      })
       app.options('/asked', (_request, reply) => reply.header('allow', 'of my own').send())
       app.delete('/gone', (request) => request.body ?? 'no body')
       app.setNotFoundHandler((_request, reply) => reply.code(404).send('nothing'))
@@ -282,9 +420,29 @@ const behaviours: Readonly<Record<string, Behaviour>> = {
       app.get('/text', () => 'text')
       app.get('/value', () => ({ a: 1 }))
       app.get('/none', (_request, reply) => reply.code(204).send())
-      app.get('/own', { onSend: (_request, reply, payload, done) => (void reply.header('x-own', '1'), done(null, `${String(payload)}!`)) }, () => 'text')
-      app.get('/stream', { onSend: (_request, _reply, _payload, done) => done(null, Readable.from(['in', 'stead'])) }, () => 'text')
-      app.get('/fails', { onSend: (_request, _reply, _payload, done) => done(Object.assign(new Error('in onSend'), { statusCode: 409 })) }, () => 'text')
+      app.get(
+        '/own',
+        {
+          onSend: (_request, reply, payload, done) => (
+            void reply.header('x-own', '1'),
+            done(null, `${String(payload)}!`)
+          ),
+        },
+        () => 'text',
+      )
+      app.get(
+        '/stream',
+        { onSend: (_request, _reply, _payload, done) => done(null, Readable.from(['in', 'stead'])) },
+        () => 'text',
+      )
+      app.get(
+        '/fails',
+        {
+          onSend: (_request, _reply, _payload, done) =>
+            done(Object.assign(new Error('in onSend'), { statusCode: 409 })),
+        },
+        () => 'text',
+      )
       app.get('/nothing', { onSend: (_request, _reply, _payload, done) => done(null, null) }, () => 'text')
     },
     requests: ['/text', '/value', '/none', '/own', '/stream', '/fails', '/nothing'].map((path) => ({ path })),
@@ -292,21 +450,42 @@ const behaviours: Readonly<Record<string, Behaviour>> = {
   'cookies are read and set': {
     plugin: async (app) => {
       app.get('/read', (request) => request.cookies)
-      app.get('/set', (_request, reply) => reply.setCookie('a', '1 2', { path: '/', httpOnly: true }).setCookie('b', 'ü').cookie('c', '3', { maxAge: 60 }).send('set'))
+      app.get('/set', (_request, reply) =>
+        reply
+          .setCookie('a', '1 2', { path: '/', httpOnly: true })
+          .setCookie('b', 'ü')
+          .cookie('c', '3', { maxAge: 60 })
+          .send('set'),
+      )
       app.get('/clear', (_request, reply) => reply.clearCookie('a').header('set-cookie', 'own=1').send('cleared'))
     },
-    requests: [{ path: '/read' }, { path: '/read', headers: { cookie: 'a=1; b=%C3%BC; c="x y"' } }, { path: '/set' }, { path: '/clear' }],
+    requests: [
+      { path: '/read' },
+      { path: '/read', headers: { cookie: 'a=1; b=%C3%BC; c="x y"' } },
+      { path: '/set' },
+      { path: '/clear' },
+    ],
   },
   'cookies with options of its own': {
     bringsItsOwn: true,
     plugin: async (app) => {
-      app.register(cookie, { secret: 'a secret that nobody knows', parseOptions: Object.assign({ path: '/cookies' }, { decode: (value: string) => value.toUpperCase() }) })
+      app.register(cookie, {
+        secret: 'a secret that nobody knows',
+        parseOptions: Object.assign({ path: '/cookies' }, { decode: (value: string) => value.toUpperCase() }),
+      })
       app.register(async (inner) => {
-        inner.get('/read', (request) => ({ cookies: request.cookies, unsigned: request.unsignCookie(request.cookies['signed'] ?? '') }))
+        inner.get('/read', (request) => ({
+          cookies: request.cookies,
+          unsigned: request.unsignCookie(request.cookies['signed'] ?? ''),
+        }))
         inner.get('/set', (_request, reply) => reply.setCookie('signed', 'value', { signed: true }).send('set'))
       })
     },
-    requests: [{ path: '/read', headers: { cookie: 'a=x' } }, { path: '/set' }, { path: '/read', headers: { cookie: 'signed=value.wrong' } }],
+    requests: [
+      { path: '/read', headers: { cookie: 'a=x' } },
+      { path: '/set' },
+      { path: '/read', headers: { cookie: 'signed=value.wrong' } },
+    ],
   },
   'decorators of instances, requests and replies': {
     plugin: async (app) => {
@@ -323,7 +502,15 @@ const behaviours: Readonly<Record<string, Behaviour>> = {
         done()
       })
       app.register(async (inner) => {
-        inner.get('/in', (request, reply) => reply.created([request.visits, request.shout(), inner.double(4), inner.hasRequestDecorator('visits'), inner.hasDecorator('nothing')]))
+        inner.get('/in', (request, reply) =>
+          reply.created([
+            request.visits,
+            request.shout(),
+            inner.double(4),
+            inner.hasRequestDecorator('visits'),
+            inner.hasDecorator('nothing'),
+          ]),
+        )
       })
     },
     requests: [{ path: '/in' }, { path: '/in' }],
@@ -333,7 +520,8 @@ const behaviours: Readonly<Record<string, Behaviour>> = {
       app.register(async (scope) => {
         scope.decorateRequest('user', null)
         scope.addHook('onRequest', async (request) => {
-          if (request.headers.authorization !== undefined) Object.assign(request, { user: { name: request.headers.authorization } })
+          if (request.headers.authorization !== undefined)
+            Object.assign(request, { user: { name: request.headers.authorization } })
         })
         scope.get('/token', (request) => ({ user: request.user }))
       })
@@ -346,14 +534,27 @@ const behaviours: Readonly<Record<string, Behaviour>> = {
         async (outer) => {
           outer.get('/', () => 'outer')
           outer.register(async (inner) => void inner.get('/x', () => inner.prefix), { prefix: '/inner' })
-          outer.register(async (inner) => void inner.get('/', { prefixTrailingSlash: 'slash' }, () => 'slash'), { prefix: '/slash' })
-          outer.register(async (inner) => void inner.get('/', { prefixTrailingSlash: 'no-slash' }, () => 'no slash'), { prefix: '/none' })
+          outer.register(async (inner) => void inner.get('/', { prefixTrailingSlash: 'slash' }, () => 'slash'), {
+            prefix: '/slash',
+          })
+          outer.register(async (inner) => void inner.get('/', { prefixTrailingSlash: 'no-slash' }, () => 'no slash'), {
+            prefix: '/none',
+          })
         },
         { prefix: '/outer' },
       )
       app.setNotFoundHandler((_request, reply) => reply.code(404).send('nothing'))
     },
-    requests: ['/outer', '/outer/', '/outer/inner/x', '/outer/inner', '/outer/slash/', '/outer/slash', '/outer/none', '/outer/none/'].flatMap((path) => [{ path }, { path, method: 'HEAD' }]),
+    requests: [
+      '/outer',
+      '/outer/',
+      '/outer/inner/x',
+      '/outer/inner',
+      '/outer/slash/',
+      '/outer/slash',
+      '/outer/none',
+      '/outer/none/',
+    ].flatMap((path) => [{ path }, { path, method: 'HEAD' }]),
   },
   'hooks, each in its scope and in their order': {
     plugin: async (app) => {
@@ -370,11 +571,20 @@ const behaviours: Readonly<Record<string, Behaviour>> = {
         inside.post('/inside', () => ({ a: 1 }))
         inside.register(async (further) => {
           note(further, 'further')
-          further.post('/further', { preHandler: async (_request, reply) => void reply.header('x-route', '1') }, () => ({ a: 1 }))
+          further.post(
+            '/further',
+            { preHandler: async (_request, reply) => void reply.header('x-route', '1') },
+            () => ({ a: 1 }),
+          )
         })
       })
       app.post('/outside', () => ({ a: 1 }))
-      app.register(fastifyPlugin(async (shared) => void shared.addHook('onSend', async (_request, reply) => void reply.header('x-shared', '1'))))
+      app.register(
+        fastifyPlugin(
+          async (shared) =>
+            void shared.addHook('onSend', async (_request, reply) => void reply.header('x-shared', '1')),
+        ),
+      )
     },
     requests: ['/inside', '/further', '/outside'].map((path) => post(path, '{"a":1}')),
   },
@@ -386,12 +596,19 @@ const behaviours: Readonly<Record<string, Behaviour>> = {
           if (request.headers['x-refuse'] !== undefined) throw Object.assign(new Error('refused'), { statusCode: 403 })
           return undefined
         })
-        scope.addHook('preParsing', async (request) => (request.headers['x-other'] === undefined ? request.raw : Readable.from(['{"other":1}'])))
+        scope.addHook('preParsing', async (request) =>
+          request.headers['x-other'] === undefined ? request.raw : Readable.from(['{"other":1}']),
+        )
         scope.addHook('preSerialization', async (_request, _reply, payload) => ({ wrapped: payload }))
         echo(scope)
       })
     },
-    requests: [post('/echo', '{}'), post('/echo', '{}', { ...json, 'x-answer': '1' }), post('/echo', '{}', { ...json, 'x-refuse': '1' }), post('/echo', '{"a":1}', { ...json, 'x-other': '1' })],
+    requests: [
+      post('/echo', '{}'),
+      post('/echo', '{}', { ...json, 'x-answer': '1' }),
+      post('/echo', '{}', { ...json, 'x-refuse': '1' }),
+      post('/echo', '{"a":1}', { ...json, 'x-other': '1' }),
+    ],
   },
   'replies: redirects, codes, types, serializers, trailers, and the bare response': {
     plugin: async (app) => {
@@ -402,15 +619,34 @@ const behaviours: Readonly<Record<string, Behaviour>> = {
       app.get('/nothing', async (_request, reply) => void reply.send())
       app.get('/null', () => null)
       app.get('/callback', (_request, reply) => void setTimeout(() => reply.send({ late: true }), 10))
-      app.get('/serializer', (_request, reply) => reply.type('text/plain').serializer((value: unknown) => `<${JSON.stringify(value)}>`).send({ a: 1 }))
+      app.get('/serializer', (_request, reply) =>
+        reply
+          .type('text/plain')
+          .serializer((value: unknown) => `<${JSON.stringify(value)}>`)
+          .send({ a: 1 }),
+      )
       app.get('/hijacked', (_request, reply) => {
         reply.hijack()
         reply.raw.writeHead(203, { 'content-length': 3, 'x-raw': '1' }).end('raw')
       })
       app.get('/raw', (_request, reply) => void reply.raw.writeHead(200, { 'content-length': 2 }).end('ok'))
-      app.get('/trailer', (_request, reply) => reply.trailer('x-sum', (_reply, _payload, done) => done(null, '42')).send('with a trailer'))
+      app.get('/trailer', (_request, reply) =>
+        reply.trailer('x-sum', (_reply, _payload, done) => done(null, '42')).send('with a trailer'),
+      )
     },
-    requests: ['/redirect', '/moved', '/code', '/bytes', '/nothing', '/null', '/callback', '/serializer', '/hijacked', '/raw', '/trailer'].map((path) => ({ path })),
+    requests: [
+      '/redirect',
+      '/moved',
+      '/code',
+      '/bytes',
+      '/nothing',
+      '/null',
+      '/callback',
+      '/serializer',
+      '/hijacked',
+      '/raw',
+      '/trailer',
+    ].map((path) => ({ path })),
   },
   'a plugin by callback, and one that is made to have no scope of its own': {
     plugin: fastifyPlugin((app, _options, done) => {
@@ -426,17 +662,30 @@ const behaviours: Readonly<Record<string, Behaviour>> = {
       app.get('/download', (_request, reply) => reply.download('ask.ts', 'other.txt'))
       app.setNotFoundHandler((_request, reply) => reply.code(404).send('no such file'))
     },
-    requests: [{ path: '/files/ask.ts' }, { path: '/files/ask.ts', headers: { range: 'bytes=0-9' } }, { path: '/files/ask.ts', method: 'HEAD' }, { path: '/files/none.ts' }, { path: '/files/' }, { path: '/files/..%2fpackage.json' }, { path: '/download' }],
+    requests: [
+      { path: '/files/ask.ts' },
+      { path: '/files/ask.ts', headers: { range: 'bytes=0-9' } },
+      { path: '/files/ask.ts', method: 'HEAD' },
+      { path: '/files/none.ts' },
+      { path: '/files/' },
+      { path: '/files/..%2fpackage.json' },
+      { path: '/download' },
+    ],
   },
   'compressed answers, by a plugin of others': {
     plugin: async (app) => {
       await app.register(compress, { threshold: 100 })
       app.get('/long', () => ({ long: 'x'.repeat(5000) }))
       app.get('/short', () => ({ short: 'x' }))
-      app.get('/stream', (_request, reply) => reply.type('text/plain').send(Readable.from(['y'.repeat(3000), 'z'.repeat(3000)])))
+      app.get('/stream', (_request, reply) =>
+        reply.type('text/plain').send(Readable.from(['y'.repeat(3000), 'z'.repeat(3000)])),
+      )
       echo(app)
     },
-    requests: ['/long', '/short', '/stream'].flatMap((path) => [{ path, headers: { 'accept-encoding': 'gzip' } }, { path }]),
+    requests: ['/long', '/short', '/stream'].flatMap((path) => [
+      { path, headers: { 'accept-encoding': 'gzip' } },
+      { path },
+    ]),
   },
 }
 
@@ -461,13 +710,23 @@ async function startBare(t: Test, { plugin, bringsItsOwn = false }: Behaviour): 
 }
 
 async function startApp(t: Test, plugin: FastifyPlugin, options: object = {}): Promise<number> {
-  const server = await createApp({ directory: await temporaryFolder(t), define: () => undefined, plugin, options: { name: 'test', ...options }, logTo: { write: () => undefined } })
+  const server = await createApp({
+    directory: await temporaryFolder(t),
+    define: () => undefined,
+    plugin,
+    options: { name: 'test', ...options },
+    logTo: { write: () => undefined },
+  })
   t.teardown(() => server.close())
   return Number(new URL(await server.listen({ port: 0, host: '127.0.0.1' })).port)
 }
 
 async function startAll(t: Test, behaviour: Behaviour): Promise<Servers> {
-  return { bare: await startBare(t, behaviour), app: await startApp(t, behaviour.plugin), private: await startApp(t, behaviour.plugin, { private: { accessKey: key } }) }
+  return {
+    bare: await startBare(t, behaviour),
+    app: await startApp(t, behaviour.plugin),
+    private: await startApp(t, behaviour.plugin, { private: { accessKey: key } }),
+  }
 }
 
 /** What differs by the port alone. */
@@ -482,10 +741,18 @@ for (const [name, behaviour] of Object.entries(behaviours)) {
       const what = `${asked.method ?? 'GET'} ${asked.path}`
       const expected = withoutPort(await ask(servers.bare, asked), servers.bare)
       t.same(withoutPort(await ask(servers.app, asked), servers.app), expected, what)
-      t.same(withoutPort(await ask(servers.private, { ...asked, path: `/${key}${asked.path}` }), servers.private), expected, `${what}, with the key`)
+      t.same(
+        withoutPort(await ask(servers.private, { ...asked, path: `/${key}${asked.path}` }), servers.private),
+        expected,
+        `${what}, with the key`,
+      )
       for (const wrong of [asked.path, `/${key}x${asked.path}`]) {
         const { status, body } = await ask(servers.private, { ...asked, path: wrong })
-        t.same({ status, body }, { status: 404, body: asked.method === 'HEAD' ? '' : 'Not Found' }, `${what}, without the key`)
+        t.same(
+          { status, body },
+          { status: 404, body: asked.method === 'HEAD' ? '' : 'Not Found' },
+          `${what}, without the key`,
+        )
       }
     }
   })
@@ -508,11 +775,22 @@ t.test('as in a bare Fastify: web sockets', async (t) => {
   const plugin: FastifyPlugin = async (app) => {
     await app.register(websocket)
     app.get('/socket/:room', { websocket: true }, (socket, request) => {
-      socket.on('message', (data: Buffer) => socket.send(`${JSON.stringify(request.params)} ${JSON.stringify(request.query)} ${data.toString()}`))
+      socket.on('message', (data: Buffer) =>
+        socket.send(`${JSON.stringify(request.params)} ${JSON.stringify(request.query)} ${data.toString()}`),
+      )
     })
-    app.get('/refused', { websocket: true, onRequest: async (_request, reply) => reply.code(403).send('no') }, () => undefined)
+    app.get(
+      '/refused',
+      { websocket: true, onRequest: async (_request, reply) => reply.code(403).send('no') },
+      () => undefined,
+    )
     app.get('/plain', () => 'plain')
-    app.route({ method: 'GET', url: '/both', handler: () => 'both', wsHandler: (socket) => void socket.on('message', () => socket.send('by socket')) })
+    app.route({
+      method: 'GET',
+      url: '/both',
+      handler: () => 'both',
+      wsHandler: (socket) => void socket.on('message', () => socket.send('by socket')),
+    })
   }
   const servers = await startAll(t, { plugin, requests: [] })
   for (const path of ['/socket/a?b=1', '/both', '/refused', '/unknown']) {

@@ -254,3 +254,16 @@ t.test('what an app calls its own files is no mistake, however much it looks lik
     },
   })
 })
+
+t.test('a file that is nearly called fastify.ts stops the start if it exports something by default', async (t) => {
+  const plugin = `export default async (app) => void app.get('/hello', () => 'Hello')\n`
+  const why = "is not run: the Fastify plugin of an app is its fastify.ts, in the app's folder; rename it"
+  for (const name of ['Fastify.ts', 'fastify.tsx', 'fastify.cjs', 'fastfy.ts']) {
+    t.same(await refusal(t, { modules, [name]: plugin }), [`${name} ${why}`])
+  }
+  t.same(await refusal(t, { modules, fastify: { 'index.ts': plugin } }), [`fastify/index.ts ${why}`])
+  await starts(t, {
+    'beside the right one': { modules, 'fastify.ts': plugin, 'fastifx.ts': plugin, fastify: { 'index.ts': plugin } },
+    'one that exports no plugin': { modules, 'fastify.tsx': 'export const a = 1\n' },
+  })
+})

@@ -16,6 +16,7 @@ import { EndpointUrls } from '../endpoint/endpoint-urls.js'
 import type { Endpoint } from '../endpoint/endpoint.js'
 import { Matcher } from '../endpoint/matcher.js'
 import { Registry, type Declarations } from '../endpoint/registry.js'
+import { DeclarationError } from '../errors/declaration-error.js'
 import { runningApps } from '../exports/running-app.js'
 import { basePathOf } from '../http/base-path.js'
 import { openLog, type AppLog } from '../logging/open-log.js'
@@ -101,7 +102,14 @@ export async function createApp(options: CreateAppOptions): Promise<FastifyInsta
   }
 }
 
-function loadDeclarations(app: AppHandle, { define, plugin }: CreateAppOptions, configuration: Configuration): Promise<Declarations> {
+function loadDeclarations(
+  app: AppHandle,
+  { define, plugin }: CreateAppOptions,
+  configuration: Configuration,
+): Promise<Declarations> {
+  if (define === undefined && plugin !== undefined) {
+    throw new DeclarationError('createApp() takes "plugin" beside "define"; an app in a folder has its plugin in fastify.ts')
+  }
   if (define !== undefined) {
     return collectDeclarations(app, new Registry(configuration), async () => {
       await define()
@@ -148,7 +156,8 @@ async function startApp({ app, configuration, log, declarations, services, close
     debug: isDebugging(configuration, log.platform),
   }
   const { challenges } = parts.unauthorized
-  runningApps.started(app, { addresses: configuration, database, writes, origins, urls, challenges, stopping: stopping.signal })
+  const { signal } = stopping
+  runningApps.started(app, { addresses: configuration, database, writes, origins, urls, challenges, stopping: signal })
 
   const server = createServer(configuration, parts)
   const accessKey = configuration.private.accessKey === null ? null : new AccessKey(basePathOf(configuration))
@@ -157,17 +166,21 @@ async function startApp({ app, configuration, log, declarations, services, close
   const rowhouse: App = { configuration, users, endpoints: served }
   decorateRequests(server)
   server.decorate('rowhouse', rowhouse)
-  // First among the hooks of closing: the next ones wait for connections, and those may ask whether this server is ready.
+  // First among the hooks of closing: the next ones wait for connections, and those may ask whether this server is
+  // ready.
   server.addHook('preClose', () => stopping.abort())
   const { plugin } = declarations
-  await server.register(requestIds, { trustedProxies: configuration.trustedProxies, ...(plugin !== null && { present: passedOnId }) })
-  const door =
-    plugin === null ? null : await openDoor({ plugin, endpoints, settings: { ...configuration, directory: await realpath(configuration.directory) }, parts, pipeline: server, log: log.own, lines, accessKey, stopping: stopping.signal, decorations: { rowhouse } })
+  const { trustedProxies } = configuration
+  await server.register(requestIds, { trustedProxies, ...(plugin !== null && { present: passedOnId }) })
+  const decorations = { rowhouse }
+  const beside = { endpoints, parts, pipeline: server, log: log.own, lines, accessKey, stopping: signal, decorations }
+  const door = plugin === null ? null : await openDoor({ plugin, configuration, ...beside })
   if (door !== null) served.push(...door.endpoints)
   await server.register(gracefulClose, { timeout: configuration.shutdownTimeout })
   if (lines !== null) await server.register(requestLogs, door?.linesOfPipeline(lines) ?? lines)
   requireAccessKey(server, basePathOf(configuration), accessKey)
-  findEndpoints(server, { destinationOf: door?.destinationOf ?? destinationsAmong(endpoints), addresses: configuration })
+  const destinationOf = door?.destinationOf ?? destinationsAmong(endpoints)
+  findEndpoints(server, { destinationOf, addresses: configuration })
   server.route({ method: server.supportedMethods, url: '*', handler: (request, reply) => serve(parts, request, reply) })
 
   server.addHook('onListen', () => {
@@ -178,14 +191,17 @@ async function startApp({ app, configuration, log, declarations, services, close
   return server
 }
 
+type OpenDoorOptions = Omit<FastifyDoorOptions, 'settings'> & { readonly configuration: Configuration }
+
 /** Runs the app's Fastify plugin. @throws LoadError, DeclarationError */
-async function openDoor(options: FastifyDoorOptions): Promise<FastifyDoor> {
+async function openDoor({ configuration, ...options }: OpenDoorOptions): Promise<FastifyDoor> {
+  const directory = await realpath(configuration.directory)
   // Only an app with a plugin needs to have that.
-  const door = await import('../doors/fastify/fastify-door.js')
+  const { FastifyDoor } = await import('../doors/fastify/fastify-door.js')
   try {
-    return await door.FastifyDoor.open(options)
+    return await FastifyDoor.open({ ...options, settings: { ...configuration, directory } })
   } catch (error) {
-    throw describeThrown(error, options.settings.directory)
+    throw describeThrown(error, directory)
   }
 }
 

@@ -32,8 +32,12 @@ export interface InspectedApp {
 export async function inspectApp(directory: string): Promise<InspectedApp> {
   const configuration = await loadConfiguration(directory)
   const app = { name: configuration.name }
-  const declarations = await withTemporaryFolder((buildDirectory) => loadModules({ app, configuration, buildDirectory }))
-  const platform = await collectDeclarations(app, new Registry(configuration, 'platform'), () => declarePlatform({ stopping: new AbortController().signal }))
+  const declarations = await withTemporaryFolder((buildDirectory) =>
+    loadModules({ app, configuration, buildDirectory }),
+  )
+  const platform = await collectDeclarations(app, new Registry(configuration, 'platform'), () =>
+    declarePlatform({ stopping: new AbortController().signal }),
+  )
   const own = [...declarations.endpoints, ...platform.endpoints]
   // Making these is what finds endpoints that stand in each other's way.
   void new EndpointUrls(own)
@@ -43,10 +47,21 @@ export async function inspectApp(directory: string): Promise<InspectedApp> {
   return { configuration, declarations, endpoints: [...own, ...(routes?.endpoints ?? [])] }
 }
 
-/** Runs the app's Fastify plugin, without a database and without a server, since only then it is known which routes it has. */
-async function inspectPlugin(plugin: DeclaredPlugin, app: AppHandle, configuration: Configuration): Promise<CollectedRoutes> {
+/**
+ * Runs the app's Fastify plugin, without a database and without a server, since only then it is known which routes it
+ * has.
+ */
+async function inspectPlugin(
+  plugin: DeclaredPlugin,
+  app: AppHandle,
+  configuration: Configuration,
+): Promise<CollectedRoutes> {
   const directory = await realpath(configuration.directory)
-  const host = new PluginHost(plugin, { settings: { ...configuration, directory }, listener: createServer(), log: null })
+  const host = new PluginHost(plugin, {
+    settings: { ...configuration, directory },
+    listener: createServer(),
+    log: null,
+  })
   const work = async (): Promise<CollectedRoutes> => {
     try {
       await host.load(null)

@@ -7,7 +7,8 @@ import { nobody } from './principal.js'
 const neverAborted = new AbortController().signal
 
 /**
- * The call in which an app's code runs while the app starts or stops. What that code begins, such as timers, belongs to the app from then on.
+ * The call in which an app's code runs while the app starts or stops. What that code begins, such as timers, belongs to
+ * the app from then on.
  *
  * @param declarations where the code may declare endpoints and the like; null where it may not
  */

@@ -26,9 +26,13 @@ export class CallSites {
     return frame === undefined ? { file: 'unknown', line: 0 } : this.#locate(frame)
   }
 
-  /** The place of the innermost call on the stack that lies in the app's own code, and in no package; null where none does. */
+  /**
+   * The place of the innermost call on the stack that lies in the app's own code, and in no package; null where none
+   * does.
+   */
   inApp(): SourceLocation | null {
-    const frame = callStack().find((site) => isForeign(fileOf(site)) && !pathOf(fileOf(site)).includes(`${sep}node_modules${sep}`))
+    const isInPackage = (file: string): boolean => pathOf(file).includes(`${sep}node_modules${sep}`)
+    const frame = callStack().find((site) => isForeign(fileOf(site)) && !isInPackage(fileOf(site)))
     return frame === undefined ? null : this.#locate(frame)
   }
 

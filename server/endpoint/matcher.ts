@@ -100,7 +100,8 @@ class Node {
 }
 
 /**
- * Finds the resource of a path. The most specific pattern wins, segment by segment: a fixed text, then a converter, then a parameter, then a catch-all, then an optional one,
+ * Finds the resource of a path. The most specific pattern wins, segment by segment: a fixed text, then a converter,
+ * then a parameter, then a catch-all, then an optional one,
  * then a rest.
  * The order of registration does not matter.
  */
@@ -165,11 +166,13 @@ function find(node: Node, segments: readonly string[], depth: number, values: Pa
   const child = node.children.get(segment)
   const exact = child === undefined ? null : find(child, segments, depth + 1, values)
   if (exact !== null) return exact
-  return (segment === '' ? null : findVariable(node, segment, segments, depth, values)) ?? (node.rests.length === 0 ? null : findRest(node, segments, depth, values))
+  const variable = segment === '' ? null : findVariable(node, segments, depth, values)
+  return variable !== null || node.rests.length === 0 ? variable : findRest(node, segments, depth, values)
 }
 
 /** What stands for a part of a path that is not empty. */
-function findVariable(node: Node, segment: string, segments: readonly string[], depth: number, values: PathValue[]): Resource | null {
+function findVariable(node: Node, segments: readonly string[], depth: number, values: PathValue[]): Resource | null {
+  const segment = segments[depth] as string
   for (const { converter, node: next } of node.converters) {
     const value = converter.read(segment)
     const resource = value === undefined ? null : findBehind(value, next, segments, depth, values)

@@ -5,7 +5,8 @@ import { makeConverter, type Converter } from './converters.js'
 /**
  * One part of a path between two slashes. The kinds are matched in the order in which they stand here, the most specific first.
  * A `catchAll` stands for this segment and all that follow, and for none at all if it is `optional`; it is always the last.
- * So is a `rest`, which stands for all that is left of a path behind a slash and `start`: for nothing, too, and for empty parts.
+ * So is a `rest`, which stands for all that is left of a path behind a slash and `start`: for nothing, too, and for
+ * empty parts.
  */
 export type PathSegment =
   | { readonly kind: 'static'; readonly text: string }

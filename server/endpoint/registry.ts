@@ -57,7 +57,8 @@ export interface Declarations {
 export function refuseReserved({ path, source }: Endpoint, settings: DeclarationSettings): void {
   const segments = path.segments.map((segment) => (segment.kind === 'static' ? segment.text : ''))
   if (isReserved(segments, settings)) {
-    throw new DeclarationError(`the path ${path.text} is Rowhouse's own, as all are that begin with /_/; choose another beginning`, source)
+    const whose = `the path ${path.text} is Rowhouse's own, as all are that begin with /_/`
+    throw new DeclarationError(`${whose}; choose another beginning`, source)
   }
 }
 

@@ -2,8 +2,10 @@ import { currentCall } from '../call/call.js'
 import { currentApp } from './running-app.js'
 
 /**
- * Resolves once all that the current call has written so far would survive a power cut; outside of calls, all that was written outside of them. Answers wait for that by themselves:
- * it is for what is said beside them, such as messages over a web socket, or by `reply.raw`. A transaction that is still open is not waited for.
+ * Resolves once all that the current call has written so far would survive a power cut; outside of calls, all that was
+ * written outside of them. Answers wait for that by themselves:
+ * it is for what is said beside them, such as messages over a web socket, or by `reply.raw`. A transaction that is
+ * still open is not waited for.
  *
  * @throws DatabaseFailure when the disk has refused it: nobody may be told that it was written
  *

@@ -21,14 +21,23 @@ export class AccessKey {
     this.#expected = digest(basePath)
   }
 
-  /** Takes the key off the front of a message's path, unless that has been done before. Returns whether it was there. */
+  /** Says that a message comes from within the app, where nobody has to show a key. */
+  trust(raw: IncomingMessage): void {
+    this.#admitted.add(raw)
+  }
+
+  /**
+   * Takes the key off the front of a message's path, unless that has been done before. Returns whether it was there.
+   */
   admit(raw: AddressedMessage): boolean {
     if (this.#admitted.has(raw)) return true
     const path = originForm(raw.originalUrl ?? raw.url ?? '')
     const rest = path.slice(this.#basePath.length)
     // By digests, in a time that does not tell how much of a guess is right.
-    const isShown = /^(?:[/?]|$)/.test(rest) && timingSafeEqual(digest(path.slice(0, this.#basePath.length)), this.#expected)
-    // This is where Fastify reads the path, and nobody has asked for it before. What was asked for without the key is told nowhere: it may have nearly been the key.
+    const shown = digest(path.slice(0, this.#basePath.length))
+    const isShown = /^(?:[/?]|$)/.test(rest) && timingSafeEqual(shown, this.#expected)
+    // This is where Fastify reads the path, and nobody has asked for it before. What was asked for without the key is
+    // told nowhere: it may have nearly been the key.
     raw.originalUrl = isShown && rest.startsWith('/') ? rest : `/${isShown ? rest : ''}`
     if (isShown) this.#admitted.add(raw)
     return isShown

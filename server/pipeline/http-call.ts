@@ -20,8 +20,6 @@ export class HttpCall implements Call {
   readonly kind = 'http'
   readonly declarations = null
   readonly writes = new CallWrites()
-  /** Null until code of the app runs. */
-  request: RowhouseRequest | null = null
   deadline: Deadline | null = null
   /** What keeps a body on disk open; null where there is none. */
   lease: BodyLease | null = null
@@ -31,6 +29,7 @@ export class HttpCall implements Call {
   stream: WatchedStream | null = null
   /** Whether the answer, good or bad, has been decided; what comes after that is dropped. */
   isDecided = false
+  #request: RowhouseRequest | null = null
   #isTimed = false
   /** What time runs for where that is not the handler itself, for the log. */
   #place: string | null = null
@@ -59,6 +58,15 @@ export class HttpCall implements Call {
     return this.raw.id
   }
 
+  /** Null until code of the app runs. */
+  get request(): RowhouseRequest | null {
+    return this.#request
+  }
+
+  set request(request: RowhouseRequest | null) {
+    this.#request = request
+  }
+
   get signal(): AbortSignal {
     return this.beginRequest().signal
   }
@@ -77,7 +85,7 @@ export class HttpCall implements Call {
 
   /** The request as the app's code sees it, its body left out as long as that has not been received. */
   beginRequest(): RowhouseRequest {
-    return (this.request ??= new RowhouseRequest(new RequestState(this.raw, this.response.raw, placeOf(this.raw))))
+    return (this.#request ??= new RowhouseRequest(new RequestState(this.raw, this.response.raw, placeOf(this.raw))))
   }
 
   /** Says that the time which code of the app takes counts from now on: something of its own, or else its handler. */

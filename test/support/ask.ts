@@ -26,22 +26,34 @@ export interface Answer {
 const incidental: ReadonlySet<string> = new Set(['date', 'connection', 'keep-alive', 'x-request-id'])
 
 /** Asks a server on this machine, on a connection of its own. */
-export function ask(port: number, { method = 'GET', path, headers = {}, body, chunked = false }: Asked): Promise<Answer> {
+export function ask(
+  port: number,
+  { method = 'GET', path, headers = {}, body, chunked = false }: Asked,
+): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const length = body === undefined || chunked ? {} : { 'content-length': Buffer.byteLength(body) }
-    const sent = request({ host: '127.0.0.1', port, method, path, headers: { ...length, ...headers }, agent: false }, (response) => {
-      const pieces: Buffer[] = []
-      const finish = (isCut: boolean): void => {
-        const told: Record<string, string[]> = {}
-        for (let index = 0; index < response.rawHeaders.length; index += 2) {
-          const name = (response.rawHeaders[index] ?? '').toLowerCase()
-          if (!incidental.has(name)) (told[name] ??= []).push(response.rawHeaders[index + 1] ?? '')
+    const sent = request(
+      { host: '127.0.0.1', port, method, path, headers: { ...length, ...headers }, agent: false },
+      (response) => {
+        const pieces: Buffer[] = []
+        const finish = (isCut: boolean): void => {
+          const told: Record<string, string[]> = {}
+          for (let index = 0; index < response.rawHeaders.length; index += 2) {
+            const name = (response.rawHeaders[index] ?? '').toLowerCase()
+            if (!incidental.has(name)) (told[name] ??= []).push(response.rawHeaders[index + 1] ?? '')
+          }
+          resolve({
+            status: response.statusCode,
+            headers: told,
+            trailers: response.trailers,
+            body: Buffer.concat(pieces).toString('latin1'),
+            isCut,
+          })
         }
-        resolve({ status: response.statusCode, headers: told, trailers: response.trailers, body: Buffer.concat(pieces).toString('latin1'), isCut })
-      }
-      response.on('data', (piece: Buffer) => pieces.push(piece))
-      response.on('end', () => finish(false)).on('error', () => finish(true))
-    })
+        response.on('data', (piece: Buffer) => pieces.push(piece))
+        response.on('end', () => finish(false)).on('error', () => finish(true))
+      },
+    )
     sent.on('error', reject)
     if (body !== undefined) sent.write(body)
     sent.end()

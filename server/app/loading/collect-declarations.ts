@@ -7,7 +7,11 @@ import type { Declarations, Registry } from '../../endpoint/registry.js'
  *
  * @throws whatever `load` throws
  */
-export async function collectDeclarations(app: AppHandle, registry: Registry, load: () => unknown): Promise<Declarations> {
+export async function collectDeclarations(
+  app: AppHandle,
+  registry: Registry,
+  load: () => unknown,
+): Promise<Declarations> {
   try {
     await runCall(loadCall(app, registry), load, undefined)
     return registry

@@ -42,13 +42,22 @@ export async function loadModules({ app, configuration, buildDirectory }: LoadMo
   const folder = await realpath(configuration.directory)
   const files = await findModules(folder)
   if (files.length === 0) {
-    throw new LoadError(`there is no app in ${folder}: it has neither tables.ts nor fastify.ts nor a file in modules/ or pages/api/; start with modules/hello.ts: import { httpEndpoint } from 'rowhouse'; httpEndpoint('/hello', () => 'Hello')`)
+    const missing = 'it has neither tables.ts nor fastify.ts nor a file in modules/ or pages/api/'
+    const hello = `import { httpEndpoint } from 'rowhouse'; httpEndpoint('/hello', () => 'Hello')`
+    throw new LoadError(`there is no app in ${folder}: ${missing}; start with modules/hello.ts: ${hello}`)
   }
   const routeFiles = files.filter((file) => isRouteFile(file, folder))
   const pluginFiles = files.filter((file) => isPluginFile(file, folder))
-  if (pluginFiles.length > 1) throw new LoadError(`an app has one Fastify plugin, and here are ${pluginFiles.map((file) => displayPath(file, folder)).join(' and ')}; drop one of them`)
+  if (pluginFiles.length > 1) {
+    const several = pluginFiles.map((file) => displayPath(file, folder)).join(' and ')
+    throw new LoadError(`an app has one Fastify plugin, and here are ${several}; drop one of them`)
+  }
   const outputFile = join(buildDirectory, `app-${process.pid}-${++loads}.mjs`)
-  const [code] = await Promise.all([bundle({ directory: folder, files, exported: [...routeFiles, ...pluginFiles], outputFile }), prepareFolder(buildDirectory)])
+  const exported = [...routeFiles, ...pluginFiles]
+  const [code] = await Promise.all([
+    bundle({ directory: folder, files, exported, outputFile }),
+    prepareFolder(buildDirectory),
+  ])
   await writeFile(outputFile, code).catch(refuse(buildDirectory))
   process.setSourceMapsEnabled(true)
   try {

@@ -144,8 +144,8 @@ async function likePlugin(directory: string): Promise<string[]> {
   const files = await listFiles(directory, code)
   const otherCase = files.filter((path) => isOtherCase(basename(path), fileKinds.plugin))
   if (otherCase.length > 0 || files.some((path) => fileKinds.plugin.test(basename(path)))) return otherCase
-  const alike = [...files.filter((path) => isNearly(stem(path), 'fastify')), ...(await listFiles(join(directory, 'fastify'), /^index\.m?[jt]s$/))]
-  return having(exportsPlugin, alike)
+  const inFolder = await listFiles(join(directory, 'fastify'), /^index\.m?[jt]s$/)
+  return having(exportsPlugin, [...files.filter((path) => isNearly(stem(path), 'fastify')), ...inFolder])
 }
 
 /**

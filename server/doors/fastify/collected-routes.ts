@@ -54,7 +54,10 @@ export class CollectedRoutes {
     return this.#placed
   }
 
-  /** The options of all routes, those included that Fastify has added for HEAD. They can still be changed until the server is ready. */
+  /**
+   * The options of all routes, those included that Fastify has added for HEAD. They can still be changed until the
+   * server is ready.
+   */
   get options(): readonly RouteOptions[] {
     return this.#all
   }
@@ -73,7 +76,8 @@ export class CollectedRoutes {
   /** For each route for GET Fastify adds one for HEAD right after it. */
   #addedForHead({ method, url, handler }: RouteOptions): Endpoint | null {
     const last = this.#recorded.at(-1)
-    if (method !== 'HEAD' || last === undefined || !last.endpoint.methods.includes('GET') || last.handler !== handler) return null
+    if (method !== 'HEAD' || last === undefined || !last.endpoint.methods.includes('GET') || last.handler !== handler)
+      return null
     return url === last.endpoint.path.text || url === `${last.endpoint.path.text}/` ? last.endpoint : null
   }
 
@@ -102,12 +106,16 @@ export class CollectedRoutes {
     }
     refuseReserved(endpoint, this.#settings)
     this.#recorded.push({ endpoint, handler: route.handler })
-    if (!isForEveryPreflight(endpoint)) this.#placed.push(endpoint, ...others.map((other) => ({ ...endpoint, path: other })))
+    if (!isForEveryPreflight(endpoint))
+      this.#placed.push(endpoint, ...others.map((other) => ({ ...endpoint, path: other })))
     return endpoint
   }
 }
 
-/** A route for OPTIONS on any path at all, such as `@fastify/cors` has, is not what those paths are for: without it they would be unknown. */
+/**
+ * A route for OPTIONS on any path at all, such as `@fastify/cors` has, is not what those paths are for: without it they
+ * would be unknown.
+ */
 function isForEveryPreflight({ methods, path: { segments } }: Endpoint): boolean {
   return segments[0]?.kind === 'rest' && segments[0].start === '' && methods.every((method) => method === 'OPTIONS')
 }
@@ -120,10 +128,17 @@ const neverCalled: Endpoint['handler'] = (() => () => {
 /** Other plugins have options of their own in there, which are theirs to check. */
 function readAccess(path: string, config: FastifyContextConfig): Endpoint['options']['access'] {
   const names = Object.keys(config)
-  const misspelt = names.find((name) => !accessOptionNames.includes(name) && nearestName(name, accessOptionNames) !== undefined)
+  const misspelt = names.find(
+    (name) => !accessOptionNames.includes(name) && nearestName(name, accessOptionNames) !== undefined,
+  )
   // What is not seen would leave open what its author meant to close.
-  if (misspelt !== undefined) throw new DeclarationError(`the route ${path} has "${misspelt}" in its config; did you mean "${nearestName(misspelt, accessOptionNames)}"?`)
-  const { given, mistakes } = checkSettings(Object.fromEntries(Object.entries(config).filter(([name]) => accessOptionNames.includes(name))))
+  if (misspelt !== undefined)
+    throw new DeclarationError(
+      `the route ${path} has "${misspelt}" in its config; did you mean "${nearestName(misspelt, accessOptionNames)}"?`,
+    )
+  const { given, mistakes } = checkSettings(
+    Object.fromEntries(Object.entries(config).filter(([name]) => accessOptionNames.includes(name))),
+  )
   if (mistakes.length > 0) throw new DeclarationError(`the route ${path}: ${mistakes.join('; ')}, in its config`)
   return accessOf(given)
 }

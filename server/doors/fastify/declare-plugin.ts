@@ -13,8 +13,10 @@ import type { SourceLocation } from '../../errors/source-location.js'
 export function declarePlugin(given: unknown, source: SourceLocation): void {
   const registry = currentRegistry('a Fastify plugin')
   if (typeof given !== 'function') {
+    const example = "export default async (app) => { app.get('/hello', () => 'Hello') }"
     const got = given === undefined ? 'there is none' : `got ${describeGiven(given)}`
-    throw new DeclarationError(`the default export has to be a Fastify plugin, such as export default async (app) => { app.get('/hello', () => 'Hello') }; ${got}`, source)
+    const message = `the default export has to be a Fastify plugin, such as ${example}; ${got}`
+    throw new DeclarationError(message, source)
   }
   // What else it has to be is for Fastify to find out, which calls it.
   registry.setPlugin({ plugin: given as DeclaredPlugin['plugin'], source })

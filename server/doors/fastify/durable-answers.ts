@@ -1,29 +1,34 @@
 import { ReadStream } from 'node:fs'
 import { pipeline, Transform } from 'node:stream'
-import type { onSendHookHandler, RouteOptions } from 'fastify'
+import type { onSendHookHandler } from 'fastify'
 import type { HttpCall } from '../../pipeline/http-call.js'
-import { callOfRequest } from './plugin-calls.js'
+import { PluginCall } from './plugin-call.js'
+
+/** Whether the server has begun to stop. */
+type IsStopping = () => boolean
 
 /**
- * Holds an answer back until all that its call has written would survive a power cut, and each piece of a stream likewise. It has to be the last of the hooks: those before it may write, too.
+ * Makes the hook that sends a plugin's answers off: the id of the request is in them, and nothing leaves before all
+ * that
+ * its call has written would survive a power cut, no piece of a stream either. It has to be the last of the hooks:
+ * those before it may write, too.
  */
-export const awaitDurable: onSendHookHandler<unknown> = (request, _reply, payload, done) => {
-  const call = callOfRequest(request)
-  // The answer that tells of the disk's failure waits for the disk no longer.
-  if (call === null || call.isDecided) {
-    done(null, payload)
-    return
+export function sendOff(isStopping: IsStopping): onSendHookHandler<unknown> {
+  return (request, reply, payload, done) => {
+    reply.header('x-request-id', request.id)
+    if (isStopping()) reply.header('connection', 'close')
+    const call = PluginCall.of(request)
+    // The answer that tells of the disk's failure waits for the disk no longer.
+    if (call === null || call.isDecided) {
+      done(null, payload)
+      return
+    }
+    const durable = call.writes.durable()
+    const watched = watch(payload, call, durable !== null)
+    // The headers of a stream leave with its first piece.
+    if (durable === null || watched !== payload) done(null, watched)
+    else waitFor(durable, call, (failure) => (failure === null ? done(null, payload) : done(failure)))
   }
-  const durable = call.writes.durable()
-  const watched = watch(payload, call, durable !== null)
-  // The headers of a stream leave with its first piece.
-  if (durable === null || watched !== payload) done(null, watched)
-  else waitFor(durable, call, (failure) => (failure === null ? done(null, payload) : done(failure)))
-}
-
-/** Adds the hook to a route, behind all others that it has. */
-export function awaitDurableLast(route: RouteOptions): void {
-  route.onSend = [...[route.onSend ?? []].flat(), awaitDurable]
 }
 
 function waitFor(durable: Promise<unknown>, call: HttpCall, done: (failure: Error | null) => void): void {
@@ -57,7 +62,10 @@ function watchNode(source: NodeJS.ReadableStream, call: HttpCall): Transform {
     if (durable === null) done(null, piece)
     else waitFor(durable, call, (failure) => done(failure, piece))
   }
-  const watched = new Transform({ transform: (piece, _encoding, done) => pass(piece, done), flush: (done) => pass(undefined, done) })
+  const watched = new Transform({
+    transform: (piece, _encoding, done) => pass(piece, done),
+    flush: (done) => pass(undefined, done),
+  })
   // Either of them ends with the other; whoever sends it is told of a failure.
   pipeline(source, watched, () => undefined)
   return watched

@@ -1,5 +1,5 @@
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { requestIds } from '../../../plugins/request-ids.js'
+import { makeRequestIds } from '../../../plugins/request-ids.js'
 import { requestLogs, type RequestLogsOptions } from '../../../plugins/request-logs.js'
 import { runCall, type Call } from '../../call/call.js'
 import { loadCall } from '../../call/load-call.js'
@@ -12,7 +12,9 @@ import type { FindEndpointOptions } from '../../pipeline/find-endpoint.js'
 import type { PipelineParts } from '../../pipeline/parts.js'
 import { Front, guardListener } from './front.js'
 import { passageOf } from './passage.js'
-import { beginCalls } from './plugin-calls.js'
+import { sendOff } from './durable-answers.js'
+import { decoratePluginRequests } from './plugin-call.js'
+import { beginCalls, within } from './plugin-calls.js'
 import { answerErrors } from './plugin-errors.js'
 import { PluginHost } from './plugin-host.js'
 
@@ -53,7 +55,8 @@ export class FastifyDoor {
   }
 
   /**
-   * Runs the plugin, and lets it answer beside the other endpoints once the server listens. The pipeline's server must have no hook yet that waits for its connections to end.
+   * Runs the plugin, and lets it answer beside the other endpoints once the server listens. The pipeline's server must
+   * have no hook yet that waits for its connections to end.
    *
    * @throws DeclarationError when two endpoints answer one path and method; both places are named
    * @throws whatever the plugin throws
@@ -81,7 +84,10 @@ export class FastifyDoor {
 
   /** What the pipeline's server says of requests in the log: of one that it has handed over, nothing. */
   linesOfPipeline(lines: RequestLogsOptions): RequestLogsOptions {
-    return { ...lines, describe: (request, status) => (this.#theFront.hasHandedOver(request) ? null : lines.describe(request, status)) }
+    return {
+      ...lines,
+      describe: (request, status) => (this.#theFront.hasHandedOver(request) ? null : lines.describe(request, status)),
+    }
   }
 
   /** Resolves when the plugin has closed all that is its own. To be called once no request is under way. */
@@ -96,17 +102,23 @@ export class FastifyDoor {
   }
 
   async #open(): Promise<void> {
-    const { pipeline, endpoints, settings, accessKey } = this.#options
+    const { pipeline, endpoints, settings, accessKey, stopping } = this.#options
     const host = this.#host
     // What the plugin adds to the listener comes on top of this.
     Front.stand(pipeline, () => this.#front)
-    await host.load({ begin: (instance) => this.#begin(instance), passOn: (request, reply) => this.#passOn(request, reply) })
+    await host.load({
+      begin: (instance) => this.#begin(instance),
+      passOn: (request, reply) => this.#passOn(request, reply),
+      sendOff: sendOff(() => stopping.aborted),
+      afterwards: (request, _reply, done) => within(request, done),
+    })
     this.#front = new Front({
       pipeline,
       plugin: host.instance,
       matcher: new Matcher([...endpoints, ...host.routes.placed]),
       pipelineMatcher: new Matcher(endpoints),
       addresses: settings,
+      accessKey,
       answersUnknown: (path) => host.answersUnknown(path),
     })
     await host.instance.ready()
@@ -119,18 +131,18 @@ export class FastifyDoor {
   }
 
   async #begin(instance: FastifyInstance): Promise<void> {
-    const { settings, parts, lines, stopping, decorations } = this.#options
+    const { settings, parts, lines, decorations } = this.#options
     for (const [name, value] of Object.entries(decorations)) instance.decorate(name, value)
+    const basePath = basePathOf(settings)
     answerErrors(instance, parts)
-    beginCalls(instance, { parts, basePath: basePathOf(settings), front: () => this.#theFront })
-    await instance.register(requestIds, { trustedProxies: settings.trustedProxies })
+    decoratePluginRequests(instance, basePath)
+    beginCalls(instance, parts, () => this.#theFront)
+    instance.setGenReqId(makeRequestIds(settings.trustedProxies))
     if (lines !== null) {
-      await instance.register(requestLogs, { ...lines, describe: (request, status) => (passageOf(request.raw)?.owner === 'plugin' ? lines.describe(request, status) : null) })
+      const describe: RequestLogsOptions['describe'] = (request, status) =>
+        passageOf(request.raw)?.owner === 'plugin' ? lines.describe(request, status) : null
+      await instance.register(requestLogs, { ...lines, describe })
     }
-    instance.addHook('onSend', (_request, reply, payload, done) => {
-      if (stopping.aborted) reply.header('connection', 'close')
-      done(null, payload)
-    })
   }
 
   #passOn(request: FastifyRequest, reply: FastifyReply): boolean {

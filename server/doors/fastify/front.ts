@@ -19,14 +19,18 @@ export interface FrontOptions {
   /** Those of the plugin left out. */
   readonly pipelineMatcher: Matcher
   readonly addresses: AddressSettings
+  /** Null where the app is not private. */
+  readonly accessKey: AccessKey | null
   /** Whether the plugin has an answer of its own for paths that nobody knows. */
   readonly answersUnknown: (path: string) => boolean
 }
 
 /**
- * Says of each message who answers it: the app's Fastify plugin or the pipeline, by the one order of specificity that holds for all endpoints.
+ * Says of each message who answers it: the app's Fastify plugin or the pipeline, by the one order of specificity that
+ * holds for all endpoints.
  *
- * They are two servers, since the pipeline's leaves to Rowhouse what a plugin expects of Fastify: bodies, HEAD, a logger for each request, the parsing of queries.
+ * They are two servers, since the pipeline's leaves to Rowhouse what a plugin expects of Fastify: bodies, HEAD, a
+ * logger for each request, the parsing of queries.
  */
 export class Front {
   readonly #options: FrontOptions
@@ -37,7 +41,10 @@ export class Front {
     this.#options = options
   }
 
-  /** Puts itself in front of the listener of the pipeline's server. Must be called before the plugin is loaded: what that adds to the listener counts. */
+  /**
+   * Puts itself in front of the listener of the pipeline's server. Must be called before the plugin is loaded: what
+   * that adds to the listener counts.
+   */
   static stand(pipeline: FastifyInstance, front: () => Front | null): void {
     pipeline.server.off('request', pipeline.routing)
     pipeline.server.on('request', (raw, response) => {
@@ -81,19 +88,26 @@ export class Front {
     const endpoint = match?.resource.endpointFor(method)
     if (endpoint !== undefined) return endpoint.door === 'fastify' ? 'plugin' : 'pipeline'
     if (match !== null && !match.resource.isFastify) return 'pipeline'
-    // Fastify reads some paths in ways that are its own, such as an empty parameter, and `*` for OPTIONS answers for any path.
+    // Fastify reads some paths in ways that are its own, such as an empty parameter, and `*` for OPTIONS answers for
+    // any path.
     if (plugin.findRoute({ method, url, constraints: {} }) !== null) return 'plugin'
     return answersUnknown(target.path) ? 'plugin' : 'pipeline'
   }
 
-  /** Whether a message for which the plugin has no route is the plugin's to answer: it says itself what happens to unknown paths, and the pipeline does not know this one either. */
+  /**
+   * Whether a message for which the plugin has no route is the plugin's to answer: it says itself what happens to
+   * unknown paths, and the pipeline does not know this one either.
+   */
   leavesUnknown({ destination: { target } }: Passage): boolean {
     return this.#options.answersUnknown(target.path) && this.#options.pipelineMatcher.match(target.segments) === null
   }
 
   /** Lets the pipeline answer what the plugin has not. */
   passOn(request: FastifyRequest, reply: FastifyReply, passage: Passage): void {
+    const { pipeline, accessKey } = this.#options
     const { raw } = request
+    // Nobody else gets this far without the key but the plugin, when it injects a request of its own.
+    accessKey?.trust(raw)
     passage.owner = 'pipeline'
     passage.passedOn = request.id
     passage.isBodyGone = raw.readableDidRead
@@ -101,7 +115,7 @@ export class Front {
     // All that an answer which did not come off may have left behind.
     for (const name of reply.raw.getHeaderNames()) reply.raw.removeHeader(name)
     reply.raw.statusCode = 200
-    this.#options.pipeline.routing(raw, reply.raw)
+    pipeline.routing(raw, reply.raw)
   }
 
   /** Whether the pipeline has handed a request over, whoever then answers it. */
@@ -109,7 +123,10 @@ export class Front {
     return this.#handedOver.has(request)
   }
 
-  /** Where the pipeline takes a request to be sent to; null for one that the plugin answers, which gets it: that came neither by the listener nor from there, but was injected. */
+  /**
+   * Where the pipeline takes a request to be sent to; null for one that the plugin answers, which gets it: that came
+   * neither by the listener nor from there, but was injected.
+   */
   readonly destinationOf = (request: FastifyRequest, reply: FastifyReply): Destination | null => {
     const { plugin, pipelineMatcher } = this.#options
     const raw: AddressedMessage = request.raw
@@ -129,11 +146,17 @@ export class Front {
 }
 
 /** The events by which Node.js hands over a message. */
-const messageEvents: ReadonlySet<string | symbol> = new Set(['request', 'checkContinue', 'checkExpectation', 'upgrade', 'connect'])
+const messageEvents: ReadonlySet<string | symbol> = new Set([
+  'request',
+  'checkContinue',
+  'checkExpectation',
+  'upgrade',
+  'connect',
+])
 
 /**
- * Takes the key of a private app off each message before anybody who listens sees it, such as a plugin that has added itself to the listener,
- * and lets nobody but the pipeline see those without it.
+ * Takes the key of a private app off each message before anybody who listens sees it, such as a plugin that has added
+ * itself to the listener, and lets nobody but the pipeline see those without it.
  */
 export function guardListener(pipeline: FastifyInstance, accessKey: AccessKey): void {
   const { server } = pipeline

@@ -11,7 +11,8 @@ import { logError, logFailure } from '../../pipeline/failure/log-error.js'
 import type { PipelineParts } from '../../pipeline/parts.js'
 
 /**
- * Answers the errors for which the app's Fastify plugin has no handler: as Fastify does, in its form, but that an error which nobody made to be shown is told in general words,
+ * Answers the errors for which the app's Fastify plugin has no handler: as Fastify does, in its form, but that an error
+ * which nobody made to be shown is told in general words,
  * and that errors of Rowhouse's have the status that they have everywhere.
  */
 export function answerErrors(plugin: FastifyInstance, parts: PipelineParts): void {
@@ -57,7 +58,10 @@ function send(request: FastifyRequest, reply: FastifyReply, description: ErrorDe
 
 /** As Fastify reads it: the error's own, or else what the reply has been given. */
 function statusOf(error: unknown, { raw }: FastifyReply): number {
-  const given: unknown[] = typeof error === 'object' && error !== null ? [Reflect.get(error, 'statusCode'), Reflect.get(error, 'status')] : []
-  const found = [...given, raw.statusCode].find((status) => typeof status === 'number' && status >= 400 && status <= 599)
+  const given: unknown[] =
+    typeof error === 'object' && error !== null ? [Reflect.get(error, 'statusCode'), Reflect.get(error, 'status')] : []
+  const found = [...given, raw.statusCode].find(
+    (status) => typeof status === 'number' && status >= 400 && status <= 599,
+  )
   return typeof found === 'number' ? found : 500
 }

@@ -1,9 +1,19 @@
 import type { Server } from 'node:http'
-import { fastify, LogController, type FastifyBaseLogger, type FastifyInstance, type FastifyPluginCallback, type FastifyReply, type FastifyRequest } from 'fastify'
+import {
+  fastify,
+  LogController,
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyPluginCallback,
+  type FastifyReply,
+  type FastifyRequest,
+  type onResponseHookHandler,
+  type onSendHookHandler,
+  type RouteOptions,
+} from 'fastify'
 import type { DeclaredPlugin, DeclarationSettings } from '../../endpoint/registry.js'
 import { CollectedRoutes } from './collected-routes.js'
-import { awaitDurable, awaitDurableLast } from './durable-answers.js'
-import { letOthersSetUser } from './plugin-calls.js'
+import { refuseTakenNames } from './plugin-call.js'
 import { registerUsualPlugins } from './usual-plugins.js'
 
 /** Where a plugin finds itself. */
@@ -19,7 +29,14 @@ export interface PluginHostOptions {
 export interface PluginService {
   /** Adds the hooks that come before all of the plugin's. */
   begin(instance: FastifyInstance): void | Promise<void>
-  /** Takes over a request that the plugin has found nothing for, unless the plugin is to answer that itself; returns whether it has. */
+  /** The last of the hooks of each answer. */
+  readonly sendOff: onSendHookHandler<unknown>
+  /** What comes before each hook that is told that an answer has been sent. */
+  readonly afterwards: onResponseHookHandler
+  /**
+   * Takes over a request that the plugin has found nothing for, unless the plugin is to answer that itself; returns
+   * whether it has.
+   */
   passOn(request: FastifyRequest, reply: FastifyReply): boolean
 }
 
@@ -46,7 +63,8 @@ export class PluginHost {
       logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
       trustProxy: settings.trustedProxies.length === 0 ? false : [...settings.trustedProxies],
       return503OnClosing: false,
-      // Its plugin has no other place to say so, and 100 characters are too few for many an id; longer parts of a path are refused before it.
+      // Its plugin has no other place to say so, and 100 characters are too few for many an id; longer parts of a path
+      // are refused before it.
       routerOptions: { maxParamLength: 4096 },
     })
   }
@@ -59,19 +77,19 @@ export class PluginHost {
   async load(service: PluginService | null): Promise<void> {
     const { instance, routes } = this
     instance.addHook('onRoute', (route) => routes.add(route))
-    this.#collectListenHooks()
     const answerUnknown = this.#watchUnknown(service)
     await service?.begin(instance)
+    refuseTakenNames(instance)
+    this.#watchHooks(service)
     await instance.register(async (scope) => {
       await registerUsualPlugins(scope)
-      if (service !== null) letOthersSetUser(scope)
       // In a scope of its own even if it is made not to have one: what it adds replaces what is here.
       await scope.register(async (own) => {
         await own.register(this.#plugin as FastifyPluginCallback)
       })
     })
     await instance.after()
-    for (const route of routes.options) awaitDurableLast(route)
+    if (service !== null) for (const route of routes.options) serveRoute(route, service)
     answerUnknown()
     this.#holdClosing()
     await instance.after()
@@ -87,7 +105,10 @@ export class PluginHost {
     return this.#listenHooks
   }
 
-  /** Tells the plugin that the server begins to stop; resolves when it has closed, which it does not before {@link letClose}. */
+  /**
+   * Tells the plugin that the server begins to stop; resolves when it has closed, which it does not before {@link
+   * letClose}.
+   */
   close(): Promise<void> {
     return this.instance.close()
   }
@@ -97,19 +118,33 @@ export class PluginHost {
     this.#letClose()
   }
 
-  #collectListenHooks(): void {
+  /**
+   * Hooks that wait for a server of their own to listen are kept, and those that come after an answer are told in its
+   * call.
+   */
+  #watchHooks(service: PluginService | null): void {
     const { addHook } = this.instance
     const listenHooks = this.#listenHooks
+    const followed = new WeakSet<FastifyInstance>()
     Object.assign(this.instance, {
       addHook(this: FastifyInstance, name: string, hook: unknown): unknown {
-        if (name !== 'onListen' || typeof hook !== 'function') return Reflect.apply(addHook, this, [name, hook])
-        listenHooks.push(hook.bind(this) as ListenHook)
-        return this
+        if (name === 'onListen' && typeof hook === 'function') {
+          listenHooks.push(hook.bind(this) as ListenHook)
+          return this
+        }
+        if (name === 'onResponse' && service !== null && !followed.has(this)) {
+          followed.add(this)
+          Reflect.apply(addHook, this, [name, service.afterwards])
+        }
+        return Reflect.apply(addHook, this, [name, hook])
       },
     })
   }
 
-  /** Lets the pipeline answer in the place of Fastify's own 404. Returns what is to be called when the plugin has been run. */
+  /**
+   * Lets the pipeline answer in the place of Fastify's own 404. Returns what is to be called when the plugin has been
+   * run.
+   */
   #watchUnknown(service: PluginService | null): () => void {
     const { instance } = this
     const { setNotFoundHandler } = instance
@@ -120,9 +155,11 @@ export class PluginHost {
         if (typeof handler !== 'function') return Reflect.apply(setNotFoundHandler, this, [first, second])
         prefixes.push(this.prefix === '' ? '/' : this.prefix)
         const watched = function (this: FastifyInstance, request: FastifyRequest, reply: FastifyReply): unknown {
-          return service?.passOn(request, reply) === true ? undefined : Reflect.apply(handler as NotFoundHandler, this, [request, reply])
+          return service?.passOn(request, reply) === true
+            ? undefined
+            : Reflect.apply(handler as NotFoundHandler, this, [request, reply])
         }
-        return Reflect.apply(setNotFoundHandler, this, [{ ...(options as object), onSend: awaitDurable }, watched])
+        return Reflect.apply(setNotFoundHandler, this, [{ ...(options as object), onSend: service?.sendOff }, watched])
       },
     })
     return () => {
@@ -132,13 +169,26 @@ export class PluginHost {
     }
   }
 
-  /** The last of the hooks that are told of the end, behind all of the plugin's: what comes after it closes what requests under way still need. */
+  /**
+   * The last of the hooks that are told of the end, behind all of the plugin's: what comes after it closes what
+   * requests under way still need.
+   */
   #holdClosing(): void {
     const released = new Promise<void>((resolve) => (this.#letClose = resolve))
     this.instance.register(async (last) => {
       last.addHook('preClose', () => released)
     })
   }
+}
+
+/** Adds what is done for each request of a route. */
+function serveRoute(route: RouteOptions, { sendOff, afterwards }: PluginService): void {
+  route.onSend = [...listOf(route.onSend), sendOff]
+  if (route.onResponse !== undefined) route.onResponse = [afterwards, ...listOf(route.onResponse)]
+}
+
+function listOf<Hook>(hooks: Hook | Hook[] | undefined): Hook[] {
+  return hooks === undefined ? [] : ([hooks].flat() as Hook[])
 }
 
 type ListenHook = (done?: (failure?: Error) => void) => unknown

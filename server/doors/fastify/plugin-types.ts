@@ -1,12 +1,21 @@
+// What it adds to requests and replies is there in every fastify.ts.
+/// <reference types="@fastify/cookie" preserve="true" />
 import type { FastifyInstance } from 'fastify'
 import type { UserRow } from '../../../db/schema/users-table.js'
 
 /** What `fastify.ts` exports: a Fastify plugin, be it asynchronous or one that calls `done`. */
-export type FastifyPlugin = (app: FastifyInstance, options: Record<never, never>, done: (error?: Error) => void) => unknown
+export type FastifyPlugin = (
+  app: FastifyInstance,
+  options: Record<never, never>,
+  done: (error?: Error) => void,
+) => unknown
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Whether only signed-in users get in. With `'optional'` everybody does: the user is null for whoever sends no credentials; wrong ones are refused all the same. */
+    /**
+     * Whether only signed-in users get in. With `'optional'` everybody does: the user is null for whoever sends no
+     * credentials; wrong ones are refused all the same.
+     */
     readonly authenticateUsers?: boolean | 'optional'
     /** Whether some HTTP credentials must be sent; the handler judges them. */
     readonly requireCredentials?: boolean

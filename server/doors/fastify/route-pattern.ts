@@ -8,14 +8,18 @@ const expressionRank = 10_000
 const optionalParameter = /(\/:[^/()]*?)\?(\/?)$/
 
 /**
- * Reads the path of a Fastify route, so that it takes its place among all the others: `:name` is a parameter, several of them or a regular expression between two slashes a converter,
+ * Reads the path of a Fastify route, so that it takes its place among all the others: `:name` is a parameter, several
+ * of them or a regular expression between two slashes a converter,
  * `*` a rest. Which route of Fastify's answers is Fastify's to say; this says what may be in front of it or behind it.
  *
  * @returns two patterns where the last parameter is optional
  */
 export function readRoutePatterns(url: string): PathPattern[] {
   if (!optionalParameter.test(url)) return [readPattern(url, url)]
-  return [readPattern(url, url.replace(optionalParameter, '$1$2')), readPattern(url, url.replace(optionalParameter, '$2'))]
+  return [
+    readPattern(url, url.replace(optionalParameter, '$1$2')),
+    readPattern(url, url.replace(optionalParameter, '$2')),
+  ]
 }
 
 function readPattern(text: string, url: string): PathPattern {
@@ -57,7 +61,12 @@ function endOfExpression(path: string, start: number): number {
 function readSegment(segment: string, index: number): PathSegment {
   const parts = readParts(segment)
   const name = `${index}`
-  if (segment.endsWith('*')) return { kind: 'rest', name: '*', start: parts.every(({ kind }) => kind === 'text') ? textOf(parts).slice(0, -1) : '' }
+  if (segment.endsWith('*'))
+    return {
+      kind: 'rest',
+      name: '*',
+      start: parts.every(({ kind }) => kind === 'text') ? textOf(parts).slice(0, -1) : '',
+    }
   if (parts.every(({ kind }) => kind === 'text')) return { kind: 'static', text: textOf(parts) }
   const [only] = parts
   if (parts.length === 1 && only?.kind === 'name') return { kind: 'parameter', name: only.text }
@@ -73,16 +82,20 @@ interface Part {
 /** As Fastify's router does: a name ends at a dash, a dot or a parenthesis; two colons are one that means nothing. */
 function readParts(segment: string): Part[] {
   const parts: Part[] = []
-  for (let rest = segment; rest !== ''; ) {
+  for (let rest = segment; rest !== '';) {
     const taken = readPart(rest, parts.at(-1)?.kind === 'name')
-    parts.push({ kind: taken.kind, text: taken.kind === 'name' ? taken.text.slice(1) : taken.text.replaceAll('::', ':') })
+    parts.push({
+      kind: taken.kind,
+      text: taken.kind === 'name' ? taken.text.slice(1) : taken.text.replaceAll('::', ':'),
+    })
     rest = rest.slice(taken.text.length)
   }
   return parts
 }
 
 function readPart(rest: string, isBehindName: boolean): Part {
-  if (isBehindName && rest.startsWith('(')) return { kind: 'expression', text: rest.slice(0, endOfExpression(rest, 0) + 1) }
+  if (isBehindName && rest.startsWith('('))
+    return { kind: 'expression', text: rest.slice(0, endOfExpression(rest, 0) + 1) }
   const [name] = /^:(?!:)[^(.-]*/.exec(rest) ?? []
   if (name !== undefined) return { kind: 'name', text: name }
   const [text = rest] = /^(?:::|[^:])+/.exec(rest) ?? []
@@ -112,8 +125,11 @@ function sourceOf(parts: readonly Part[], index: number): string {
   if (kind === 'expression') return text.replace(/^\(\^/, '(').replace(/\$\)$/, ')')
   if (parts[index + 1]?.kind === 'expression') return ''
   const [before, between] = [parts[index - 2], parts[index - 1]]
-  // A parameter behind another stops before the text between them comes again, so that the time this takes does not grow faster than the segment.
-  return before?.kind === 'name' && between?.kind === 'text' ? `(?:${escape(between.text)}|(?:(?!${escape(between.text)}).)*)` : '(?:.*?)'
+  // A parameter behind another stops before the text between them comes again, so that the time this takes does not
+  // grow faster than the segment.
+  return before?.kind === 'name' && between?.kind === 'text'
+    ? `(?:${escape(between.text)}|(?:(?!${escape(between.text)}).)*)`
+    : '(?:.*?)'
 }
 
 function escape(text: string): string {

@@ -9,7 +9,8 @@ const hasOwnForm = Symbol('a parser for forms of its own')
 type Scope = FastifyInstance & { [hasOwnForm]?: true }
 
 /**
- * Registers the plugins that every `fastify.ts` has without asking: those for forms and cookies. Both give way where it registers them itself, with options of its own, or something in their place.
+ * Registers the plugins that every `fastify.ts` has without asking: those for forms and cookies. Both give way where it
+ * registers them itself, with options of its own, or something in their place.
  */
 export async function registerUsualPlugins(scope: FastifyInstance): Promise<void> {
   await scope.register(formbody)
@@ -36,7 +37,10 @@ function letOthersParseForms(scope: FastifyInstance): void {
   Object.assign(scope, {
     addContentTypeParser(this: Scope, types: unknown, ...rest: unknown[]): unknown {
       const given: unknown[] = [types].flat()
-      if (this[hasOwnForm] !== true && given.some((type) => typeof type === 'string' && type.trim().toLowerCase() === form)) {
+      if (
+        this[hasOwnForm] !== true &&
+        given.some((type) => typeof type === 'string' && type.trim().toLowerCase() === form)
+      ) {
         this.removeContentTypeParser(form)
         this[hasOwnForm] = true
       }
@@ -46,7 +50,8 @@ function letOthersParseForms(scope: FastifyInstance): void {
 }
 
 /**
- * Makes what a plugin adds to requests and replies a pair of functions, for as long as it is registered: where there is a plain value, Fastify lets no scope further in add one of the same name.
+ * Makes what a plugin adds to requests and replies a pair of functions, for as long as it is registered: where there is
+ * a plain value, Fastify lets no scope further in add one of the same name.
  *
  * @returns ends this
  */
@@ -54,22 +59,26 @@ function letOthersDecorate(scope: FastifyInstance): () => void {
   const { decorateRequest, decorateReply } = scope
   const replaceable = (decorate: (name: string | symbol, value?: unknown) => unknown) =>
     function (this: FastifyInstance, name: string | symbol, value: unknown): unknown {
-      if (typeof value === 'function') return Reflect.apply(decorate, this, [name, value])
-      const kept = Symbol(String(name))
-      Reflect.apply(decorate, this, [kept, value])
-      return Reflect.apply(decorate, this, [name, pairFor(kept)])
+      return Reflect.apply(decorate, this, [name, typeof value === 'function' ? value : pairFor(name, value)])
     }
   Object.assign(scope, { decorateRequest: replaceable(decorateRequest), decorateReply: replaceable(decorateReply) })
   return () => Object.assign(scope, { decorateRequest, decorateReply })
 }
 
-function pairFor(kept: symbol): { readonly getter: (this: object) => unknown; readonly setter: (this: object, value: unknown) => void } {
+interface Pair {
+  readonly getter: (this: Record<symbol, unknown>) => unknown
+  readonly setter: (this: Record<symbol, unknown>, value: unknown) => void
+}
+
+/** What has not been set costs no request anything. */
+function pairFor(name: string | symbol, initial: unknown): Pair {
+  const kept = Symbol(String(name))
   return {
-    getter(this: object) {
-      return Reflect.get(this, kept) as unknown
+    getter() {
+      return kept in this ? this[kept] : initial
     },
-    setter(this: object, value: unknown) {
-      Reflect.set(this, kept, value)
+    setter(value) {
+      this[kept] = value
     },
   }
 }

@@ -11,7 +11,9 @@ import type { Authorization } from './authorization.js'
 import type { RequestHeaders } from './headers.js'
 import type { PathValue, RequestTarget } from './target.js'
 
-const notYet = 'the body of a request cannot be read while authenticate() runs: it decides whether the body is received at all; look at the headers, such as request.authorization'
+const notYet =
+  'the body of a request cannot be read while authenticate() runs: it decides whether the body is received at all; ' +
+  'look at the headers, such as request.authorization'
 
 declare module 'fastify' {
   interface FastifyRequest {
