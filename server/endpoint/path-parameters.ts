@@ -15,7 +15,9 @@ type ConverterValue<Converter extends string> = Converter extends `${'int' | 'fl
 
 /**
  * What a handler is called with: the path's parameters (or what `params` makes of them), the declared parameters converted, and whatever else the caller sent, unchecked.
+ * A conditional type, so that an editor shows the parameters and not how they came about.
  */
-export type EndpointArguments<Path extends string, Params extends Parameters> = Omit<PathParameters<Path>, keyof Params> & { readonly [Name in keyof Params]: ParameterValue<Params[Name]> } & {
-  readonly [other: string]: unknown
-}
+export type EndpointArguments<Path extends string, Params extends Parameters> =
+  PathParameters<Path> extends infer InPath
+    ? { readonly [Name in keyof InPath | keyof Params]: Name extends keyof Params ? ParameterValue<Params[Name]> : Name extends keyof InPath ? InPath[Name] : never } & { readonly [other: string]: unknown }
+    : never
