@@ -8,7 +8,10 @@ export type ColumnKind = 'text' | 'number' | 'integer' | 'boolean' | 'date' | 'd
 /** What becomes of a row when the row that it links to is deleted. */
 type OnDelete = 'setNull' | 'cascade' | 'restrict'
 
-/** What the types need to know of a column: the kinds that have one value type by their names, the others by what is particular to them. */
+/**
+ * What the types need to know of a column: the kinds that have one value type by their names, the others by what is
+ * particular to them.
+ */
 export type ColumnType = keyof PlainValues | Json<unknown, never> | LinkTo<string> | LinksTo<string>
 
 interface PlainValues {
@@ -92,8 +95,15 @@ export type InputOf<Type extends ColumnType> = Type extends keyof PlainValues
         ? readonly RowLink<Name>[]
         : never
 
-/** What a row gives for a column of this type, or a handler for a parameter; a link itself where it takes other tables to know. */
-export type ValueOf<Type extends ColumnType> = Type extends keyof PlainValues ? PlainValues[Type] : Type extends Json<infer Output, never> ? Output : Type
+/**
+ * What a row gives for a column of this type, or a handler for a parameter; a link itself where it takes other tables
+ * to know.
+ */
+export type ValueOf<Type extends ColumnType> = Type extends keyof PlainValues
+  ? PlainValues[Type]
+  : Type extends Json<infer Output, never>
+    ? Output
+    : Type
 
 /**
  * A declared column, made by `text()`, `number()` and so on. Immutable: each method returns a new column.
@@ -198,7 +208,10 @@ interface LinkOptions {
 }
 
 /** A row of another table, or of the same one. */
-export function link<const Name extends string>(table: Name, options: LinkOptions = {}): Column<LinkTo<Name>, 'nullable'> {
+export function link<const Name extends string>(
+  table: Name,
+  options: LinkOptions = {},
+): Column<LinkTo<Name>, 'nullable'> {
   return new Column({ kind: 'link', target: table, onDelete: options.onDelete ?? 'setNull' })
 }
 

@@ -1,4 +1,16 @@
-import type { Columns, Column, ColumnType, Json, LinksTo, LinkTo, RowLink, RulesOf, tableName, TypeOf, ValueOf } from '../columns/columns.js'
+import type {
+  Columns,
+  Column,
+  ColumnType,
+  Json,
+  LinksTo,
+  LinkTo,
+  RowLink,
+  RulesOf,
+  tableName,
+  TypeOf,
+  ValueOf,
+} from '../columns/columns.js'
 import type { JsonValue } from '../values/json-value.js'
 import type { Media } from '../values/media.js'
 
@@ -24,7 +36,8 @@ export interface RowReference<R extends AnyRow> extends RowLink<TableOf<R>> {
 }
 
 /**
- * What every row has beside its columns. Its methods know the columns by `this`, so that nothing but columns and the table's name is in the type of a row.
+ * What every row has beside its columns. Its methods know the columns by `this`, so that nothing but columns and the
+ * table's name is in the type of a row.
  * Exists in types only: the class of rows is `DataRow`.
  */
 export declare abstract class TableRow<Name extends string> implements RowLink<Name> {
@@ -50,14 +63,20 @@ export declare abstract class TableRow<Name extends string> implements RowLink<N
   toJSON(member?: string): PlainRow<this, VisibleNames<this>>
 }
 
-/** What is particular to some columns of a row, beside the types of their values: which are hidden or follow from another, and what JSON they take. Exists in types only. */
+/**
+ * What is particular to some columns of a row, beside the types of their values: which are hidden or follow from
+ * another, and what JSON they take. Exists in types only.
+ */
 export interface ColumnRules<Rules> {
   readonly [columnRules]: Rules
 }
 
 declare const columnRules: unique symbol
 
-/** Among the columns of a table it names a part of its rows, so that an editor does not spell that out. Exists in types only. */
+/**
+ * Among the columns of a table it names a part of its rows, so that an editor does not spell that out. Exists in types
+ * only.
+ */
 export declare const rowPart: unique symbol
 
 /** JSON is taken in another form than it is given. */
@@ -66,41 +85,55 @@ interface Takes<Input> {
 }
 
 /**
- * A row of the table `Name`: its columns as read-only properties, and methods. A conditional type, so that an editor shows what comes of it and not how it came about.
+ * A row of the table `Name`: its columns as read-only properties, and methods. A conditional type, so that an editor
+ * shows what comes of it and not how it came about.
  */
-export type RowOf<S extends Schema, Name extends keyof S & string> = S[Name] extends infer C extends Columns ? RowWith<S, Name, C, PartOf<C>, SpecialRules<C>> : never
+export type RowOf<S extends Schema, Name extends keyof S & string> = S[Name] extends infer C extends Columns
+  ? RowWith<S, Name, C, PartOf<C>, SpecialRules<C>>
+  : never
 
 type PartOf<C extends Columns> = C extends { readonly [rowPart]: infer Part } ? Part : unknown
 
 type RowWith<S extends Schema, Name extends string, C extends Columns, Part, Special> = [keyof Special] extends [never]
   ? TableRow<Name> & { readonly [Column in keyof C as Column & ShownNames<C>]: ReadValue<S, C[Column]> } & Part
-  : TableRow<Name> & { readonly [Column in keyof C as Column & ShownNames<C>]: ReadValue<S, C[Column]> } & Part & ColumnRules<Special>
+  : TableRow<Name> & { readonly [Column in keyof C as Column & ShownNames<C>]: ReadValue<S, C[Column]> } & Part &
+      ColumnRules<Special>
 
 type ShownNames<C extends Columns> = Exclude<keyof C & string, keyof PartOf<C>>
 
 /** The value that a row gives for a column. */
-type ReadValue<S extends Schema, C extends Column> = 'required' extends RulesOf<C> ? Resolved<S, TypeOf<C>> : Resolved<S, TypeOf<C>> | null
+type ReadValue<S extends Schema, C extends Column> =
+  'required' extends RulesOf<C> ? Resolved<S, TypeOf<C>> : Resolved<S, TypeOf<C>> | null
 
-type Resolved<S extends Schema, T extends ColumnType> = T extends LinkTo<infer Target extends keyof S & string>
-  ? RowReference<RowOf<S, Target>>
-  : T extends LinksTo<infer Target extends keyof S & string>
-    ? readonly RowReference<RowOf<S, Target>>[]
-    : ValueOf<T>
+type Resolved<S extends Schema, T extends ColumnType> =
+  T extends LinkTo<infer Target extends keyof S & string>
+    ? RowReference<RowOf<S, Target>>
+    : T extends LinksTo<infer Target extends keyof S & string>
+      ? readonly RowReference<RowOf<S, Target>>[]
+      : ValueOf<T>
 
 /** The rules of those columns that have any, by name. */
-type SpecialRules<C extends Columns> = C extends Columns ? { [Name in ShownNames<C> as SpecialRule<C[Name]> extends never ? never : Name]: SpecialRule<C[Name]> } : never
+type SpecialRules<C extends Columns> = C extends Columns
+  ? { [Name in ShownNames<C> as SpecialRule<C[Name]> extends never ? never : Name]: SpecialRule<C[Name]> }
+  : never
 
 type SpecialRule<C extends Column> = Extract<RulesOf<C>, 'hidden' | 'derived'> | JsonRule<TypeOf<C>>
 
 /** Plain `json()` is known by its values. */
-type JsonRule<T extends ColumnType> = T extends Json<infer Output, infer Input>
-  ? [JsonValue] extends [Output] ? never : [Output, Input] extends [Input, Output] ? 'json' : Takes<Input>
-  : never
+type JsonRule<T extends ColumnType> =
+  T extends Json<infer Output, infer Input>
+    ? [JsonValue] extends [Output]
+      ? never
+      : [Output, Input] extends [Input, Output]
+        ? 'json'
+        : Takes<Input>
+    : never
 
 type RulesOfRow<R> = R extends ColumnRules<infer Rules> ? Rules : Record<never, never>
 
 /** What is particular to a column of a row. */
-type RuleOf<R, Name extends string> = RulesOfRow<R> extends infer Rules ? (Name extends keyof Rules ? Rules[Name] : never) : never
+type RuleOf<R, Name extends string> =
+  RulesOfRow<R> extends infer Rules ? (Name extends keyof Rules ? Rules[Name] : never) : never
 
 /** The names of a row's columns. */
 export type ColumnNames<R> = Exclude<keyof R & string, keyof AnyRow>
@@ -109,41 +142,72 @@ export type ColumnNames<R> = Exclude<keyof R & string, keyof AnyRow>
 export type VisibleNames<R> = { [C in ColumnNames<R>]: 'hidden' extends RuleOf<R, C> ? never : C }[ColumnNames<R>]
 
 /** Some columns of a row and its `id`, as a plain object. */
-export type PlainRow<R, Names extends string> = R extends { readonly id: string } ? { [C in 'id' | (Names & keyof R)]: R[C] } : never
-
-/** What may be written into a column: null only where a row may give it. */
-type WrittenValue<R, C extends keyof R & string> = RuleOf<R, C> extends infer Rule
-  ? 'derived' extends Rule
-    ? never
-    : Extract<Rule, Takes<unknown>> extends Takes<infer Input>
-      ? [Extract<Rule, Takes<unknown>>] extends [never] ? Written<R[C]> : Input | Extract<R[C], null>
-      : never
+export type PlainRow<R, Names extends string> = R extends AnyRow
+  ? { -readonly [C in keyof R as C extends 'id' | Names ? C : never]: R[C] }
   : never
 
+/** What may be written into a column: null only where a row may give it. */
+type WrittenValue<R, C extends keyof R & string> =
+  RuleOf<R, C> extends infer Rule
+    ? 'derived' extends Rule
+      ? never
+      : Extract<Rule, Takes<unknown>> extends Takes<infer Input>
+        ? [Extract<Rule, Takes<unknown>>] extends [never]
+          ? Written<R[C]>
+          : Input | Extract<R[C], null>
+        : never
+    : never
+
 /** A link is written as any row of, or reference to a row of, its table; everything else as it is read. */
-type Written<Value> = Value extends RowReference<infer R> ? RowLink<TableOf<R>> : Value extends readonly RowReference<infer R>[] ? readonly RowLink<TableOf<R>>[] : Value
+type Written<Value> =
+  Value extends RowReference<infer R>
+    ? RowLink<TableOf<R>>
+    : Value extends readonly RowReference<infer R>[]
+      ? readonly RowLink<TableOf<R>>[]
+      : Value
 
 /** The columns of a row that are to be written; a column that is left out or undefined keeps its value. */
-export type ChangesOf<R> = { readonly [C in ColumnNames<R> & keyof R]?: WrittenValue<R, C> }
+export type ChangesOf<R> = {
+  readonly [C in (ColumnNames<R> & keyof R) | typeof lookedAt]?: C extends keyof R & string
+    ? WrittenValue<R, C>
+    : undefined
+}
+
+/**
+ * Marks what is looked at, value by value, by the method that takes it, whatever TypeScript knows of the values. Exists
+ * in types only.
+ */
+export declare const lookedAt: unique symbol
 
 /** The values of a row to be added. A column that is left out gets its default, or null. */
 export type NewRowOf<R, Needed extends string> = { readonly [C in Needed & keyof R]: WrittenValue<R, C> } & ChangesOf<R>
 
 /** The columns that a search can compare: all but `json` and `media`. */
 type ComparableNames<R> = {
-  [C in ColumnNames<R> & keyof R]: NonNullable<R[C]> extends Media ? never : [JsonValue] extends [R[C]] ? never : [Extract<RuleOf<R, C>, 'json' | Takes<never>>] extends [never] ? C : never
+  [C in ColumnNames<R> & keyof R]: NonNullable<R[C]> extends Media
+    ? never
+    : [JsonValue] extends [R[C]]
+      ? never
+      : [Extract<RuleOf<R, C>, 'json' | Takes<never>>] extends [never]
+        ? C
+        : never
 }[ColumnNames<R> & keyof R]
 
 /**
  * What a row must be equal to, column by column; null equals null. A `links` column must contain all rows of the given list.
  */
-export type FilterOf<R> = { readonly [C in ComparableNames<R>]?: ComparedValue<R, C> | null }
+export type FilterOf<R> = {
+  readonly [C in ComparableNames<R> | typeof lookedAt]?: C extends keyof R & string
+    ? ComparedValue<R, C> | null
+    : undefined
+}
 
 /** What may be written or, for a column that cannot be written, what is read. */
 type ComparedValue<R, C extends keyof R & string> = 'derived' extends RuleOf<R, C> ? R[C] : WrittenValue<R, C>
 
 /** The columns that rows can be ordered by, and `id`, which is the order in which they were added. */
-type SortableNames<R> = 'id' | { [C in ComparableNames<R>]: NonNullable<R[C]> extends readonly unknown[] ? never : C }[ComparableNames<R>]
+type SortableNames<R> =
+  'id' | { [C in ComparableNames<R>]: NonNullable<R[C]> extends readonly unknown[] ? never : C }[ComparableNames<R>]
 
 /** A part of an order: a column, ascending, or columns with their directions, the first of them deciding first. */
 type OrderTerm<Sortable extends string> = Sortable | { readonly [C in Sortable]?: 'asc' | 'desc' }
@@ -220,17 +284,29 @@ export interface Table<R extends AnyRow, Needed extends string = string> {
 }
 
 /** A table of a schema. */
-export type TableIn<S extends Schema, Name extends keyof S & string> = S extends Schema ? Table<RowOf<S, Name>, NeededNames<S[Name]>> : never
+export type TableIn<S extends Schema, Name extends keyof S & string> = S extends Schema
+  ? Table<RowOf<S, Name>, NeededNames<S[Name]>>
+  : never
 
 type NeededNames<C extends Columns> = C extends Columns
-  ? { [Name in keyof C & string]: 'required' extends RulesOf<C[Name]> ? ([Extract<RulesOf<C[Name]>, 'defaulted' | 'derived'>] extends [never] ? Name : never) : never }[keyof C & string]
+  ? {
+      [Name in keyof C & string]: 'required' extends RulesOf<C[Name]>
+        ? [Extract<RulesOf<C[Name]>, 'defaulted' | 'derived'>] extends [never]
+          ? Name
+          : never
+        : never
+    }[keyof C & string]
   : never
 
 /** Tables by name, as `defineTables` returns them. */
 export type Tables<S extends Schema> = { readonly [Name in keyof S]: Name extends string ? TableIn<S, Name> : never }
 
 /** The type of a table's rows: `type Task = Row<typeof tables.tasks>`. */
-export type Row<T extends { getById(id: string): Promise<unknown> }> = T extends { getById(id: string): Promise<infer R> } ? NonNullable<R> : never
+export type Row<T extends { getById(id: string): Promise<unknown> }> = T extends {
+  getById(id: string): Promise<infer R>
+}
+  ? NonNullable<R>
+  : never
 
 /** What `update` of a table's rows takes: `Changes<typeof tables.tasks>`. */
 export type Changes<T extends AnyTable> = ChangesOf<Row<T>>

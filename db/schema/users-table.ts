@@ -4,7 +4,8 @@ import type { ColumnRules, RowOf, rowPart, TableIn } from '../rows/row-types.js'
 import { TableDeclaration } from '../columns/table-declaration.js'
 
 /** Columns of a user's row that are for the platform alone. */
-export interface HiddenUserColumns extends ColumnRules<{ passwordHash: 'hidden'; emailKey: 'hidden' | 'derived'; sessionEpoch: 'hidden' }> {
+export interface HiddenUserColumns
+  extends ColumnRules<{ passwordHash: 'hidden'; emailKey: 'hidden' | 'derived'; sessionEpoch: 'hidden' }> {
   readonly passwordHash: string | null
   /** What accounts are matched by; follows `email` and cannot be written. */
   readonly emailKey: string
