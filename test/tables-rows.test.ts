@@ -70,7 +70,7 @@ t.test('a row is frozen: nothing can be assigned, added or taken away, and sprea
   }
   t.throws(() => Object.defineProperty(loose, 'title', { value: 'changed' }), TypeError)
   t.throws(() => Object.setPrototypeOf(loose, {}), TypeError)
-  t.strictSame({ ...task }, {})
+  t.same(Object.keys({ ...task }), [])
   const data: { list: number[] } = Object(task.data)
   t.throws(() => data.list.push(2), TypeError, 'JSON is frozen all the way down')
   task.due?.setFullYear(1999)

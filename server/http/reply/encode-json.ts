@@ -1,3 +1,5 @@
+import { isSpreadRow, spreadMistake } from '../../../db/rows/spread-row.js'
+
 /** Deeper values are refused: they are cycles, or would end in an overflow of somebody's stack. */
 const deepest = 1000
 
@@ -57,7 +59,7 @@ function objectToPlain(object: object, depth: number): unknown {
     const replacement: unknown = object instanceof Date && Number.isNaN(object.getTime()) ? unsendable : object.toJSON()
     return replacement === object ? unsendable : toPlain(replacement, depth + 1)
   }
-  if (!isPlain(object)) return unsendable
+  if (!isPlain(object) || isSpreadRow(object)) return unsendable
   let copy: Record<string, unknown> | null = null
   // A plain object inherits nothing enumerable, and for-in, unlike Object.keys, makes no list.
   for (const key in object) {
@@ -99,6 +101,7 @@ function findUnsendable(value: unknown, place: string, ancestors: readonly objec
     return findUnsendable(value.toJSON(), place, line)
   }
   if (!isPlain(value)) return `cannot send ${describeInstance(value)} as ${place}`
+  if (isSpreadRow(value)) return `cannot send a spread row as ${place}: ${spreadMistake}`
   return firstOf(Object.entries(value).map(([key, member]) => () => findUnsendable(member, memberPlace(place, key), line)))
 }
 
