@@ -15,6 +15,7 @@ export interface InspectedApp {
   readonly declarations: Declarations
   /** Every endpoint it would serve, the platform's own included. */
   readonly endpoints: readonly Endpoint[]
+  readonly urls: EndpointUrls
 }
 
 /**
@@ -30,6 +31,6 @@ export async function inspectApp(directory: string): Promise<InspectedApp> {
   const endpoints = [...declarations.endpoints, ...platform.endpoints]
   // Making these is what finds endpoints that stand in each other's way.
   void new Matcher(endpoints)
-  void new EndpointUrls(endpoints)
-  return { configuration, declarations, endpoints }
+  const urls = new EndpointUrls(endpoints)
+  return { configuration, declarations, endpoints, urls }
 }
