@@ -2,7 +2,7 @@ import { createRequire } from 'node:module'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type TypeScript from 'typescript'
-import { findModules } from '../server/app/loading/find-modules.js'
+import { listConfigurationFiles, listModules } from '../server/app/loading/find-modules.js'
 import { displayPath } from '../server/errors/source-location.js'
 import type { Misuse } from './misuses/checked-program.js'
 import { findMisuses } from './misuses/find-misuses.js'
@@ -14,8 +14,9 @@ type Compiler = typeof TypeScript
 export type TypeMistakes = readonly string[] | null
 
 /**
- * Checks the types of an app's modules, and of all that they import, with the TypeScript of the app's own folder or else the one beside Rowhouse,
- * under the settings of the nearest `tsconfig.json`; and what types let through, such as a write that nobody waits for.
+ * Checks the types of an app's configuration and modules, and of all that they import, with the TypeScript of the
+ * app's own folder or else the one beside Rowhouse, under the settings of the nearest `tsconfig.json`; and what types
+ * let through, such as a write that nobody waits for.
  *
  * @param checkName looks at the names that `urlFor` is called with; null where the endpoints are not known
  */
@@ -24,7 +25,8 @@ export async function checkTypes(directory: string, checkName: NameCheck | null)
   const compiler = findCompiler(folder)
   if (compiler === null) return null
   const { options, fileNames, errors } = readSettings(compiler, folder)
-  const files = [...new Set([...(await findModules(folder)), ...fileNames])].filter((file) => /\.[cm]?tsx?$/.test(file))
+  const own = [...(await listConfigurationFiles(folder)), ...(await listModules(folder)), ...fileNames]
+  const files = [...new Set(own)].filter((file) => /\.[cm]?tsx?$/.test(file))
   const { used, entry } = withOwnTypes(compiler, folder, { ...options, noEmit: true })
   const program = compiler.createProgram(files, used)
   return [

@@ -62,9 +62,10 @@ async function currentConfiguration(): Promise<Configuration> {
 /** False only when it is certain; whatever else is wrong with the folder is told by who opens it, and makes nothing. */
 function mayHaveDatabase(directory: string): boolean {
   try {
-    return statSync(join(directory, 'rowhouse.db'), { throwIfNoEntry: false }) !== undefined
-  } catch {
+    statSync(join(directory, 'rowhouse.db'))
     return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ENOENT'
   }
 }
 

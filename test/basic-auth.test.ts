@@ -1,6 +1,7 @@
-import Fastify, { type FastifyRequest } from 'fastify'
+import { authenticate, route, type RowhouseRequest } from 'rowhouse'
 import t, { type Test } from 'tap'
-import { basicAuth, parseAuthorization, type Requirement } from '../dist/plugins/basic-auth.js'
+import { parseAuthorization } from '../dist/server/http/request/authorization.js'
+import { buildApp } from './support/app.js'
 
 const basic = (credentials: string | Uint8Array) => `Basic ${Buffer.from(credentials).toString('base64')}`
 
@@ -51,23 +52,28 @@ t.test('a malformed header is nobody, and never throws', async (t) => {
   for (const header of [undefined, ...malformed]) t.equal(parseAuthorization(header), null, String(header))
 })
 
-/** A bare server with the plugin alone: the requirement of a request is the first segment of its path. `verify` counts its calls and knows nobody. */
+/** An app with an endpoint for each kind of access, and a scheme of its own that counts how often it is asked and knows nobody. */
 async function server(t: Test, realm = 'Example') {
-  const app = Fastify()
-  t.teardown(() => app.close())
-  const asked: string[][] = []
-  const requirements: Record<string, Requirement> = { '/user': 'user', '/credentials': 'credentials', '/none': 'none' }
-  await app.register(basicAuth, {
-    realm,
-    requirementOf: (request) => requirements[request.url] ?? 'none',
-    verify: async (...args) => {
-      asked.push(args)
-      return null
+  const asked: string[] = []
+  const { server: app } = await buildApp(
+    t,
+    () => {
+      authenticate(({ authorization }) => {
+        asked.push(authorization?.scheme ?? 'nothing')
+        return null
+      })
+      const told = (_args: object, request: RowhouseRequest) => ({
+        user: request.user,
+        authorization: request.authorization,
+        same: request.authorization === request.authorization,
+      })
+      const methods = ['GET', 'POST'] as const
+      route('/user', { methods, authenticateUsers: true }, told)
+      route('/credentials', { methods, requireCredentials: true }, told)
+      route('/none', { methods }, told)
     },
-  })
-  app.all('/*', (request: FastifyRequest, reply) => {
-    void reply.send({ user: request.user, authorization: request.authorization, same: request.authorization === request.authorization })
-  })
+    { realm },
+  )
   return { app, asked }
 }
 
@@ -86,7 +92,7 @@ t.test('where a user is needed, missing, malformed and wrong credentials get one
   t.equal(new Set(replies).size, 1)
   t.match(replies[0], /Unauthorized/)
   t.notMatch(replies[0], /horse|me@x/)
-  t.strictSame(asked, [['me@x.io', 'correct horse', '127.0.0.1']], 'only well-formed Basic credentials were looked up, once')
+  t.notOk(asked.includes('basic'), 'well-formed Basic credentials are judged by the first scheme, and by no other')
 })
 
 t.test('where any credentials will do, the handler sees them and nobody looks them up', async (t) => {
@@ -108,16 +114,8 @@ t.test('where nothing is needed, credentials are readable, not checked, and a ma
   t.strictSame(asked, [])
 })
 
-t.test('an error of the check is the answer, and no user gets in', async (t) => {
-  const app = Fastify()
-  t.teardown(() => app.close())
-  const busy = Object.assign(new Error('busy'), { statusCode: 503 })
-  await app.register(basicAuth, { realm: 'x', requirementOf: () => 'user', verify: () => Promise.reject(busy) })
-  app.get('/', () => 'in')
-  t.equal((await app.inject({ url: '/', headers: credentials })).statusCode, 503)
-})
-
-t.test('a realm is quoted, and what no header can hold is replaced', async (t) => {
-  const { app } = await server(t, 'The "best" \\ café\r\nX-Evil: 1')
-  t.equal((await app.inject('/user')).headers['www-authenticate'], 'Basic realm="The \\"best\\" \\\\ caf???X-Evil: 1", charset="UTF-8"')
+t.test('a realm is quoted, and what no header can hold stops the start', async (t) => {
+  const { app } = await server(t, 'The "best" \\ cafe')
+  t.equal((await app.inject('/user')).headers['www-authenticate'], 'Basic realm="The \\"best\\" \\\\ cafe", charset="UTF-8"')
+  await t.rejects(server(t, 'café\nX-Evil: 1'), { name: 'ConfigurationError' })
 })

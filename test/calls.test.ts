@@ -163,7 +163,7 @@ t.test('an answer waits for every commit of its call, in whatever order they rea
       while (commits.length < many) await pause(5)
       await pause(30)
       t.equal(answered, false, `${path} waits for its ${many} commits`)
-      for (const { release } of commits.splice(0).reverse()) {
+      for (const { release } of commits.splice(0).toReversed()) {
         t.equal(answered, false, `${path} waits for the earliest, though later ones are on the disk`)
         release()
         await pause(5)

@@ -148,6 +148,7 @@ t.test('docs/configuration.md lists every setting with its variable and its defa
     t.equal(variable, setting?.variable === true ? `\`${variableName(name ?? '')}\`` : 'none', `${name}: variable`)
     if (setting?.default != null) t.equal(fallback, `\`${typeof setting.default === 'string' ? `'${setting.default}'` : JSON.stringify(setting.default)}\``, `${name}: default`)
     t.match(sentence, /\.$/, `${name}: a sentence`)
+    t.equal(/\bsecret\b/.test(sentence ?? ''), setting?.secret === true, `${name}: which are secret`)
   }
 })
 

@@ -487,7 +487,7 @@ t.test('it has to be said who gets in, and what is wrong with a declaration stop
     [/"authenticateUsers" and "public" contradict each other/, ({ tasks }) => crudEndpoints('/tasks', tasks, { authenticateUsers: true, public: true })],
     [/"ownedBy" needs authenticateUsers: true/, ({ tasks }) => crudEndpoints('/tasks', tasks, { ownedBy: 'owner', public: true, columns: ['title'] })],
     [/"ownedBy" needs authenticateUsers: true/, ({ tasks }) => crudEndpoints('/tasks', tasks, { ownedBy: 'owner', authenticateUsers: false, columns: ['title'] })],
-    [/option "authenticateUsers" takes true or false, got undefined/, ({ tasks }) => crudEndpoints('/tasks', tasks, { authenticateUsers: undefined } as never)],
+    [/option "authenticateUsers" takes true, false or 'optional', got undefined/, ({ tasks }) => crudEndpoints('/tasks', tasks, { authenticateUsers: undefined } as never)],
     [/"ownedBy" takes the name of a link\('users'\) column of tasks, got the column parent, which is a link to tasks; did you mean|"ownedBy" takes .* known are: owner/, ({ tasks }) => crudEndpoints('/tasks', tasks, { ownedBy: 'parent' as never, authenticateUsers: true, columns: ['title'] })],
     [/"ownedBy" takes .*, got "ownr", which tasks does not have; did you mean "owner"\?/, ({ tasks }) => crudEndpoints('/tasks', tasks, { ownedBy: 'ownr' as never, authenticateUsers: true, columns: ['title'] })],
     [/"ownedBy" takes .*, got null; tags has none: declare owner: link\('users'\)/, ({ tags }) => crudEndpoints('/tags', tags, { ownedBy: null as never, authenticateUsers: true })],

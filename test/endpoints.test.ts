@@ -202,13 +202,19 @@ t.test('declared parameters must be there and are converted; all that is wrong i
   })
   const wrong = await server.inject({ url: `${api}/p/1.5?rate=much&day=2023-02-29&done=maybe&at=today`, headers: { accept: 'application/json' } })
   t.equal(wrong.statusCode, 400)
-  t.same(wrong.json<{ problems: string[] }>().problems, [
-    'parameter n: expected a whole number, got "1.5"',
-    'missing parameter: title',
-    'parameter rate: expected a number, got "much"',
-    'parameter done: expected true or false, got "maybe"',
-    'parameter day: expected a date as YYYY-MM-DD, got "2023-02-29"',
-    'parameter at: expected an instant as 2026-01-31T12:00:00Z, got "today"',
+  const { problems, code } = wrong.json<{ problems: object[]; code: string }>()
+  t.equal(code, 'invalid-input')
+  t.same(problems, [
+    { code: 'wrong-type', path: 'n', message: 'parameter n: expected a whole number, got "1.5"' },
+    { code: 'missing-parameter', path: 'title', message: 'missing parameter: title' },
+    { code: 'wrong-type', path: 'rate', message: 'parameter rate: expected a number, got "much"' },
+    { code: 'wrong-type', path: 'done', message: 'parameter done: expected true or false, got "maybe"' },
+    { code: 'wrong-type', path: 'day', message: 'parameter day: expected a date as YYYY-MM-DD, got "2023-02-29"' },
+    {
+      code: 'wrong-type',
+      path: 'at',
+      message: 'parameter at: expected an instant as 2026-01-31T12:00:00Z, got "today"',
+    },
   ])
   t.equal((await server.inject(`${api}/p/9007199254740993?title=a`)).statusCode, 400, 'a number that JavaScript cannot hold is not rounded')
   t.match((await server.inject(`${api}/p/1?title=a&title=b`)).body, 'parameter title: expected text once, got it 2 times')
@@ -290,12 +296,12 @@ t.test('a mistake in a declaration stops the start with one sentence and its pla
     [/the option "methods" has a method twice$/, () => untyped('/x', { methods: ['GET', 'GET'] }, handler)],
     [/the option "methods" takes a list of methods, such as \['GET', 'PUT'\], got an empty list$/, () => untyped('/x', { methods: [] }, handler)],
     [/the option "methods" takes a list of methods, such as \['GET', 'PUT'\], got "GET"$/, () => untyped('/x', { methods: 'GET' }, handler)],
-    [/the option "authenticateUsers" takes true or false, got "yes"$/, () => untyped('/x', { authenticateUsers: 'yes' }, handler)],
-    [/the option "params" takes column types or validators by name, such as { title: text\(\) }, but title is the function String\(\), and page is "1"$/, () => untyped('/x', { params: { title: String, page: '1' } }, handler)],
+    [/the option "authenticateUsers" takes true, false or 'optional', got "yes"$/, () => untyped('/x', { authenticateUsers: 'yes' }, handler)],
+    [/the option "params" takes column types or validators by name, such as { title: text\(\) }, but title is the class String, and page is "1"$/, () => untyped('/x', { params: { title: String, page: '1' } }, handler)],
     [/the option "params" takes .*, got a list$/, () => untyped('/x', { params: ['title'] }, handler)],
     [/owner is a link column, which no parameter can hold \(use one of text, /, () => untyped('/x', { params: { owner: link('users') } }, handler)],
     [/option "bodyLimit" takes a whole number of bytes above 0, got -1/, () => untyped('/x', { bodyLimit: -1 }, handler)],
-    [/option "authenticateUsers" takes true or false, got undefined/, () => untyped('/x', { authenticateUsers: undefined }, handler)],
+    [/option "authenticateUsers" takes true, false or 'optional', got undefined/, () => untyped('/x', { authenticateUsers: undefined }, handler)],
     [/the option "requireCredentials" is given twice, under two names$/, () => untyped('/x', { requireAuth: true, requireCredentials: false }, handler)],
     [/option "body" takes a Standard Schema/, () => untyped('/x', { body: { '~standard': 1 } }, handler)],
     [/which no client can send/, () => untyped('/a/../b', handler)],

@@ -364,7 +364,7 @@ t.test('a mistake in errorHandler() stops the start with its place', async (t) =
   t.match(await failure(() => [declare(404, () => 1), declare(404, () => 2)]), /^DeclarationError .*error-handlers\.test\.ts:\d+: errorHandler\(404\) is here a second time, after .*error-handlers\.test\.ts:\d+/)
   t.match(await failure(() => [declare(Taken, () => 1), declare(Taken, { scope: 'module' }, () => 2)]), /errorHandler\(Taken\) is here a second time/)
   t.match(await failure(() => declare(200, () => 1)), /takes a status from 400 to 599 or a class of errors as its first argument, got 200/)
-  t.match(await failure(() => declare(Map, () => 1)), /got the function Map/)
+  t.match(await failure(() => declare(Map, () => 1)), /got the class Map/)
   t.match(await failure(() => declare('404', () => 1)), /got "404"/)
   t.match(await failure(() => declare(404)), /takes a function as its last argument, got undefined/)
   t.match(await failure(() => declare(404, { scop: 'app' }, () => 1)), /has no option "scop"; did you mean "scope"/)

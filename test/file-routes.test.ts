@@ -401,14 +401,14 @@ t.test('a mistake in a file stops the start with the file, the line and what to 
     ['a.ts', 'export const DEL = () => 1', /the export "DEL" .*; did you mean "del" or "DELETE"\?$/],
     ['a.ts', 'export default class Users { Post() {} }', /the method "Post" of the class Users .*; did you mean "post" or "POST"\?$/],
     ['a.ts', 'export const get = () => 1\nexport const options = { a: 1 }', /^pages\/api\/a\.ts:2: the export "options" answers OPTIONS and has to be a function, got an object; give it another name/],
-    ['a.ts', 'export class get {}', /the export "get" answers GET and has to be a function, got a class/],
+    ['a.ts', 'export class get {}', /the export "get" answers GET and has to be a function, got the class get/],
     ['a.ts', 'export default { get: () => 1 }', /the export "default" has to be a function or a class with methods such as get\(request\), got an object$/],
     ['a.ts', 'export default class Users { get = () => 1 }', /the class Users has no method that answers a request: .* not as properties/],
     ['a.ts', 'export default class Users { get get() { throw new Error("read") } }', /the method "get" of the class Users has to be a method, got undefined/],
     ['a.ts', 'export const get = () => 1\n\nexport const config = { timout: 1 }', /^pages\/api\/a\.ts:3: the endpoint \/api\/a: unknown option "timout"; did you mean "timeout"\?$/],
     ['a.ts', 'export const get = () => 1\nexport const config = { csrf: true }', /unknown option "csrf"/],
     ['a.ts', 'export const get = () => 1\nexport const config = { method: "GET" }', /config has no option "method": a file answers the methods that it exports functions for$/],
-    ['a.ts', 'export const get = () => 1\nexport const config = () => ({})', /the export "config" has to be an object of options, got a function$/],
+    ['a.ts', 'export const get = () => 1\nexport const config = () => ({})', /the export "config" has to be an object of options, got the function config\(\)$/],
     ['a.ts', 'export const get = () => 1\nexport const Config = { authenticateUsers: true }', /^pages\/api\/a\.ts:2: the export "Config" is not looked at; did you mean "config"\?$/],
     ['[].ts', told('x'), /^pages\/api\/\[\]\.ts:1: "\[\]" is no parameter: write \[name\] for one segment, \[\.\.\.name\] for one or more, \[\[\.\.\.name\]\] for none or more/],
     ['[[id]].ts', told('x'), /"\[\[id\]\]" is no parameter/],
@@ -431,7 +431,7 @@ t.test('a middleware without a function as default stops the start, and so do tw
   const middleware = (source: string) => failure(t, { pages: { api: { 'a.ts': told('a'), 'middleware.ts': source } } })
   t.match(await middleware('export const middleware = () => 1'), /^pages\/api\/middleware\.ts:1: a middleware exports a function as default, such as: .*; it exports no default$/)
   t.match(await middleware('\nexport default {}'), /^pages\/api\/middleware\.ts:2: .*; got an object$/)
-  t.match(await middleware('export default class Guard {}'), /; got a class$/)
+  t.match(await middleware('export default class Guard {}'), /; got the class Guard$/)
   t.match(await failure(t, { pages: { api: { 'a.ts': told('a'), 'Middleware.ts': 'export default () => 1' } } }), /^pages\/api\/Middleware\.ts:1: middleware is in a file called "middleware", not "Middleware"; rename the file$/)
   t.match(await failure(t, { pages: { api: { 'a.ts': told('a'), 'middleware.ts': 'export default () => 1', 'middleware.js': 'export default () => 1' } } }), /^pages\/api\/middleware\.ts:1: this folder has a second middleware, pages\/api\/middleware\.js; keep one$/)
 })

@@ -167,7 +167,7 @@ t.test('a value that cannot be sent answers 500, and the log names it and its pl
     [{ x: Number.NaN }, 'cannot send NaN as response.x'],
     [Number.POSITIVE_INFINITY, 'cannot send Infinity as response'],
     [cycle, 'cannot send a cycle as response.a[0].b'],
-    [{ m: new Map() }, 'cannot send a Map as response.m'],
+    [{ m: new Map() }, 'cannot send an object of class Map as response.m'],
     [[new Date(Number.NaN)], 'cannot send an invalid Date as response[0]'],
     [{ p: Promise.resolve(1) }, 'cannot send a Promise (await it) as response.p'],
     [new HttpResponse(200, new HttpResponse()), 'cannot send a response as the body of another'],
@@ -336,7 +336,7 @@ t.test('a piece of a stream that is neither text nor bytes ends that answer, not
   for (const path of ['readable', 'generator', 'web']) await t.rejects(fetch(`${url}${api}/${path}`).then((answer) => answer.text()), path)
   t.equal((await fetch(`${url}${api}/first`)).status, 500)
   t.equal(await (await fetch(`${url}${api}/ok`)).text(), 'ok')
-  for (const message of ['cannot send a object as response[1]', 'cannot send a number as response[1]', 'cannot send a object as response[0]']) t.match(JSON.stringify(log), message)
+  for (const message of ['cannot send a plain object as response[1]', 'cannot send a number as response[1]', 'cannot send a plain object as response[0]']) t.match(JSON.stringify(log), message)
 })
 
 t.test('a stream that fails is in the log, and before its first piece it is an error reply without the headers of success', async (t) => {

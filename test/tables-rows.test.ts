@@ -364,6 +364,31 @@ t.test('addRows adds all rows in order or none, ten thousand as well as none at 
   t.equal(await tables.items.search().count(), 0)
 })
 
+t.test('an error of a table carries its name and the columns that it tells, and no hidden one', async (t) => {
+  const items = table({ code: integer().unique(), label: text().required(), secret: text().hidden().unique() })
+  const { tables } = await openTables(t, defineTables({ items: items.unique('label', 'secret') }))
+  const { items: rows } = tables
+  const kept = await rows.addRow({ code: 1, label: 'x', secret: 'hush' })
+  const refused: readonly (readonly [columns: readonly string[], code: string, run: () => unknown])[] = [
+    [['code'], 'not-unique', () => rows.addRow({ code: 1, label: 'y' })],
+    [[], 'not-unique', () => rows.addRow({ code: 2, label: 'y', secret: 'hush' })],
+    [['label'], 'missing-value', () => rows.addRow({ code: 3 } as never)],
+    [['label'], 'missing-value', () => kept.update({ label: null as never })],
+    [['label'], 'wrong-type', () => rows.addRows([{ label: 5 as never }])],
+    [['labl'], 'unknown-column', () => rows.search({ labl: 1 } as never).all()],
+    [[], 'wrong-type', () => rows.addRow([] as never)],
+    [[], 'bad-query', () => rows.search({}, { order: 'label' } as never).all()],
+    [[], 'bad-cursor', () => rows.search().page({ size: 1, after: 'x' })],
+  ]
+  for (const [columns, code, run] of refused) {
+    const error: unknown = await Promise.resolve().then(run).catch((reason: unknown) => reason)
+    t.match(error, { name: 'TableError', code, table: 'items' }, code)
+    t.same((error as { columns?: unknown }).columns, columns, code)
+  }
+  await kept.delete()
+  await t.rejects(kept.update({ label: 'z' }), { name: 'RowDeleted', table: 'items', columns: [] })
+})
+
 t.test('upsert updates the row with this key or adds one, and never adds two', async (t) => {
   const { tables } = await openTables(t, defineTables({ counters: table({ name: text(), kind: text(), value: integer().default(0) }) }))
   const { counters } = tables

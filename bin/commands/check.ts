@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { findModules } from '../../server/app/loading/find-modules.js'
+import { listModules } from '../../server/app/loading/find-modules.js'
 import type { NameCheck } from '../misuses/unknown-names.js'
 import { reportFailure } from '../report-failure.js'
 
@@ -31,7 +31,7 @@ async function checkDeclarations(directory: string): Promise<NameCheck> {
 }
 
 async function hasModules(directory: string): Promise<boolean> {
-  return (await findModules(directory).catch(() => [])).length > 0
+  return (await listModules(directory).catch(() => [])).length > 0
 }
 
 /** @throws TypesError */

@@ -44,7 +44,8 @@ export class Cursors {
   }
 
   #refusal(): TableError {
-    return new TableError('bad-cursor', `${this.#table}: "after" is not the cursor of a page of this table in this order`)
+    const message = `${this.#table}: "after" is not the cursor of a page of this table in this order`
+    return new TableError('bad-cursor', message, { table: this.#table })
   }
 }
 

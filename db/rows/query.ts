@@ -18,10 +18,16 @@ export interface SearchOrderStep extends OrderStep {
   readonly nullable: boolean
 }
 
+/** The error of a search that cannot be carried out, which is about a column or about none. */
+export function badQuery({ name: table }: TableLayout, column: string | null, what: string): TableError {
+  const place = column === null ? table : `${table}.${column}`
+  return new TableError('bad-query', `${place}: ${what}`, { table, columns: column === null ? [] : [column] })
+}
+
 /** Checks a filter and encodes its values. @throws TableError */
 export function parseFilter(layout: TableLayout, filter: unknown): Conditions {
   if (!isPlainObject(filter)) {
-    throw new TableError('bad-query', `${layout.name}: expected a plain object as filter, got ${describeValue(filter)}`)
+    throw badQuery(layout, null, `expected a plain object as filter, got ${describeValue(filter)}`)
   }
   const given = new Map(Object.keys(filter).map((name) => [layout.column(name), filter[name]]))
   const conditions: Condition[] = []
@@ -42,7 +48,7 @@ export function parseFilter(layout: TableLayout, filter: unknown): Conditions {
 function encodeFilterValue(layout: TableLayout, column: LaidOutColumn, value: unknown): SqlValue {
   const { kind } = column.settings
   if (kind === 'json' || kind === 'media') {
-    throw new TableError('bad-query', `${layout.name}.${column.name}: a ${kind} column cannot be searched by`)
+    throw badQuery(layout, column.name, `a ${kind} column cannot be searched by`)
   }
   // A forgotten value must not find the rows that have none, nor all rows.
   return encodeCompared(layout, column, value)
@@ -56,7 +62,7 @@ export function parseOrder(layout: TableLayout, orderBy: unknown): readonly Sear
   if (orderBy === undefined) return orderById
   const steps = (Array.isArray(orderBy) ? orderBy : [orderBy]).flatMap((term: unknown) => parseTerm(layout, term))
   const names = new Set(steps.map(({ column }) => column))
-  if (names.size < steps.length) throw new TableError('bad-query', `${layout.name}: orderBy names a column twice`)
+  if (names.size < steps.length) throw badQuery(layout, null, 'orderBy names a column twice')
   const end = steps.findIndex(({ column }) => column === 'id')
   // What follows the id would never be looked at.
   return end === -1 ? [...steps, ...orderById] : steps.slice(0, end + 1)
@@ -66,7 +72,8 @@ function parseTerm(layout: TableLayout, term: unknown): SearchOrderStep[] {
   if (typeof term === 'string') return [orderStep(layout, term, false)]
   const entries = isPlainObject(term) ? Object.entries(term) : []
   if (entries.length === 0 || entries.some(([, direction]) => direction !== 'asc' && direction !== 'desc')) {
-    throw new TableError('bad-query', `${layout.name}: orderBy takes a column name, an object { column: 'asc' | 'desc' }, or a list of those`)
+    const expected = "orderBy takes a column name, an object { column: 'asc' | 'desc' }, or a list of those"
+    throw badQuery(layout, null, expected)
   }
   return entries.map(([name, direction]) => orderStep(layout, name, direction === 'desc'))
 }
@@ -76,7 +83,7 @@ function orderStep(layout: TableLayout, name: string, descending: boolean): Sear
   const column = layout.column(name)
   const { kind, required } = column.settings
   if (kind === 'json' || kind === 'media' || kind === 'links') {
-    throw new TableError('bad-query', `${layout.name}.${name}: a ${kind} column has no order`)
+    throw badQuery(layout, name, `a ${kind} column has no order`)
   }
   return { column: name, descending, ordered: column, nullable: required !== true }
 }

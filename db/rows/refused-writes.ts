@@ -12,8 +12,8 @@ export async function written(layout: TableLayout, linked: () => readonly string
   try {
     return await rows
   } catch (error) {
-    if (error instanceof NotUnique && error.table === layout.name) throw new TableError('not-unique', notUnique(layout, error.columns), { cause: error })
-    if (isBrokenLink(error)) throw new TableError('broken-link', lostTarget(layout, linked()), { cause: error })
+    if (error instanceof NotUnique && error.table === layout.name) throw notUnique(layout, error)
+    if (isBrokenLink(error)) throw lostTarget(layout, linked(), error)
     throw error
   }
 }
@@ -23,8 +23,8 @@ export async function deleted(layout: TableLayout, rows: Promise<SqlRow[]>): Pro
   try {
     return await rows
   } catch (error) {
-    if (isBrokenLink(error)) throw new TableError('broken-link', stillLinked(layout), { cause: error })
-    throw error
+    if (!isBrokenLink(error)) throw error
+    throw new TableError('broken-link', stillLinked(layout), { cause: error, table: layout.name })
   }
 }
 
@@ -37,10 +37,15 @@ function isBrokenLink(error: unknown): boolean {
   return error instanceof TableError && error.code === 'broken-link'
 }
 
-function notUnique(layout: TableLayout, names: readonly string[]): string {
-  const shown = names.map((name) => shownName(layout, name))
-  if (shown.includes(null)) return `table ${layout.name} already has a row with a value that only one row can have`
-  return `table ${layout.name} already has a row with this ${shown.join(' and ')}`
+function notUnique(layout: TableLayout, cause: NotUnique): TableError {
+  const shown = cause.columns.map((name) => shownName(layout, name))
+  const columns = shown.filter((name) => name !== null)
+  const { name: table } = layout
+  const known = `table ${table} already has a row with`
+  if (columns.length < shown.length) {
+    return new TableError('not-unique', `${known} a value that only one row can have`, { cause, table })
+  }
+  return new TableError('not-unique', `${known} this ${columns.join(' and ')}`, { cause, table, columns })
 }
 
 /** The name, or that of the column which the value follows from; null when neither may be told. */
@@ -50,10 +55,13 @@ function shownName(layout: TableLayout, name: string): string | null {
   return settings.derived === undefined ? null : shownName(layout, settings.derived.from)
 }
 
-function lostTarget(layout: TableLayout, written: readonly string[]): string {
+function lostTarget(layout: TableLayout, written: readonly string[], cause: unknown): TableError {
+  const { name: table } = layout
   const links = layout.visibleColumns.filter(({ name, settings }) => settings.kind === 'link' && written.includes(name))
-  const places = links.map(({ name }) => `${layout.name}.${name}`)
-  return `${places.length === 0 ? `table ${layout.name}` : places.join(' or ')}: the row to link to is not there; it has been deleted`
+  const columns = links.map(({ name }) => name)
+  const places = columns.length === 0 ? `table ${table}` : columns.map((name) => `${table}.${name}`).join(' or ')
+  const message = `${places}: the row to link to is not there; it has been deleted`
+  return new TableError('broken-link', message, { cause, table, columns })
 }
 
 function stillLinked(layout: TableLayout): string {

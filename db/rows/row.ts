@@ -76,8 +76,9 @@ export abstract class DataRow extends RowIdentity {
     if (!Array.isArray(names)) return layout.visibleColumns
     return names.map((name: unknown) => {
       const column = layout.column(String(name))
-      if (column.settings.hidden === true) throw new TableError('unknown-column', `column ${column.name} of table ${layout.name} is hidden`)
-      return column
+      if (column.settings.hidden !== true) return column
+      const about = { table: layout.name, columns: [column.name] }
+      throw new TableError('unknown-column', `column ${column.name} of table ${layout.name} is hidden`, about)
     })
   }
 

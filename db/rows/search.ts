@@ -2,7 +2,8 @@ import { Cursors, partsBehind, placeBehind, type Place } from './cursor.js'
 import { describeValue, isPlainObject } from '../errors/describe-value.js'
 import type { SqlRow, SqlValue } from '../engine/engine.js'
 import { TableError } from '../errors/errors.js'
-import { orderById, parseFilter, parseOrder, type Conditions, type SearchOrderStep } from './query.js'
+import { isPromiseLike } from '../values/promise-like.js'
+import { badQuery, orderById, parseFilter, parseOrder, type Conditions, type SearchOrderStep } from './query.js'
 import { deleted, present, written } from './refused-writes.js'
 import type { DataRow } from './row.js'
 import type { Page } from './row-types.js'
@@ -45,7 +46,10 @@ export class Search implements AsyncIterable<DataRow> {
 
   async one(): Promise<DataRow | null> {
     const [row, another] = await this.#atMost(2)
-    if (another !== undefined) throw new TableError('several-rows', `${this.#layout.name}: expected one row at most, found several`)
+    if (another !== undefined) {
+      const { name: table } = this.#layout
+      throw new TableError('several-rows', `${table}: expected one row at most, found several`, { table })
+    }
     return row === undefined ? null : this.#makeRow(row)
   }
 
@@ -70,10 +74,11 @@ export class Search implements AsyncIterable<DataRow> {
 
   async page(options: unknown): Promise<Page<DataRow>> {
     const { size, after } = parsePage(this.#layout, options)
-    if (this.#limit !== undefined) throw new TableError('bad-query', `${this.#layout.name}: page() takes size instead of limit`)
+    if (this.#limit !== undefined) throw badQuery(this.#layout, null, 'page() takes size instead of limit')
     for (const { ordered } of this.#order) {
       // The cursor goes to clients and shows where in the order they are.
-      if (ordered?.settings.hidden === true) throw new TableError('bad-query', `${this.#layout.name}: a page cannot be ordered by hidden column ${ordered.name}`)
+      if (ordered?.settings.hidden !== true) continue
+      throw badQuery(this.#layout, null, `a page cannot be ordered by hidden column ${ordered.name}`)
     }
     const cursors = new Cursors(this.#layout, this.#order)
     const found = await this.#behind(after === null ? null : cursors.decode(after), size + 1)
@@ -152,7 +157,7 @@ function parseOptions(layout: TableLayout, options: unknown): { orderBy?: unknow
   const { orderBy, limit } = options
   if (limit === undefined) return { orderBy }
   if (typeof limit !== 'number' || !Number.isSafeInteger(limit) || limit < 0) {
-    throw new TableError('bad-query', `${layout.name}: limit has to be a whole number from 0, got ${describeValue(limit)}`)
+    throw badQuery(layout, null, `limit has to be a whole number from 0, got ${describeValue(limit)}`)
   }
   return { orderBy, limit }
 }
@@ -161,7 +166,8 @@ function parsePage(layout: TableLayout, options: unknown): { size: number; after
   assertMembers(layout, 'page options', options, ['size', 'after'])
   const { size, after = null } = options
   if (typeof size !== 'number' || !Number.isInteger(size) || size < 1 || size > largestPage) {
-    throw new TableError('bad-query', `${layout.name}: the size of a page has to be a whole number from 1 to ${largestPage}, got ${describeValue(size)}`)
+    const expected = `the size of a page has to be a whole number from 1 to ${largestPage}`
+    throw badQuery(layout, null, `${expected}, got ${describeValue(size)}`)
   }
   return { size, after }
 }
@@ -173,13 +179,12 @@ function assertMembers(
   options: unknown,
   known: readonly string[],
 ): asserts options is Readonly<Record<string, unknown>> {
-  if (!isPlainObject(options)) throw new TableError('bad-query', `${layout.name}: expected a plain object as ${what}, got ${describeValue(options)}`)
+  if (!isPlainObject(options)) {
+    throw badQuery(layout, null, `expected a plain object as ${what}, got ${describeValue(options)}`)
+  }
   const unknown = Object.keys(options).find((name) => !known.includes(name))
   if (unknown !== undefined) {
-    throw new TableError('bad-query', `${layout.name}: ${what} have no ${JSON.stringify(unknown.slice(0, 80))}; there are ${known.join(' and ')}`)
+    const asked = JSON.stringify(unknown.slice(0, 80))
+    throw badQuery(layout, null, `${what} have no ${asked}; there are ${known.join(' and ')}`)
   }
-}
-
-function isPromiseLike(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
 }

@@ -92,7 +92,8 @@ export class TableLayout {
   /** @throws TableError when no database is open for this table. */
   get attachment(): Attachment {
     if (this.#attachment === undefined) {
-      throw new TableError('bad-query', `table ${this.name} cannot be used: no database is open for it (not yet, or no longer)`)
+      const message = `table ${this.name} cannot be used: no database is open for it (not yet, or no longer)`
+      throw new TableError('bad-query', message, { table: this.name })
     }
     return this.#attachment
   }
@@ -117,7 +118,8 @@ export class TableLayout {
       const nearest = nearestName(asked, known)
       const suggestion = nearest === undefined ? '' : `; did you mean ${nearest}?`
       const listing = known.length === 0 ? '' : `; its columns are ${known.join(', ')}`
-      throw new TableError('unknown-column', `table ${this.name} has no column ${JSON.stringify(asked)}${listing}${suggestion}`)
+      const message = `table ${this.name} has no column ${JSON.stringify(asked)}${listing}${suggestion}`
+      throw new TableError('unknown-column', message, { table: this.name, columns: [asked] })
     }
     return column
   }

@@ -1,6 +1,7 @@
 import { describeValue, isPlainObject } from '../errors/describe-value.js'
 import type { SqlRow, SqlValue } from '../engine/engine.js'
 import { TableError } from '../errors/errors.js'
+import { badQuery } from './query.js'
 import { deleted, present, written } from './refused-writes.js'
 import { parseRowId } from './row-id.js'
 import { DataRow } from './row.js'
@@ -49,7 +50,10 @@ export class DataTable {
   }
 
   async addRows(rows: unknown): Promise<DataRow[]> {
-    if (!Array.isArray(rows)) throw new TableError('wrong-type', `${this.name}: expected a list of rows to add, got ${describeValue(rows)}`)
+    if (!Array.isArray(rows)) {
+      const message = `${this.name}: expected a list of rows to add, got ${describeValue(rows)}`
+      throw new TableError('wrong-type', message, { table: this.name })
+    }
     const encoded = rows.map((values: unknown, index) => this.#encodeListed(values, index))
     if (encoded.length === 0) return []
     const { statements, connection } = this.#layout.attachment
@@ -59,10 +63,12 @@ export class DataTable {
 
   async upsert(key: unknown, values: unknown): Promise<DataRow> {
     if (!isPlainObject(key) || Object.keys(key).length === 0) {
-      throw new TableError('bad-query', `${this.name}: expected a plain object with at least one column as the key of upsert, got ${describeValue(key)}`)
+      const expected = 'expected a plain object with at least one column as the key of upsert'
+      throw badQuery(this.#layout, null, `${expected}, got ${describeValue(key)}`)
     }
     if (!isPlainObject(values)) {
-      throw new TableError('wrong-type', `${this.name}: expected a plain object with the columns to write, got ${describeValue(values)}`)
+      const message = `${this.name}: expected a plain object with the columns to write, got ${describeValue(values)}`
+      throw new TableError('wrong-type', message, { table: this.name })
     }
     const search = this.search(key)
     return this.#layout.attachment.together(async () => {
@@ -95,8 +101,9 @@ export class DataTable {
     try {
       return encodeNewRow(this.#layout, values)
     } catch (error) {
-      if (error instanceof TableError) throw new TableError(error.code, `row ${index + 1} of ${this.name}: ${error.message}`, { cause: error })
-      throw error
+      if (!(error instanceof TableError)) throw error
+      const { code, message, table, columns } = error
+      throw new TableError(code, `row ${index + 1} of ${this.name}: ${message}`, { cause: error, table, columns })
     }
   }
 }

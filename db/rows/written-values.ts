@@ -1,7 +1,7 @@
 import { Refusal } from '../columns/codec.js'
 import { describeValue, isPlainObject } from '../errors/describe-value.js'
 import type { SqlValue } from '../engine/engine.js'
-import { TableError } from '../errors/errors.js'
+import { TableError, type TableErrorCode } from '../errors/errors.js'
 import { isSpreadRow, spreadMistake } from './spread-row.js'
 import type { LaidOutColumn, TableLayout } from './table-layout.js'
 
@@ -37,8 +37,8 @@ export function encodeChanges(layout: TableLayout, given: unknown): WrittenValue
 /** Encodes a value that came from outside for a column. @throws TableError that names table and column, and the types of what was expected and what came */
 function encodeValue(layout: TableLayout, column: LaidOutColumn, value: unknown): SqlValue {
   if (value === null) {
-    if (column.settings.required === true) throw new TableError('missing-value', `${layout.name}.${column.name} is required: expected a value, got null`)
-    return null
+    if (column.settings.required !== true) return null
+    throw refused('missing-value', layout, column, 'is required: expected a value, got null')
   }
   return encodePresent(layout, column, value)
 }
@@ -54,7 +54,7 @@ function encodePresent(layout: TableLayout, column: LaidOutColumn, value: unknow
   } catch (error) {
     if (!(error instanceof Refusal)) throw error
     const got = error.got ?? describeValue(value)
-    throw new TableError('wrong-type', `${layout.name}.${column.name}: expected ${error.expected}, got ${got}`)
+    throw refused('wrong-type', layout, column, `expected ${error.expected}, got ${got}`)
   }
 }
 
@@ -66,28 +66,31 @@ export function encodeDefault(layout: TableLayout, column: LaidOutColumn): SqlVa
   } catch (error) {
     if (!(error instanceof TableError)) throw error
     // Whoever asked has not named this column, and the message may be shown to anybody.
-    throw new TableError(error.code, `${layout.name}: a hidden column did not get a value that it takes`, { cause: error })
+    const message = `${layout.name}: a hidden column did not get a value that it takes`
+    throw new TableError(error.code, message, { cause: error, table: layout.name })
   }
 }
 
 function encodeOwnDefault(layout: TableLayout, column: LaidOutColumn): SqlValue {
   const { default: declared, required } = column.settings
   if (declared !== undefined) return encodeValue(layout, column, 'make' in declared ? declared.make() : declared.value)
-  if (required === true) throw new TableError('missing-value', `${layout.name}.${column.name} is required, and no value was given`)
-  return null
+  if (required !== true) return null
+  throw refused('missing-value', layout, column, 'is required, and no value was given')
 }
 
 /** The values by column, those derived from others included. Only what the object itself has counts, never what it inherits. */
 function ownValues(layout: TableLayout, given: unknown, what: string): ReadonlyMap<LaidOutColumn, unknown> {
   if (!isPlainObject(given)) {
-    throw new TableError('wrong-type', `${layout.name}: expected a plain object with ${what}, got ${describeValue(given)}`)
+    const message = `${layout.name}: expected a plain object with ${what}, got ${describeValue(given)}`
+    throw new TableError('wrong-type', message, { table: layout.name })
   }
   if (isSpreadRow(given)) throw new TypeError(`${layout.name}: a row was spread to make ${what}: ${spreadMistake}`)
   const values = new Map<LaidOutColumn, unknown>()
   for (const name of Object.keys(given)) {
     const column = layout.column(name)
     if (column.settings.derived !== undefined && given[name] !== undefined) {
-      throw new TableError('read-only', `${layout.name}.${name} follows ${layout.name}.${column.settings.derived.from} and cannot be written`)
+      const { from } = column.settings.derived
+      throw refused('read-only', layout, column, `follows ${layout.name}.${from} and cannot be written`)
     }
     values.set(column, given[name])
   }
@@ -103,6 +106,12 @@ function derive(layout: TableLayout, column: LaidOutColumn, values: Map<LaidOutC
   // Anything but a text is refused for the source column itself.
   if (typeof value !== 'string') return
   const result = derived.compute(value)
-  if (result === null) throw new TableError('wrong-type', `${layout.name}.${source.name}: expected ${derived.expected}, got another text`)
+  if (result === null) throw refused('wrong-type', layout, source, `expected ${derived.expected}, got another text`)
   values.set(column, result)
+}
+
+/** The error of one column: `tasks.title: expected a text, got a number`, or `tasks.title is required, …`. */
+function refused(code: TableErrorCode, layout: TableLayout, { name }: LaidOutColumn, what: string): TableError {
+  const place = `${layout.name}.${name}${code === 'wrong-type' ? ':' : ''}`
+  return new TableError(code, `${place} ${what}`, { table: layout.name, columns: [name] })
 }

@@ -32,7 +32,7 @@ function tableError(code: string, error: Error): TableError | undefined {
     case 'SQLITE_CONSTRAINT_ROWID':
       return notUnique(error)
     case 'SQLITE_CONSTRAINT_NOTNULL':
-      return new TableError('missing-value', `${named(error.message)} needs a value, and none was given`, { cause: error })
+      return missingValue(error)
     // The trigger is SQLite's own, which carries out ON DELETE RESTRICT.
     case 'SQLITE_CONSTRAINT_TRIGGER':
     case 'SQLITE_CONSTRAINT_FOREIGNKEY':
@@ -79,6 +79,13 @@ function notUnique(error: Error): TableError {
   if (index !== null) return new TableError('not-unique', `another row already has the value that the unique index ${index[1]} allows once`, { cause: error })
   const columns = names.split(', ').map((name) => name.split('.'))
   return new NotUnique(String(columns[0]?.[0]), columns.map(([, column]) => String(column)), { cause: error })
+}
+
+function missingValue(error: Error): TableError {
+  const place = named(error.message)
+  const [table = '', column = ''] = place.split('.')
+  const message = `${place} needs a value, and none was given`
+  return new TableError('missing-value', message, { cause: error, table, columns: [column] })
 }
 
 /** What comes after the colon in SQLite's messages about constraints. */

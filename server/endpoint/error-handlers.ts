@@ -1,3 +1,4 @@
+import { TableError } from '../../db/errors/errors.js'
 import type { RowhouseRequest } from '../http/request/request.js'
 import type { SourceLocation } from '../errors/source-location.js'
 import { DeclarationError } from '../errors/declaration-error.js'
@@ -45,7 +46,7 @@ export class ErrorHandlers {
   }
 
   /**
-   * The handler for an error, or null.
+   * The handler for an error, or null. One for `HttpError` is found for what a table has refused, too.
    *
    * @param file where the endpoint is declared that failed; null when there was none for the request
    */
@@ -81,5 +82,11 @@ function targetsOf(error: Error, status: number): readonly (number | ErrorClass)
     // The chain of an error consists of the prototypes of classes of errors, and then that of Object, which no handler can be declared for.
     if (!general.includes(constructor as ErrorClass)) special.push(constructor as ErrorClass)
   }
-  return [...special, status, ...general.filter((constructor) => error instanceof constructor)]
+  const isHttpError = error instanceof HttpError || isRefusedByTable(error, status)
+  return [...special, status, ...(isHttpError ? general : [Error])]
+}
+
+/** Whether a table has refused what the caller asked for, which is told like any other such refusal. */
+function isRefusedByTable(error: Error, status: number): boolean {
+  return error instanceof TableError && status < 500
 }

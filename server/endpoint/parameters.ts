@@ -1,5 +1,7 @@
 import type { Column, ColumnKind, TypeOf, ValueOf } from '../../db/columns/columns.js'
+import { describeGiven } from '../../db/errors/describe-value.js'
 import type { StandardSchema } from '../../db/values/standard-schema.js'
+import type { ErrorCode } from '../errors/error-codes.js'
 import { parseJson } from '../http/body/json.js'
 
 /** A parameter that may be left out; made by {@link optional}. */
@@ -38,7 +40,7 @@ export type ParameterValue<P extends Parameter> =
 export type RawParameter = { readonly from: 'text'; readonly value: string | readonly string[] } | { readonly from: 'json'; readonly value: unknown }
 
 /** The outcome of reading a parameter: its value, or what is wrong with what came. */
-export type ReadParameter = { readonly value: unknown } | { readonly problem: string }
+export type ReadParameter = { readonly value: unknown } | { readonly problem: string; readonly code: ErrorCode }
 
 interface Kind {
   /** As a message names it. */
@@ -110,16 +112,11 @@ export function readColumn(column: Column, raw: RawParameter): ReadParameter {
   } else if (typeof raw.value === 'string') {
     value = kind.fromText(raw.value)
   } else {
-    return { problem: `expected ${expected} once, got it ${raw.value.length} times` }
+    return { problem: `expected ${expected} once, got it ${raw.value.length} times`, code: 'repeated-parameter' }
   }
   if (value !== undefined) return { value }
-  return { problem: `expected ${typeof raw.value === 'string' ? (kind.expectedOfText ?? expected) : expected}, got ${describeSent(raw.value)}` }
-}
-
-/** Short enough for a message, and on one line; only what the caller has sent. */
-export function describeSent(value: unknown): string {
-  if (typeof value !== 'string') return value === null ? 'null' : Array.isArray(value) ? 'a list' : typeof value === 'object' ? 'an object' : `a ${typeof value}`
-  return JSON.stringify(value.length > 40 ? `${value.slice(0, 40).toWellFormed()}…` : value.toWellFormed())
+  const wanted = typeof raw.value === 'string' ? (kind.expectedOfText ?? expected) : expected
+  return { problem: `expected ${wanted}, got ${describeGiven(raw.value, 'caller')}`, code: 'wrong-type' }
 }
 
 function readText(text: string): string | undefined {

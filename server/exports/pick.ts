@@ -1,7 +1,7 @@
+import { describeGiven } from '../../db/errors/describe-value.js'
 import type { lookedAt, TableRow, VisibleNames } from '../../db/rows/row-types.js'
 import { DataRow } from '../../db/rows/row.js'
-import { describeSent } from '../endpoint/parameters.js'
-import { HttpError } from '../http/http-error.js'
+import { refusal } from '../http/http-error.js'
 
 /**
  * The names of a source's members, where its type tells them; none of one that may have any names. Of a row, what may
@@ -53,8 +53,9 @@ export function pick<Target extends object>(
 ): Partial<Target>
 export function pick(source: unknown, names: readonly string[]): object {
   if (typeof source !== 'object' || source === null || Array.isArray(source)) {
-    const got = source === null || source === undefined ? 'none' : describeSent(source)
-    throw new HttpError(400, `expected a JSON object as the body, with content-type: application/json, got ${got}`)
+    const expected = 'expected a JSON object as the body, with content-type: application/json'
+    const got = source === null || source === undefined ? 'none' : describeGiven(source, 'caller')
+    throw refusal('not-an-object', `${expected}, got ${got}`)
   }
   // The columns of a row are getters, which it inherits.
   const given: object = source instanceof DataRow ? source.toJSON() : source

@@ -1,6 +1,6 @@
 import type { UserRow } from '../../db/schema/users-table.js'
 import { currentCall } from '../call/call.js'
-import { HttpError } from '../http/http-error.js'
+import { refusal } from '../http/http-error.js'
 import { currentApp } from './running-app.js'
 
 /** The users of the app, as its modules see them. */
@@ -25,6 +25,7 @@ export const users = {
   requireUser(): UserRow {
     const user = users.getUser()
     if (user !== null) return user
-    throw new HttpError(401, 'Unauthorized', {}, { 'www-authenticate': currentApp('users.requireUser()').challenges })
+    const { challenges } = currentApp('users.requireUser()')
+    throw refusal('unauthorized', undefined, { headers: { 'www-authenticate': challenges } })
   },
 } as const

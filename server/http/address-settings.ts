@@ -1,34 +1,46 @@
 import { listOf, orNull, type Check } from '../settings/checks.js'
 import { group, setting, type SettingsOf } from '../settings/setting.js'
 
-/** The origin of a web site: scheme, host and port, nothing behind them (RFC 6454, 4). Ports that the scheme implies are left out. */
+/**
+ * The origin of a web site: scheme, host and port, nothing behind them (RFC 6454, 4). Ports that the scheme implies are
+ * left out.
+ */
 const origin: Check<string> = {
   expected: 'an origin such as https://example.com',
   read(value) {
     if (typeof value !== 'string' || !URL.canParse(value)) return undefined
     const url = new URL(value)
-    const bare = url.pathname === '/' && url.search === '' && url.hash === '' && url.username === '' && url.password === ''
+    const bare =
+      url.pathname === '/' && url.search === '' && url.hash === '' && url.username === '' && url.password === ''
     return bare && /^https?:$/.test(url.protocol) ? url.origin : undefined
   },
 }
 
-/** The start of a path, such as `/_/api`, or `''`: it begins with a slash, does not end with one, and needs no encoding. */
+const randomKey = `node -p "crypto.randomBytes(24).toString('base64url')"`
+
+/**
+ * The start of a path, such as `/_/api`, or `''`: it begins with a slash, does not end with one, and needs no encoding.
+ */
 const pathPrefix: Check<string> = {
   expected: "a path such as /api that starts with a slash and does not end with one, or ''",
-  read: (value) => (typeof value === 'string' && /^(?:\/[\w.~-]+)*$/.test(value) && !/\/\.{1,2}(?:\/|$)/.test(value) ? value : undefined),
+  read: (value) =>
+    typeof value === 'string' && /^(?:\/[\w.~-]+)*$/.test(value) && !/\/\.{1,2}(?:\/|$)/.test(value)
+      ? value
+      : undefined,
   takesEmpty: true,
 }
 
 /** A text that can stand in a path: 128 bits or more where each character is chosen at random. */
 const accessKey: Check<string> = {
-  expected: 'a text of 22 to 128 letters, digits, "-" and "_", such as node -p "crypto.randomBytes(24).toString(\'base64url\')" prints',
+  expected: `a text of 22 to 128 letters, digits, "-" and "_", such as ${randomKey} prints`,
   read: (value) => (typeof value === 'string' && /^[\w-]{22,128}$/.test(value) ? value : undefined),
 }
 
 /** The addresses at which an app is reached. */
 export const addressSettings = group({
   /**
-   * What stands before the paths of `httpEndpoint`. Reserved for the platform by default, so that an app's pages can have every other path.
+   * What stands before the paths of `httpEndpoint`. Reserved for the platform by default, so that an app's pages can
+   * have every other path.
    */
   apiPrefix: setting(pathPrefix, '/_/api'),
   /** Where the world reaches the app, such as `https://example.com`; links are built from it. */

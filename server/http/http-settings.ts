@@ -18,7 +18,9 @@ const network: Check<string> = {
 /** How long messages may be, how long they may take, and whom they may come through. */
 export const httpSettings = group(
   {
-    /** The longest body that a request may have. Room for a photograph or a document, far from what exhausts the memory. */
+    /**
+     * The longest body that a request may have. Room for a photograph or a document, far from what exhausts the memory.
+     */
     bodyLimit: setting(bytes, 20 * mebibyte),
     /** The longest body of an answer that is held in memory; a stream may be longer. */
     responseLimit: setting(bytes, 20 * mebibyte),
@@ -27,13 +29,13 @@ export const httpSettings = group(
     /** How long a client may take to send a whole request, headers and body. */
     requestTimeout: setting(milliseconds, 30 * second),
     /**
-     * How long a client may read nothing of an answer that waits for it. Far beyond what a phone in a tunnel takes to come back,
-     * short enough that nobody holds many answers in our memory.
+     * How long a client may read nothing of an answer that waits for it. Far beyond what a phone in a tunnel takes to
+     * come back, short enough that nobody holds many answers in our memory.
      */
     sendTimeout: setting(milliseconds, 60 * second),
     /**
-     * How long a connection may stay open between two requests. Longer than the 60 seconds after which the usual balancers drop one,
-     * so that they never send into a closing connection.
+     * How long a connection may stay open between two requests. Longer than the 60 seconds after which the usual
+     * balancers drop one, so that they never send into a closing connection.
      */
     keepAliveTimeout: setting(milliseconds, 72 * second),
     /** The proxies whose `X-Forwarded-For` is believed. Nobody by default: anyone can send that header. */
@@ -41,7 +43,8 @@ export const httpSettings = group(
   },
   ({ headersTimeout, requestTimeout }) => {
     if (headersTimeout <= requestTimeout) return []
-    return [`headersTimeout: expected at most requestTimeout, ${requestTimeout}, of which the headers are a part, got ${headersTimeout}`]
+    const expected = `at most requestTimeout, ${requestTimeout}, of which the headers are a part`
+    return [`headersTimeout: expected ${expected}, got ${headersTimeout}`]
   },
 )
 

@@ -7,8 +7,8 @@ export const loggingSettings = group({
     /** The least severe lines that are written. */
     level: setting(oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'), 'info'),
     /**
-     * A file that gets the lines too. None by default: what runs a server usually keeps its standard output. In the configuration file, a relative path
-     * starts at the app's folder.
+     * A file that gets the lines too. None by default: what runs a server usually keeps its standard output. In the
+     * configuration file, a relative path starts at the app's folder.
      */
     file: setting(orNull(path), null),
     /** How lines look in the file: whole, or only what they say, for reading without a tool. */

@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance } from 'fastify'
-import { HttpError } from '../http/http-error.js'
+import { refusal } from '../http/http-error.js'
 import { checkMessage } from '../http/request/check-message.js'
 import { originForm } from '../http/request/target.js'
 
@@ -33,7 +33,7 @@ export function requireAccessKey(server: FastifyInstance, basePath: string): voi
     if (!isShown) {
       // One that can be read in two ways ends its connection, whoever sends it. All others are checked where their endpoint is looked for.
       checkMessage(request.raw)
-      throw new HttpError(404, 'Not Found')
+      throw refusal('no-endpoint', 'Not Found')
     }
     request.basePath = basePath
     done()

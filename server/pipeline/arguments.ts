@@ -1,6 +1,7 @@
 import { Column } from '../../db/columns/columns.js'
 import type { StandardIssue, StandardSchema } from '../../db/values/standard-schema.js'
-import { Problems } from '../http/problems.js'
+import { memberPlace } from '../errors/member-place.js'
+import { Problems, type Problem } from '../http/problems.js'
 import type { FieldValues } from '../http/body/form.js'
 import { RowhouseRequest } from '../http/request/request.js'
 import type { HandlerArguments } from '../endpoint/endpoint.js'
@@ -31,11 +32,12 @@ export function readArguments(found: FoundEndpoint, request: RowhouseRequest): H
     } else if (parameter instanceof OptionalParameter) {
       convert(check, args, name, parameter.column, raw, true)
     } else {
-      check.validate(parameter, raw?.value, name, raw === null ? `missing parameter: ${name}` : null, (value) => (args[name] = value))
+      const missing = raw === null ? missingParameter(name) : null
+      check.validate(parameter, raw?.value, name, missing, (value) => (args[name] = value))
     }
   }
   if (body !== null) {
-    const missing = request.bodyJson === null ? 'missing body: expected JSON, sent with content-type: application/json' : null
+    const missing = request.bodyJson === null ? missingBody : null
     check.validate(body, request.bodyJson, 'body', missing, (value) => RowhouseRequest.useValidatedJson(request, value))
   }
   return check.finish(args)
@@ -56,10 +58,10 @@ function assign(args: Arguments, fields: FieldValues): void {
 function convert(check: RequestCheck, args: Arguments, name: string, column: Column, raw: RawParameter | null, mayBeMissing: boolean): void {
   if (raw !== null) {
     const read = readColumn(column, raw)
-    if ('problem' in read) check.problems.add(`parameter ${name}: ${read.problem}`)
-    else args[name] = read.value
+    if ('value' in read) args[name] = read.value
+    else check.problems.add({ code: read.code, path: name, message: `parameter ${name}: ${read.problem}` })
   } else if (!mayBeMissing) {
-    check.problems.add(`missing parameter: ${name}`)
+    check.problems.add(missingParameter(name))
   } else {
     const { default: fallback } = column.settings
     if (fallback !== undefined) args[name] = 'make' in fallback ? fallback.make() : fallback.value
@@ -89,10 +91,20 @@ class RequestCheck {
   }
 
   /** Runs a Standard Schema validator on a value; a missing one that does not pass is told as `missing`. */
-  validate(schema: StandardSchema, value: unknown, place: string, missing: string | null, use: (value: unknown) => void): void {
+  validate(
+    schema: StandardSchema,
+    value: unknown,
+    place: string,
+    missing: Problem | null,
+    use: (value: unknown) => void,
+  ): void {
     const judge = (result: Awaited<ReturnType<StandardSchema['~standard']['validate']>>): void => {
-      if (result.issues === undefined) use(result.value)
-      else for (const problem of missing === null ? result.issues.map((issue) => describeIssue(place, issue)) : [missing]) this.problems.add(problem)
+      if (result.issues === undefined) {
+        use(result.value)
+        return
+      }
+      const found = missing === null ? result.issues.map((issue) => problemOf(place, issue)) : [missing]
+      for (const problem of found) this.problems.add(problem)
     }
     const result = schema['~standard'].validate(value)
     if (result instanceof Promise) this.#pending.push(result.then(judge))
@@ -111,7 +123,19 @@ class RequestCheck {
   }
 }
 
-function describeIssue(place: string, { message, path = [] }: StandardIssue): string {
-  const keys = path.map((part) => String(typeof part === 'object' ? part.key : part))
-  return `${[place, ...keys].join('.')}: ${message}`
+const missingBody: Problem = {
+  code: 'missing-body',
+  path: 'body',
+  message: 'missing body: expected JSON, sent with content-type: application/json',
+}
+
+function missingParameter(name: string): Problem {
+  return { code: 'missing-parameter', path: name, message: `missing parameter: ${name}` }
+}
+
+/** What a validator found; its own codes, if it has any, are no part of Standard Schema. */
+function problemOf(place: string, { message, path = [] }: StandardIssue): Problem {
+  const keys = path.map((part) => (typeof part === 'object' ? part.key : part))
+  const told = [place, ...keys.map(String)].join('.')
+  return { code: 'invalid-value', path: keys.reduce<string>(memberPlace, place), message: `${told}: ${message}` }
 }

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { isReserved, type AddressSettings } from '../http/base-path.js'
-import { HttpError } from '../http/http-error.js'
+import { refusal } from '../http/http-error.js'
 import { checkMessage } from '../http/request/check-message.js'
 import type { RequestPlace } from '../http/request/request-state.js'
 import { readTarget, type RequestTarget } from '../http/request/target.js'
@@ -55,7 +55,9 @@ export function findEndpoints(server: FastifyInstance, { matcher, addresses }: F
     const target = readTarget(request.originalUrl)
     const match = matcher.match(target.segments)
     // A parameter of an app's path may stand for "_" too, and what is the platform's is nobody else's.
-    if (match === null || (!match.resource.isPlatform && isReserved(target.path, addresses))) throw new HttpError(404, target.path.startsWith(`${addresses.apiPrefix}/`) ? 'No matching API endpoint' : 'Not Found')
+    if (match === null || (!match.resource.isPlatform && isReserved(target.path, addresses))) {
+      throw refusal('no-endpoint', target.path.startsWith(`${addresses.apiPrefix}/`) ? 'No matching API endpoint' : 'Not Found')
+    }
     const { resource, values } = match
     const endpoint = resource.endpointFor(request.method)
     if (endpoint !== undefined) {
@@ -64,7 +66,7 @@ export function findEndpoints(server: FastifyInstance, { matcher, addresses }: F
     } else if (request.method === 'OPTIONS') {
       void reply.code(204).header('allow', resource.allow).send()
     } else {
-      throw new HttpError(405, 'Method not supported', {}, { allow: resource.allow })
+      throw refusal('method-not-supported', 'Method not supported', { headers: { allow: resource.allow } })
     }
   })
 }

@@ -4,7 +4,8 @@ import { group, setting, type SettingsOf } from '../settings/setting.js'
 /** Text that may stand in a header: visible ASCII characters and spaces. */
 const asciiLine: Check<string> = {
   expected: 'a text of visible ASCII characters',
-  read: (value) => (typeof value === 'string' && /^[\x20-\x7e]*[\x21-\x7e][\x20-\x7e]*$/.test(value) ? value : undefined),
+  read: (value) =>
+    typeof value === 'string' && /^[\x20-\x7e]*[\x21-\x7e][\x20-\x7e]*$/.test(value) ? value : undefined,
 }
 
 /** From a request to its answer: who calls, how long a handler may take, and how errors are told. */
@@ -16,8 +17,8 @@ export const pipelineSettings = group({
   /** How error replies are dressed: as the caller's `Accept` header asks, or always as JSON. */
   errors: setting(oneOf('auto', 'json'), 'auto'),
   /**
-   * Whether the answer to an error that nobody caught shows what it was. Where `NODE_ENV` is `production`, only `'production'` turns it on:
-   * it shows source code to whoever asks.
+   * Whether the answer to an error that nobody caught shows what it was. Where `NODE_ENV` is `production`, only
+   * `'production'` turns it on: it shows source code to whoever asks.
    */
   debug: setting(flagOr('production'), false),
 })

@@ -8,7 +8,7 @@ import { isA } from '../errors/to-error.js'
 import { leaseBody } from '../http/body/body-lease.js'
 import { readBody, type ReceivedBody } from '../http/body/read-body.js'
 import { EarlyReply } from '../http/early-reply.js'
-import { HttpError, tooSlow } from '../http/http-error.js'
+import { refusal } from '../http/http-error.js'
 import { discard } from '../http/reply/discard.js'
 import { HttpResponse } from '../http/reply/http-response.js'
 import { isStream, toReply, type Reply } from '../http/reply/reply.js'
@@ -209,9 +209,9 @@ function timeOut(call: HttpCall): void {
   // A handler that never ends must not keep the file of a body open for ever. It has as much time again.
   if (call.lease !== null) parts.deadlines.start(timeout, () => call.handlerEnded())
   discard(call.stream)
-  const refusal = new HttpError(503, tooSlow)
-  if (failure === null) answer(call, readFailure(parts, raw, refusal))
-  else sendError(parts, raw, response, describeError(refusal), { thrown: refusal })
+  const overdue = refusal('handler-timeout')
+  if (failure === null) answer(call, readFailure(parts, raw, overdue))
+  else sendError(parts, raw, response, describeError(overdue), { thrown: overdue })
 }
 
 /** The request of a call whose code runs. */

@@ -8,7 +8,10 @@ export interface Check<Value> {
   readonly fromText?: (text: string) => unknown
   /** Whether the value is a path, which starts at the place where it was set. */
   readonly isPath?: boolean
-  /** Whether an empty text is a value. An environment variable that is empty counts as not set otherwise, as `${PORT:-}` in a compose file gives it. */
+  /**
+   * Whether an empty text is a value. An environment variable that is empty counts as not set otherwise, as `${PORT:-}`
+   * in a compose file gives it.
+   */
   readonly takesEmpty?: boolean
 }
 
@@ -30,7 +33,8 @@ export const path: Check<string> = { ...line, expected: 'a path', isPath: true }
 export function integer(minimum: number, maximum: number, unit = ''): Check<number> {
   return {
     expected: `a whole number${unit === '' ? '' : ` of ${unit}`} from ${minimum} to ${maximum}`,
-    read: (value) => (typeof value === 'number' && Number.isInteger(value) && value >= minimum && value <= maximum ? value : undefined),
+    read: (value) =>
+      typeof value === 'number' && Number.isInteger(value) && value >= minimum && value <= maximum ? value : undefined,
     fromText: (text) => (/^\d+$/.test(text) ? Number(text) : text),
   }
 }
@@ -75,6 +79,10 @@ export function listOf<Member>(member: Check<Member>): Check<readonly Member[]> 
       const members = value.map((each: unknown) => member.read(each)).filter((each) => each !== undefined)
       return members.length === value.length ? members : undefined
     },
-    fromText: (text) => text.split(',').map((part) => part.trim()).filter((part) => part !== ''),
+    fromText: (text) =>
+      text
+        .split(',')
+        .map((part) => part.trim())
+        .filter((part) => part !== ''),
   }
 }

@@ -1,4 +1,7 @@
-/** Mistakes in an app's settings, all of them, one to a line; each line names the setting, where it was set, what was expected and what came. */
+/**
+ * Mistakes in an app's settings, all of them, one to a line; each line names the setting, where it was set, what was
+ * expected and what came.
+ */
 export class ConfigurationError extends Error {
   override readonly name = 'ConfigurationError'
 

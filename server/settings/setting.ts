@@ -3,7 +3,9 @@ import type { Check } from './checks.js'
 /** One setting: what it may be, what it is when nobody sets it, where it can be set and who may see it. */
 export interface Setting<Value> {
   readonly check: Check<Value>
-  /** What it is when nobody sets it; null for one whose default is found in the app's folder, and for one that is off. */
+  /**
+   * What it is when nobody sets it; null for one whose default is found in the app's folder, and for one that is off.
+   */
   readonly default: Value | null
   /** Whether an environment variable can set it. */
   readonly variable: boolean
@@ -16,7 +18,10 @@ export interface SettingMembers {
   readonly [name: string]: Setting<unknown> | SettingGroup<SettingMembers>
 }
 
-/** Settings that belong together: those of a room, or several under one name, which are called `name.member` in messages and in the documentation. */
+/**
+ * Settings that belong together: those of a room, or several under one name, which are called `name.member` in messages
+ * and in the documentation.
+ */
 export interface SettingGroup<Members extends SettingMembers> {
   readonly members: Members
   /** Looks at values that are right one by one, and returns a sentence for each that does not fit the others. */
@@ -25,7 +30,8 @@ export interface SettingGroup<Members extends SettingMembers> {
 
 type ValuesOf<Members extends SettingMembers> = { readonly [Name in keyof Members]: ValueOf<Members[Name]> }
 
-type ValueOf<Member> = Member extends Setting<infer Value> ? Value : Member extends SettingGroup<infer Members> ? ValuesOf<Members> : never
+type ValueOf<Member> =
+  Member extends Setting<infer Value> ? Value : Member extends SettingGroup<infer Members> ? ValuesOf<Members> : never
 
 /** The values of a group, each there: what a room works with. */
 export type SettingsOf<Group extends { readonly members: SettingMembers }> = ValuesOf<Group['members']>
@@ -33,16 +39,23 @@ export type SettingsOf<Group extends { readonly members: SettingMembers }> = Val
 /** The values of a group as an app gives them: each may be left out. */
 export type InputOf<Group extends { readonly members: SettingMembers }> = InputsOf<Group['members']>
 
-type InputsOf<Members extends SettingMembers> = { readonly [Name in keyof Members]?: MemberInput<Members[Name]> | undefined }
+type InputsOf<Members extends SettingMembers> = {
+  readonly [Name in keyof Members]?: MemberInput<Members[Name]> | undefined
+}
 
-type MemberInput<Member> = Member extends Setting<infer Value> ? Value : Member extends SettingGroup<infer Members> ? InputsOf<Members> : never
+type MemberInput<Member> =
+  Member extends Setting<infer Value> ? Value : Member extends SettingGroup<infer Members> ? InputsOf<Members> : never
 
 /**
  * Declares one setting.
  *
  * @param fallback its default; see {@link Setting.default} for null
  */
-export function setting<Value>(check: Check<Value>, fallback: Value | null, { variable = true, secret = false } = {}): Setting<Value> {
+export function setting<Value>(
+  check: Check<Value>,
+  fallback: Value | null,
+  { variable = true, secret = false } = {},
+): Setting<Value> {
   return { check, default: fallback, variable, secret }
 }
 
@@ -51,7 +64,10 @@ export function setting<Value>(check: Check<Value>, fallback: Value | null, { va
  *
  * @param check see {@link SettingGroup.check}
  */
-export function group<const Members extends SettingMembers>(members: Members, check: (values: ValuesOf<Members>) => readonly string[] = () => []): SettingGroup<Members> {
+export function group<const Members extends SettingMembers>(
+  members: Members,
+  check: (values: ValuesOf<Members>) => readonly string[] = () => [],
+): SettingGroup<Members> {
   return { members, check }
 }
 
@@ -59,12 +75,19 @@ export function group<const Members extends SettingMembers>(members: Members, ch
 export function settingsIn(rooms: readonly SettingGroup<SettingMembers>[], prefix = ''): Map<string, Setting<unknown>> {
   const members = rooms.flatMap((room) => Object.entries(room.members))
   return new Map(
-    members.flatMap(([name, member]): (readonly [string, Setting<unknown>])[] => ('members' in member ? [...settingsIn([member], `${prefix}${name}.`)] : [[prefix + name, member]])),
+    members.flatMap(([name, member]): (readonly [string, Setting<unknown>])[] =>
+      'members' in member ? [...settingsIn([member], `${prefix}${name}.`)] : [[prefix + name, member]],
+    ),
   )
 }
 
 /** What the checks of a group, and of the groups in it, have to say of its values. */
-export function findMismatches(room: SettingGroup<SettingMembers>, values: SettingsOf<SettingGroup<SettingMembers>>): string[] {
-  const inner = Object.entries(room.members).flatMap(([name, member]) => ('members' in member ? findMismatches(member, values[name] as typeof values) : []))
+export function findMismatches(
+  room: SettingGroup<SettingMembers>,
+  values: SettingsOf<SettingGroup<SettingMembers>>,
+): string[] {
+  const inner = Object.entries(room.members).flatMap(([name, member]) =>
+    'members' in member ? findMismatches(member, values[name] as typeof values) : [],
+  )
   return [...inner, ...room.check(values)]
 }

@@ -9,7 +9,10 @@ export const appSettings = group({
   port: setting(integer(0, 65_535), 3030),
   /** The address to listen on. Only this machine by default: opening an app to the network is a decision of its own. */
   host: setting(line, '127.0.0.1'),
-  /** The folder of the database and all else that an app keeps. In the configuration file, a relative path starts at the app's folder. */
+  /**
+   * The folder of the database and all else that an app keeps. In the configuration file, a relative path starts at the
+   * app's folder.
+   */
   data: setting(path, '.rowhouse'),
   /** How long requests in flight may take to finish once the process is told to stop. */
   shutdownTimeout: setting(milliseconds, 25 * second),

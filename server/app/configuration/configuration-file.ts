@@ -1,12 +1,12 @@
-import { existsSync, realpathSync } from 'node:fs'
+import { realpathSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { bundle } from '../loading/bundle.js'
+import { listConfigurationFiles } from '../loading/find-modules.js'
 import { describeThrown, LoadError } from '../loading/load-error.js'
+import { findConfigurationLookAlikes } from '../loading/look-alikes.js'
 import { withTemporaryFolder } from '../loading/temporary-folder.js'
-
-const names = ['rowhouse.config.ts', 'rowhouse.config.mts', 'rowhouse.config.js', 'rowhouse.config.mjs']
 
 /** The settings that an app's configuration file gives, unchecked. */
 export interface ConfigurationFile {
@@ -18,10 +18,14 @@ export interface ConfigurationFile {
 /**
  * Runs the configuration file of an app, if it has one.
  *
- * @throws LoadError when it cannot be compiled or run, exports no object, or when there are several
+ * @throws LoadError when it cannot be compiled or run, exports no object, or when there are several, or one that has
+ * nearly its name
  */
 export async function loadConfigurationFile(directory: string): Promise<ConfigurationFile> {
-  const present = names.filter((name) => existsSync(join(directory, name)))
+  const lookAlikes = await findConfigurationLookAlikes(directory)
+  if (lookAlikes.length > 0) throw new LoadError(lookAlikes.join('\n'))
+  // That in TypeScript first.
+  const present = (await listConfigurationFiles(directory)).map((file) => basename(file)).toReversed()
   const [name, another] = present
   if (name === undefined) return { name: 'rowhouse.config.ts', values: {} }
   if (another !== undefined) throw new LoadError(`there are several configuration files, ${present.join(' and ')}; keep one`)

@@ -1,9 +1,10 @@
 import { readFileSync, statSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { ConfigurationError } from '../../settings/configuration-error.js'
-import { readEnvironment } from '../../settings/environment.js'
+import { aboutSettings, fillEnvironment, readEnvironment } from '../../settings/environment.js'
 import { findMismatches } from '../../settings/setting.js'
 import { loadConfigurationFile } from './configuration-file.js'
+import { inEnvironmentFile, readEnvironmentFile } from './environment-file.js'
 import { describeSetting, valuesOfObject, type GivenValues } from './given-values.js'
 import { valuesOfVariables } from './given-variables.js'
 import { withoutInjected } from './injected-variables.js'
@@ -34,7 +35,9 @@ interface Source extends GivenValues {
 }
 
 /**
- * The settings of the app in `directory`: its configuration file, overridden by environment variables, overridden by `options` and `flags`.
+ * The settings of the app in `directory`: its configuration file, overridden by its `.env`, overridden by environment
+ * variables, overridden by `options` and `flags`. From then on the variables of the `.env` are in the environment of
+ * the process, for the app's own code.
  *
  * @throws ConfigurationError that lists every mistake
  * @throws LoadError when the configuration file cannot be run
@@ -42,14 +45,23 @@ interface Source extends GivenValues {
 export async function loadConfiguration(directory: string, { options = {}, flags = {} }: ConfigurationOverrides = {}): Promise<Configuration> {
   const folder = resolve(directory)
   if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) throw new ConfigurationError([`there is no folder ${folder}; name the folder of an app`])
+  const variables = readEnvironmentFile(folder)
+  const taken = fillEnvironment(folder, variables)
+  if (taken.size > 0) throw new ConfigurationError([...taken].map(([name, other]) => describeTaken(name, other)))
   const file = await loadConfigurationFile(folder)
   const here = process.cwd()
   return resolveConfiguration(folder, [
     { ...valuesOfObject(file.values, (name) => `${name} (in ${file.name})`), isText: false, base: folder },
+    { ...valuesOfVariables(aboutSettings(variables), inEnvironmentFile), isText: true, base: folder },
     { ...valuesOfVariables(withoutInjected(readEnvironment()), (variable) => variable), isText: true, base: here },
     { ...valuesOfObject(options, (name) => name), isText: false, base: here },
     { ...valuesOfObject(flags, (name) => `--${name}`), isText: true, base: here },
   ])
+}
+
+function describeTaken(variable: string, folder: string): string {
+  const why = `the .env in ${folder} has set another value, and a process has one environment`
+  return `${inEnvironmentFile(variable)}: ${why}; give both the same, or run each app in a process of its own`
 }
 
 function resolveConfiguration(directory: string, sources: readonly Source[]): Configuration {
@@ -60,8 +72,11 @@ function resolveConfiguration(directory: string, sources: readonly Source[]): Co
     for (const [name, { value: given, label }] of source.values) {
       const { check, secret } = settingsByName.get(name) ?? {}
       const value = check?.read(source.isText && typeof given === 'string' && check.fromText !== undefined ? check.fromText(given) : given)
-      if (value === undefined) mistakes.push(`${label}: expected ${check?.expected}, got ${describeSetting(given, secret)}`)
-      else values.set(name, check?.isPath === true && value !== null ? resolve(source.base, String(value)) : value)
+      if (value === undefined) {
+        mistakes.push(`${label}: expected ${check?.expected}, got ${describeSetting(given, secret)}`)
+      } else {
+        values.set(name, check?.isPath === true && value !== null ? resolve(source.base, String(value)) : value)
+      }
     }
   }
   const name = values.get('name') ?? nameOf(directory)

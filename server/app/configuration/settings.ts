@@ -6,17 +6,32 @@ import { accountsSettings, type AccountsSettings } from '../../services/accounts
 import { settingsIn, type InputOf } from '../../settings/setting.js'
 import { appSettings, type AppSettings } from './app-settings.js'
 
-/** The settings of every room that has some. `docs/configuration.md` lists them in the same order; a test compares the two. */
-export const rooms = [appSettings, addressSettings, httpSettings, pipelineSettings, accountsSettings, loggingSettings] as const
+/**
+ * The settings of every room that has some. `docs/configuration.md` lists them in the same order; a test compares the
+ * two.
+ */
+export const rooms = [
+  appSettings,
+  addressSettings,
+  httpSettings,
+  pipelineSettings,
+  accountsSettings,
+  loggingSettings,
+] as const
 
 /** Every setting by its whole name, such as `port` and `logging.level`. */
 export const settingsByName = settingsIn(rooms)
 
 /** Every setting, with its final value: what an app runs with. A room takes only its own part of this. */
-export type Configuration = AppSettings & AddressSettings & HttpSettings & PipelineSettings & AccountsSettings & LoggingSettings & {
-  /** The app's folder, absolute. */
-  readonly directory: string
-}
+export type Configuration = AppSettings &
+  AddressSettings &
+  HttpSettings &
+  PipelineSettings &
+  AccountsSettings &
+  LoggingSettings & {
+    /** The app's folder, absolute. */
+    readonly directory: string
+  }
 
 /** The settings as an app's `rowhouse.config.ts` or the options of `createApp` give them: each may be left out. */
 export type ConfigurationInput = InputOf<typeof appSettings> &

@@ -1,20 +1,39 @@
-import { readdir } from 'node:fs/promises'
 import { join, sep } from 'node:path'
-
-const moduleName = /^[^._].*\.[cm]?[jt]s$/
-const notModule = /\.(?:test|spec)\.[cm]?[jt]s$|\.d\.[cm]?ts$|\.c[jt]s$/
-const tablesName = /^tables\.m?[jt]s$/
-const middlewareName = /^middleware\.m?[jt]s$/
+import { fileKinds } from './file-kinds.js'
+import { listFiles, listFilesBelow } from './list-files.js'
+import { LoadError } from './load-error.js'
+import { findLookAlikes } from './look-alikes.js'
 
 /**
- * The files of an app that are run when it starts, in the order in which they are: `tables.ts`, then all in `modules/` and its folders, by name, then those in `pages/api/`
- * and its folders. Names that start with `.` or `_`, tests and type declarations are not modules.
+ * The files of an app that are run when it starts, in the order in which they are: `tables.ts`, then all in `modules/`
+ * and its folders, by name, then those in `pages/api/` and its folders. {@link fileKinds} says what they are called.
  *
  * @returns absolute paths
+ * @throws LoadError when another file or folder has nearly such a name, and would be left out without a word
  */
 export async function findModules(directory: string): Promise<string[]> {
-  const tables = await filesNamed(tablesName, directory)
-  return [...tables, ...(await modulesIn(join(directory, 'modules'))), ...(await routesIn(join(directory, 'pages')))]
+  const files = await listModules(directory)
+  const lookAlikes = await findLookAlikes(directory, files)
+  if (lookAlikes.length > 0) throw new LoadError(lookAlikes.join('\n'))
+  if (files.length === 0 && (await listModules(join(directory, 'src'))).length > 0) {
+    throw new LoadError(`there is no app in ${directory}, but there is one in its folder src; name that folder`)
+  }
+  return files
+}
+
+/** The same, without a look at what else there is. */
+export async function listModules(directory: string): Promise<string[]> {
+  const tables = await listFiles(directory, fileKinds.tables)
+  return [
+    ...tables,
+    ...(await listFilesBelow(join(directory, 'modules'), fileKinds.module)),
+    ...(await listRoutes(join(directory, 'pages'))),
+  ]
+}
+
+/** The configuration file of an app; several where somebody has left an old one. */
+export function listConfigurationFiles(directory: string): Promise<string[]> {
+  return listFiles(directory, fileKinds.configuration)
 }
 
 /** Whether one of the files of an app is a file route, or a middleware of file routes. */
@@ -22,27 +41,11 @@ export function isRouteFile(file: string, directory: string): boolean {
   return file.startsWith(join(directory, 'pages') + sep)
 }
 
-/** The folder's own middleware counts as soon as there is a route for it; whatever else is in the folder is not about the API. */
-async function routesIn(pages: string): Promise<string[]> {
-  const routes = await modulesIn(join(pages, 'api'))
-  return routes.length === 0 ? [] : [...(await filesNamed(middlewareName, pages)), ...routes]
-}
-
-async function filesNamed(name: RegExp, folder: string): Promise<string[]> {
-  const entries = await readdir(folder)
-  return entries.filter((entry) => name.test(entry)).sort().map((entry) => join(folder, entry))
-}
-
-async function modulesIn(folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return []
-    throw error
-  })
-  const found: string[] = []
-  for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
-    const path = join(folder, entry.name)
-    if (entry.isDirectory() && /^[^._]/.test(entry.name) && entry.name !== 'node_modules') found.push(...(await modulesIn(path)))
-    else if (!entry.isDirectory() && moduleName.test(entry.name) && !notModule.test(entry.name)) found.push(path)
-  }
-  return found
+/**
+ * The folder's own middleware counts as soon as there is a route for it; whatever else is in the folder is not about
+ * the API.
+ */
+async function listRoutes(pages: string): Promise<string[]> {
+  const routes = await listFilesBelow(join(pages, 'api'), fileKinds.module)
+  return routes.length === 0 ? [] : [...(await listFiles(pages, fileKinds.middleware)), ...routes]
 }

@@ -1,6 +1,6 @@
-import { isPlainObject } from '../../../db/errors/describe-value.js'
-import { describeSent, type ReadParameter, type RawParameter } from '../../endpoint/parameters.js'
-import { HttpError } from '../../http/http-error.js'
+import { describeGiven, isPlainObject } from '../../../db/errors/describe-value.js'
+import type { ReadParameter, RawParameter } from '../../endpoint/parameters.js'
+import { refusal } from '../../http/http-error.js'
 import type { Problems } from '../../http/problems.js'
 import { isJsonType } from '../../http/body/json.js'
 import type { RowhouseRequest } from '../../http/request/request.js'
@@ -27,8 +27,8 @@ export function readValues(request: RowhouseRequest, { writable, sent }: BodyCol
   const { members, from } = readMembers(request)
   const values: Values = {}
   const addUnwritable = (name: string): void => {
-    if (name === 'id' || sent.includes(name)) problems.add(`column ${name} cannot be written`)
-    else problems.addUnknown('column', name, [...writable.keys()])
+    if (name !== 'id' && !sent.includes(name)) problems.addUnknown('column', name, [...writable.keys()])
+    else problems.add({ code: 'read-only', path: name, message: `column ${name} cannot be written` })
   }
   for (const name of Object.keys(members)) {
     const column = writable.get(name)
@@ -38,11 +38,12 @@ export function readValues(request: RowhouseRequest, { writable, sent }: BodyCol
     }
     // Members of forms are texts and lists of texts.
     const read = readMember(column, { from, value: members[name] } as RawParameter)
-    if ('problem' in read) problems.add(`column ${name}: ${read.problem}`)
+    if ('problem' in read) problems.add({ code: read.code, path: name, message: `column ${name}: ${read.problem}` })
     else values[name] = read.value
   }
   for (const name of Object.keys(request.files)) {
-    if (writable.has(name)) problems.add(`column ${name}: expected a field of the form, got a file`)
+    const message = `column ${name}: expected a field of the form, got a file`
+    if (writable.has(name)) problems.add({ code: 'wrong-type', path: name, message })
     else addUnwritable(name)
   }
   return values
@@ -51,22 +52,29 @@ export function readValues(request: RowhouseRequest, { writable, sent }: BodyCol
 /** Adds a problem for each column without which no row can be added. */
 export function requireAll(writable: ReadonlyMap<string, OpenedColumn>, request: RowhouseRequest, problems: Problems): void {
   const { members } = readMembers(request)
-  for (const { name, optional } of writable.values()) if (!optional && !Object.hasOwn(members, name)) problems.add(`missing column: ${name}`)
+  for (const { name, optional } of writable.values()) {
+    if (optional || Object.hasOwn(members, name)) continue
+    problems.add({ code: 'missing-value', path: name, message: `missing column: ${name}` })
+  }
 }
 
 function readMember(column: OpenedColumn, raw: RawParameter): ReadParameter {
   const read: ReadParameter = raw.value === null ? { value: null } : column.read(raw)
-  return 'value' in read && read.value === null && column.required ? { problem: 'it is required, got null' } : read
+  const isMissing = 'value' in read && read.value === null && column.required
+  return isMissing ? { problem: 'it is required, got null', code: 'missing-value' } : read
 }
 
 function readMembers(request: RowhouseRequest): { readonly from: RawParameter['from']; readonly members: Readonly<Record<string, unknown>> } {
   if (isJsonType(request.mimetype)) {
     const { bodyJson } = request
     if (isPlainObject(bodyJson)) return { from: 'json', members: bodyJson }
-    throw new HttpError(400, `expected a JSON object as the body, got ${request.body === null ? 'none' : describeSent(bodyJson)}`)
+    const got = request.body === null ? 'none' : describeGiven(bodyJson, 'caller')
+    throw refusal('not-an-object', `expected a JSON object as the body, got ${got}`)
   }
   if (request.body !== null && !formTypes.has(request.mimetype)) {
-    throw new HttpError(415, `expected a body with content-type application/json, application/x-www-form-urlencoded or multipart/form-data, got ${request.mimetype === '' ? 'none' : describeSent(request.mimetype)}`)
+    const expected = `expected a body with content-type application/json, ${[...formTypes].join(' or ')}`
+    const got = request.mimetype === '' ? 'none' : describeGiven(request.mimetype, 'caller')
+    throw refusal('unsupported-media-type', `${expected}, got ${got}`)
   }
   return { from: 'text', members: request.formParams }
 }

@@ -2,7 +2,7 @@ import { describeValue, isPlainObject } from '../../../db/errors/describe-value.
 import { TableError } from '../../../db/errors/errors.js'
 import { RowIdentity } from '../../../db/rows/row-identity.js'
 import type { DataRow } from '../../../db/rows/row.js'
-import { HttpError } from '../../http/http-error.js'
+import { refusal } from '../../http/http-error.js'
 import { Problems } from '../../http/problems.js'
 import { HttpResponse } from '../../http/reply/http-response.js'
 import type { RowhouseRequest } from '../../http/request/request.js'
@@ -39,7 +39,8 @@ export class CrudHandlers {
       return { rows: rows.map((row) => row.toJSON(sent)), cursor }
     } catch (error) {
       if (!(error instanceof TableError) || error.code !== 'bad-cursor') throw error
-      throw new HttpError(400, 'parameter cursor: expected the cursor of the page before, from a list in the same order')
+      const message = 'parameter cursor: expected the cursor of the page before, from a list in the same order'
+      throw refusal('bad-cursor', message, { details: { problems: [{ code: 'bad-cursor', path: 'cursor', message }] } })
     }
   }
 
@@ -90,8 +91,8 @@ export class CrudHandlers {
   async #ownRow(id: unknown, request: RowhouseRequest): Promise<DataRow> {
     const { table, owner } = this.#plan
     const row = await table.getById(id)
-    if (row === null || (owner !== null && !belongsTo(row, owner, this.#owner(request)))) throw new HttpError(404)
-    return row
+    if (row !== null && (owner === null || belongsTo(row, owner, this.#owner(request)))) return row
+    throw refusal('not-found', 'Not Found')
   }
 
   /** The signed-in user, whose rows these are. @throws Error when there is none, which the start has ruled out */

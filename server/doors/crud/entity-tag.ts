@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { Media } from '../../../db/values/media.js'
-import { HttpError } from '../../http/http-error.js'
+import { refusal } from '../../http/http-error.js'
 import { encodeJson } from '../../http/reply/encode-json.js'
 import type { RowhouseRequest } from '../../http/request/request.js'
 
@@ -31,18 +31,21 @@ export function checkConditions({ headers, method }: RowhouseRequest, present: (
   const match = headers['if-match']
   // Strong comparison: a weak tag equals none, not even itself (RFC 9110, 8.8.3.2).
   if (match !== undefined && !matches('If-Match', match, present, (tag) => tag)) {
-    throw new HttpError(412, 'the row has changed since it was read with the ETag in If-Match; read it again and repeat the change on what is there now')
+    const what = 'the row has changed since it was read with the ETag in If-Match'
+    throw refusal('precondition-failed', `${what}; read it again and repeat the change on what is there now`)
   }
   const noneMatch = headers['if-none-match']
   if (noneMatch === undefined || !matches('If-None-Match', noneMatch, present, (tag) => tag.replace(/^W\//, ''))) return 'go on'
   if (method === 'GET' || method === 'HEAD') return 'not modified'
-  throw new HttpError(412, 'the row is in the state that If-None-Match excludes')
+  throw refusal('precondition-failed', 'the row is in the state that If-None-Match excludes')
 }
 
 function matches(header: string, value: string, present: () => Representation, comparable: (tag: string) => string): boolean {
   if (value.trim() === '*') return true
   const tags = parseTags(value)
-  if (tags === null) throw new HttpError(400, `${header} takes "*", or ETags as they were sent, quotes included`)
+  if (tags === null) {
+    throw refusal('malformed-condition', `${header} takes "*", or ETags as they were sent, quotes included`)
+  }
   const { tag } = present()
   return tags.some((each) => comparable(each) === tag)
 }

@@ -22,7 +22,10 @@ export function linksIn(values: Values, writable: ReadonlyMap<string, OpenedColu
 /** Adds a problem for each link to a row that is not there, or that the user must not link to: the two cannot be told apart. To be called inside the transaction that writes. */
 export async function checkLinks(links: readonly WrittenLink[], user: RowIdentity | null, problems: Problems): Promise<void> {
   for (const { column, to } of links) {
-    if (!(await mayLink(column, to, user))) problems.add(`column ${column.name}: there is no row ${to.id} of ${column.target?.table.name ?? ''} that it could link to`)
+    if (await mayLink(column, to, user)) continue
+    const { name, target } = column
+    const message = `column ${name}: there is no row ${to.id} of ${target?.table.name ?? ''} that it could link to`
+    problems.add({ code: 'no-such-row', path: name, message })
   }
 }
 

@@ -1,6 +1,6 @@
 import { integer } from '../../../db/columns/columns.js'
 import { readColumn } from '../../endpoint/parameters.js'
-import { Problems } from '../../http/problems.js'
+import { Problems, type Problem } from '../../http/problems.js'
 import type { FieldValues } from '../../http/body/form.js'
 import type { OpenedColumn } from './opened-column.js'
 
@@ -44,12 +44,12 @@ export function readListQuery(asked: ReadonlyMap<string, OpenedColumn>, query: F
       continue
     }
     const read = column.read({ from: 'text', value })
-    if ('problem' in read) problems.add(`parameter ${name}: ${read.problem}`)
+    if ('problem' in read) problems.add({ code: read.code, path: name, message: `parameter ${name}: ${read.problem}` })
     else filter[name] = read.value
   }
   for (const name of new Set(listOf(query, 'null', problems))) {
-    if (!comparable.includes(name)) problems.addUnknown('column in null', name, comparable)
-    else if (Object.hasOwn(filter, name)) problems.add(`parameter null: ${name} has to be null and something else`)
+    if (!comparable.includes(name)) problems.addUnknown('column', name, comparable, 'null')
+    else if (Object.hasOwn(filter, name)) problems.add(invalid('null', `${name} has to be null and something else`))
     else filter[name] = null
   }
   const result = {
@@ -68,12 +68,12 @@ function readOrder(terms: readonly string[], sortable: readonly string[], proble
   const steps = terms.map((term) => {
     const descending = term.startsWith('-')
     const name = descending ? term.slice(1) : term
-    if (!sortable.includes(name)) problems.addUnknown('column in order', name, sortable)
+    if (!sortable.includes(name)) problems.addUnknown('column', name, sortable, 'order')
     else if (seen.has(name)) repeated.add(name)
     seen.add(name)
     return { [name]: descending ? ('desc' as const) : ('asc' as const) }
   })
-  for (const name of repeated) problems.add(`parameter order: ${name} is there more than once`)
+  for (const name of repeated) problems.add(invalid('order', `${name} is there more than once`))
   return steps.length === 0 ? undefined : steps
 }
 
@@ -82,7 +82,8 @@ function readSize(value: FieldValues[string] | undefined, problems: Problems): n
   const read = readColumn(integer(), { from: 'text', value })
   const size = 'problem' in read ? null : Number(read.value)
   if (size !== null && size >= 1 && size <= largestSize) return size
-  problems.add(`parameter limit: ${'problem' in read ? read.problem : `expected a whole number from 1 to ${largestSize}, got ${size}`}`)
+  if ('problem' in read) problems.add({ code: read.code, path: 'limit', message: `parameter limit: ${read.problem}` })
+  else problems.add(invalid('limit', `expected a whole number from 1 to ${largestSize}, got ${size}`))
   return defaultSize
 }
 
@@ -93,8 +94,13 @@ function listOf(query: FieldValues, name: string, problems: Problems): readonly 
 
 function readOnce(name: string, value: FieldValues[string] | undefined, problems: Problems): string | null {
   if (value === undefined || typeof value === 'string') return value ?? null
-  problems.add(`parameter ${name}: expected it once, got it ${value.length} times`)
+  const message = `parameter ${name}: expected it once, got it ${value.length} times`
+  problems.add({ code: 'repeated-parameter', path: name, message })
   return null
+}
+
+function invalid(name: string, what: string): Problem {
+  return { code: 'invalid-value', path: name, message: `parameter ${name}: ${what}` }
 }
 
 function namesOf(asked: ReadonlyMap<string, OpenedColumn>, which: (column: OpenedColumn) => boolean): string[] {

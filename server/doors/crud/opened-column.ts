@@ -1,9 +1,10 @@
 import { Refusal, type Codec } from '../../../db/columns/codec.js'
 import { Column, type ColumnKind } from '../../../db/columns/columns.js'
+import { describeGiven } from '../../../db/errors/describe-value.js'
 import { DataRowReference } from '../../../db/rows/row-reference.js'
 import type { LaidOutColumn } from '../../../db/rows/table-layout.js'
 import { DataTable } from '../../../db/rows/table.js'
-import { describeSent, readColumn, type RawParameter, type ReadParameter } from '../../endpoint/parameters.js'
+import { readColumn, type RawParameter, type ReadParameter } from '../../endpoint/parameters.js'
 
 /** Which rows a link column may be set to. */
 export interface LinkTarget {
@@ -58,7 +59,8 @@ export class OpenedColumn {
       return read
     } catch (error) {
       if (!(error instanceof Refusal)) throw error
-      return { problem: `expected ${error.expected}${error.got === undefined ? '' : `, got ${error.got}`}` }
+      const got = error.got === undefined ? '' : `, got ${error.got}`
+      return { problem: `expected ${error.expected}${got}`, code: 'invalid-value' }
     }
   }
 
@@ -66,14 +68,24 @@ export class OpenedColumn {
     const layout = DataTable.layoutOf(table)
     if (this.kind === 'link') {
       const reference = DataRowReference.withId(layout, value)
-      return reference === null ? { problem: `expected the id of a row of ${table.name}, got ${describeSent(value)}` } : { value: reference }
+      if (reference !== null) return { value: reference }
+      return wrong(`expected the id of a row of ${table.name}, got ${describeGiven(value, 'caller')}`)
     }
     // A field of a form or a query is no list when it comes once.
     const ids: readonly unknown[] | null = Array.isArray(value) ? value : typeof value === 'string' ? [value] : null
-    if (ids === null) return { problem: `expected a list of ids of rows of ${table.name}, got ${describeSent(value)}` }
-    if (ids.length > mostLinks) return { problem: `expected at most ${mostLinks} ids, got ${ids.length}` }
+    if (ids === null) {
+      return wrong(`expected a list of ids of rows of ${table.name}, got ${describeGiven(value, 'caller')}`)
+    }
+    if (ids.length > mostLinks) {
+      return { problem: `expected at most ${mostLinks} ids, got ${ids.length}`, code: 'invalid-value' }
+    }
     const references = ids.map((id) => DataRowReference.withId(layout, id))
-    const wrong = references.indexOf(null)
-    return wrong === -1 ? { value: references } : { problem: `expected ids of rows of ${table.name}, got ${describeSent(ids[wrong])} among them` }
+    const first = references.indexOf(null)
+    if (first === -1) return { value: references }
+    return wrong(`expected ids of rows of ${table.name}, got ${describeGiven(ids[first], 'caller')} among them`)
   }
+}
+
+function wrong(problem: string): ReadParameter {
+  return { problem, code: 'wrong-type' }
 }

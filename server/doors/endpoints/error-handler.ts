@@ -1,7 +1,7 @@
+import { describeGiven } from '../../../db/errors/describe-value.js'
 import { currentRegistry } from '../../call/current-registry.js'
 import type { RowhouseRequest } from '../../http/request/request.js'
 import { DeclarationError } from '../../errors/declaration-error.js'
-import { describeGiven } from '../../errors/describe-given.js'
 import type { DeclaredErrorHandler, ErrorClass } from '../../endpoint/error-handlers.js'
 import type { HttpError } from '../../http/http-error.js'
 import type { Sendable } from '../../http/reply/sendable.js'

@@ -1,7 +1,8 @@
+import { describeGiven, describeValue } from '../../../db/errors/describe-value.js'
 import type { Authorization } from '../../http/request/authorization.js'
 import { currentCall } from '../../call/call.js'
 import { currentApp } from '../../exports/running-app.js'
-import { HttpError } from '../../http/http-error.js'
+import { HttpError, refusal } from '../../http/http-error.js'
 import { HttpResponse } from '../../http/reply/http-response.js'
 import type { RowhouseRequest } from '../../http/request/request.js'
 
@@ -30,10 +31,15 @@ export type RequireAuth = <Handler extends (...args: never[]) => unknown>(handle
  * @throws TypeError when an argument is wrong
  */
 export function requiresAuth(check: AuthorizationCheck, options: RequiresAuthOptions = {}): RequireAuth {
-  if (typeof check !== 'function') throw new TypeError(`requiresAuth() takes a function as its first argument, got ${typeof check}`)
+  if (typeof check !== 'function') {
+    throw new TypeError(`requiresAuth() takes a function as its first argument, got ${describeGiven(check)}`)
+  }
   const refuse = readRefusal(options)
   const wrap = (handler: (...args: unknown[]) => unknown): typeof handler => {
-    if (typeof handler !== 'function') throw new TypeError(`what requiresAuth() returns takes a handler, which is a function, got ${typeof handler}`)
+    if (typeof handler !== 'function') {
+      const expected = 'what requiresAuth() returns takes a handler, which is a function'
+      throw new TypeError(`${expected}, got ${describeGiven(handler)}`)
+    }
     const guarded = function (this: unknown, ...args: unknown[]): unknown {
       const request = currentCall()?.request ?? null
       if (request === null) throw new Error('a handler of requiresAuth() was called outside of a request')
@@ -53,25 +59,27 @@ export function requiresAuth(check: AuthorizationCheck, options: RequiresAuthOpt
 /** A check that answers with something else, such as a row or a count, may mean either. */
 function isPass(passes: unknown): boolean {
   if (typeof passes === 'boolean' || passes === undefined || passes === null) return passes === true
-  throw new TypeError(`the check of requiresAuth() has to return true or false, got a value of type ${typeof passes}`)
+  throw new TypeError(`the check of requiresAuth() has to return true or false, got ${describeValue(passes)}`)
 }
 
 type Refuse = (request: RowhouseRequest) => unknown
 
-function readRefusal({ challenge, refusal }: RequiresAuthOptions): Refuse {
+function readRefusal({ challenge, refusal: own }: RequiresAuthOptions): Refuse {
   const lines = challenge === undefined ? null : [challenge].flat()
   if (lines?.length === 0) throw new TypeError('requiresAuth() takes at least one challenge: a 401 says how to authenticate (RFC 9110, 15.5.2)')
   // A wrong one is found here, and not by the first caller who is refused.
   if (lines !== null) void new HttpError(401, undefined, {}, { 'www-authenticate': lines })
-  if (refusal instanceof Response) throw new TypeError('requiresAuth() takes a function that makes a Response, since one can be sent only once')
+  if (own instanceof Response) {
+    throw new TypeError('requiresAuth() takes a function that makes a Response, since one can be sent only once')
+  }
   const linesOr = (): readonly string[] => lines ?? currentApp('requiresAuth()').challenges
-  if (refusal === undefined) {
+  if (own === undefined) {
     return () => {
-      throw new HttpError(401, 'Unauthorized', {}, { 'www-authenticate': linesOr() })
+      throw refusal('unauthorized', 'Unauthorized', { headers: { 'www-authenticate': linesOr() } })
     }
   }
   return (request) => {
-    const value: unknown = typeof refusal === 'function' ? refusal(request) : refusal
+    const value: unknown = typeof own === 'function' ? own(request) : own
     return value instanceof Promise ? value.then((settled: unknown) => asRefusal(settled, linesOr())) : asRefusal(value, linesOr())
   }
 }

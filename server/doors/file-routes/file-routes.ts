@@ -1,3 +1,4 @@
+import { describeGiven } from '../../../db/errors/describe-value.js'
 import type { Endpoint, Handler } from '../../endpoint/endpoint.js'
 import { readSettings, type EndpointOptions, type EndpointSettings } from '../../endpoint/options.js'
 import type { Parameters, ParameterValue } from '../../endpoint/parameters.js'
@@ -6,7 +7,7 @@ import { currentRegistry } from '../../call/current-registry.js'
 import { FileRouteRequest } from '../../http/request/file-route-request.js'
 import type { DeclarationSettings } from '../../endpoint/registry.js'
 import { Middlewares } from './middleware.js'
-import { describeExport, locate, type RouteFile } from './route-file.js'
+import { locate, type RouteFile } from './route-file.js'
 import { readMethods, type RouteHandler } from './route-methods.js'
 import { readRoutePath } from './route-path.js'
 
@@ -66,7 +67,8 @@ function readConfig(route: RouteFile, path: string, { bodyLimit, handlerTimeout 
   if (name !== 'config') throw new DeclarationError(`the export "${name}" is not looked at; did you mean "config"?`, source)
   const { config = {} } = route.exports
   if (typeof config !== 'object' || config === null || Array.isArray(config)) {
-    throw new DeclarationError(`the export "config" has to be an object of options, got ${describeExport(config)}`, source)
+    const message = `the export "config" has to be an object of options, got ${describeGiven(config)}`
+    throw new DeclarationError(message, source)
   }
   const misplaced = Object.keys(config).find((key) => /^methods?$/i.test(key))
   if (misplaced !== undefined) throw new DeclarationError(`config has no option "${misplaced}": a file answers the methods that it exports functions for`, source)

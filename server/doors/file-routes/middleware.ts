@@ -1,11 +1,12 @@
 import { dirname } from 'node:path/posix'
+import { describeGiven, isClass } from '../../../db/errors/describe-value.js'
 import { log } from '../../exports/log.js'
 import { DeclarationError } from '../../errors/declaration-error.js'
 import { toError } from '../../errors/to-error.js'
 import { discard } from '../../http/reply/discard.js'
 import { HttpResponse } from '../../http/reply/http-response.js'
 import type { FileRouteRequest } from '../../http/request/file-route-request.js'
-import { describeExport, isClass, locate, type RouteFile } from './route-file.js'
+import { locate, type RouteFile } from './route-file.js'
 import type { RouteHandler } from './route-methods.js'
 
 /**
@@ -49,7 +50,7 @@ export class Middlewares {
 function readMiddleware(route: RouteFile): Middleware {
   const { default: run } = route.exports
   if (typeof run !== 'function' || isClass(run)) {
-    const got = run === undefined ? 'it exports no default' : `got ${describeExport(run)}`
+    const got = run === undefined ? 'it exports no default' : `got ${describeGiven(run)}`
     throw new DeclarationError(`a middleware exports a function as default, such as: export default async (request, next) => await next(); ${got}`, locate(route, 'default'))
   }
   // It is a function and no class; what it takes is known to its author's compiler.

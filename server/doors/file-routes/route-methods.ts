@@ -1,9 +1,12 @@
+import { describeGiven, isClass } from '../../../db/errors/describe-value.js'
 import type { HandlerArguments } from '../../endpoint/endpoint.js'
 import { usualMethods } from '../../endpoint/methods.js'
 import { DeclarationError } from '../../errors/declaration-error.js'
 import type { FileRouteRequest } from '../../http/request/file-route-request.js'
 import { HTTPEndpoint } from './http-endpoint-class.js'
-import { describeExport, isClass, locate, type Class, type RouteFile } from './route-file.js'
+import { locate, type RouteFile } from './route-file.js'
+
+type Class = new () => object
 
 /** What answers the requests of a file route. */
 export type RouteHandler = (request: FileRouteRequest, args: HandlerArguments) => unknown
@@ -69,7 +72,9 @@ class Answers {
     if (method === null) {
       this.#refuseOddCase(name, name, value, `the export "${name}"`)
     } else if (typeof value !== 'function' || isClass(value)) {
-      throw this.#mistake(name, `the export "${name}" answers ${method} and has to be a function, got ${describeExport(value)}; give it another name if it is something else`)
+      const expected = `the export "${name}" answers ${method} and has to be a function`
+      const remedy = 'give it another name if it is something else'
+      throw this.#mistake(name, `${expected}, got ${describeGiven(value)}; ${remedy}`)
     } else {
       this.#seen.add(value)
       // It is a function and no class; what it takes is known to its author's compiler.
@@ -87,7 +92,7 @@ class Answers {
       if (method === null) {
         this.#refuseOddCase(name, key, member, told)
       } else if (typeof member !== 'function') {
-        throw this.#mistake(name, `${told} has to be a method, got ${describeExport(member)}`)
+        throw this.#mistake(name, `${told} has to be a method, got ${describeGiven(member)}`)
       } else {
         count++
         this.#add(method, name, told, callOnInstance(value, key))
@@ -106,7 +111,8 @@ class Answers {
     }
     if (typeof value !== 'function') {
       const hint = this.#file.lines.has(name) ? '' : '; if the file is CommonJS, write "export" in place of "module.exports"'
-      throw this.#mistake(name, `the export "${name}" has to be a function or a class with methods such as get(request), got ${describeExport(value)}${hint}`)
+      const expected = `the export "${name}" has to be a function or a class with methods such as get(request)`
+      throw this.#mistake(name, `${expected}, got ${describeGiven(value)}${hint}`)
     }
     if (this.#seen.has(value)) return
     this.#seen.add(value)

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { createBrotliDecompress, createGunzip, createInflate, type BrotliDecompress, type Gunzip, type Inflate } from 'node:zlib'
-import { HttpError } from '../http-error.js'
+import { refusal } from '../http-error.js'
 
 /** What decompresses a body. */
 export type Decompressor = Gunzip | Inflate | BrotliDecompress
@@ -28,7 +28,7 @@ export function decompress(raw: IncomingMessage, encoding: string): Decompressor
   if (create === undefined) {
     const known = 'gzip, deflate, br'
     const message = `the body is sent with content-encoding ${JSON.stringify(encoding)}; send it uncompressed, or with one of ${known}`
-    throw new HttpError(415, message, {}, { 'accept-encoding': known })
+    throw refusal('unsupported-encoding', message, { headers: { 'accept-encoding': known } })
   }
   return raw.pipe(create())
 }

@@ -1,5 +1,5 @@
 import { isContentType, Media } from '../../../db/values/media.js'
-import { HttpError } from '../http-error.js'
+import { refusal } from '../http-error.js'
 import type { BodyContent } from './body-store.js'
 import { readContentDisposition } from './content-disposition.js'
 import { readParameters } from './header-parameters.js'
@@ -45,7 +45,7 @@ export function parseForm(content: BodyContent): Form {
   const text = withSpaces(bytesOf(content)).toString('utf8')
   let fields = 1
   for (let position = text.indexOf('&'); position !== -1; position = text.indexOf('&', position + 1)) {
-    if (++fields > mostFields) throw new HttpError(400, `the form has more than ${mostFields} fields`)
+    if (++fields > mostFields) throw refusal('too-many-fields', `the form has more than ${mostFields} fields`)
   }
   const values = parseUrlEncoded(text)
   return { fields: values, files: nothing, all: values }
@@ -106,7 +106,9 @@ function createDecoder(label: string): InstanceType<typeof TextDecoder> | null {
 }
 
 function checkTextLength(length: number): void {
-  if (length > longestTexts) throw new HttpError(413, `the texts of the form are longer than ${longestTexts} bytes together; send large contents as files`)
+  if (length <= longestTexts) return
+  const what = `the texts of the form are longer than ${longestTexts} bytes together`
+  throw refusal('body-too-large', `${what}; send large contents as files`)
 }
 
 function bytesOf(content: BodyContent, start = 0, end: number = content.length): Buffer {

@@ -1,6 +1,6 @@
 import { constants } from 'node:buffer'
 import type { JsonValue } from '../../../db/values/json-value.js'
-import { HttpError } from '../http-error.js'
+import { refusal, type HttpError } from '../http-error.js'
 import type { BodyContent } from './body-store.js'
 import { describeMistake } from './json-mistake.js'
 import type { FileSlice } from './temporary-file.js'
@@ -20,7 +20,10 @@ export function isJsonType(mimetype: string): boolean {
  */
 export function parseJson(content: BodyContent | null): JsonValue {
   if (content === null) throw malformed('it is empty')
-  if (content.length > constants.MAX_STRING_LENGTH) throw new HttpError(413, `the body is longer than the ${constants.MAX_STRING_LENGTH} bytes that JSON may have`)
+  const { MAX_STRING_LENGTH: longest } = constants
+  if (content.length > longest) {
+    throw refusal('body-too-large', `the body is longer than the ${longest} bytes that JSON may have`)
+  }
   const bytes = Buffer.isBuffer(content) ? content : readChecked(content)
   checkDepth(bytes)
   let text: string
@@ -36,8 +39,9 @@ export function parseJson(content: BodyContent | null): JsonValue {
     throw malformed(describeMistake(text))
   }
   // RFC 8259, 6, leaves the range of numbers to us. One that became Infinity is no longer what was sent, nor can it be sent back.
-  if (holdsInfinity(value)) throw new HttpError(400, `the body is not accepted: it has a number beyond ${Number.MAX_VALUE.toPrecision(2)}, the largest that can be read`)
-  return value
+  if (!holdsInfinity(value)) return value
+  const what = `it has a number beyond ${Number.MAX_VALUE.toPrecision(2)}, the largest that can be read`
+  throw refusal('number-too-large', `the body is not accepted: ${what}`)
 }
 
 function holdsInfinity(value: JsonValue): boolean {
@@ -57,11 +61,12 @@ function readChecked(content: FileSlice): Buffer {
 function checkDepth(bytes: Buffer): void {
   const tooDeep = firstTooDeep(bytes)
   if (tooDeep === -1) return
-  throw new HttpError(400, `the body is not accepted: JSON nested more than ${deepest} levels deep, at position ${bytes.toString('utf8', 0, tooDeep).length}`)
+  const what = `JSON nested more than ${deepest} levels deep, at position ${bytes.toString('utf8', 0, tooDeep).length}`
+  throw refusal('json-too-deep', `the body is not accepted: ${what}`)
 }
 
 function malformed(mistake: string): HttpError {
-  return new HttpError(400, `the body is not valid JSON: ${mistake}`)
+  return refusal('malformed-json', `the body is not valid JSON: ${mistake}`)
 }
 
 /**

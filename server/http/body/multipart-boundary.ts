@@ -1,4 +1,4 @@
-import { HttpError } from '../http-error.js'
+import { refusal, type HttpError } from '../http-error.js'
 import { readParameters } from './header-parameters.js'
 
 /** RFC 2046, 5.1.1. */
@@ -11,14 +11,19 @@ const longestBoundary = 70
  */
 export function readBoundary(contentType: string): string {
   const parameters = readParameters(contentType)
-  if (parameters === null) throw refusal('the parameters of its content-type cannot be read')
+  if (parameters === null) throw malformed('the parameters of its content-type cannot be read')
   const boundary = parameters.get('boundary')
-  if (boundary === undefined || boundary === '') throw refusal('its content-type names no boundary; let the client make it (a browser or fetch() does when content-type is not set by hand)')
-  if (boundary.length > longestBoundary) throw refusal(`its boundary is longer than ${longestBoundary} characters`)
-  if (!/^[\x20-\x7e]*[\x21-\x7e]$/.test(boundary)) throw refusal('its boundary has a character that none may have, or ends with a space')
+  if (boundary === undefined || boundary === '') {
+    const remedy = 'let the client make it (a browser or fetch() does when content-type is not set by hand)'
+    throw malformed(`its content-type names no boundary; ${remedy}`)
+  }
+  if (boundary.length > longestBoundary) throw malformed(`its boundary is longer than ${longestBoundary} characters`)
+  if (!/^[\x20-\x7e]*[\x21-\x7e]$/.test(boundary)) {
+    throw malformed('its boundary has a character that none may have, or ends with a space')
+  }
   return boundary
 }
 
-function refusal(problem: string): HttpError {
-  return new HttpError(400, `the multipart form is malformed: ${problem}`)
+function malformed(problem: string): HttpError {
+  return refusal('malformed-multipart', `the multipart form is malformed: ${problem}`)
 }

@@ -1,4 +1,4 @@
-import { HttpError } from '../http-error.js'
+import { refusal } from '../http-error.js'
 import { readPartHeaders, type PartHeaders } from './part-headers.js'
 
 /** One part of a multipart body: its headers, and where its content lies in the body. */
@@ -82,7 +82,7 @@ export class MultipartScanner {
   finish(): readonly Part[] {
     if (this.#state !== 'epilogue' && !this.#endsWithLastBoundary()) {
       const missing = this.#state === 'preamble' ? `the boundary --${this.#boundary} is not in it` : `it ends without the closing boundary --${this.#boundary}--`
-      throw new HttpError(400, `the multipart form is malformed: ${missing}`)
+      throw refusal('malformed-multipart', `the multipart form is malformed: ${missing}`)
     }
     return this.#parts
   }
@@ -107,7 +107,9 @@ export class MultipartScanner {
       if (line === 'incomplete') return { position: at, isWaiting: true }
       if (line === null) continue
       this.#endPart(this.#restStart + at)
-      if (!line.isLast && this.#parts.length === mostParts) throw new HttpError(400, `the multipart form has more than ${mostParts} parts`)
+      if (!line.isLast && this.#parts.length === mostParts) {
+        throw refusal('too-many-fields', `the multipart form has more than ${mostParts} parts`)
+      }
       this.#state = line.isLast ? 'epilogue' : 'headers'
       return { position: line.end, isWaiting: false }
     }
@@ -119,7 +121,8 @@ export class MultipartScanner {
   #passHeaders(bytes: Buffer, position: number): Progress {
     const end = bytes.indexOf(blankLine, position)
     if ((end === -1 ? bytes.length : end) - position > longestHeaders) {
-      throw new HttpError(400, `the multipart form is malformed: the headers of part ${this.#parts.length + 1} are longer than ${longestHeaders} bytes`)
+      const what = `the headers of part ${this.#parts.length + 1} are longer than ${longestHeaders} bytes`
+      throw refusal('malformed-multipart', `the multipart form is malformed: ${what}`)
     }
     if (end === -1) return { position, isWaiting: true }
     this.#headers = readPartHeaders(bytes.subarray(position, end), this.#parts.length + 1)

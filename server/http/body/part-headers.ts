@@ -1,4 +1,4 @@
-import { HttpError } from '../http-error.js'
+import { refusal } from '../http-error.js'
 import { readContentDisposition } from './content-disposition.js'
 
 /** What the headers of a part say. Characters beyond ASCII are still bytes, each as one character: in which encoding they are, another part may tell. */
@@ -18,7 +18,7 @@ const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
  */
 export function readPartHeaders(bytes: Buffer, number: number): PartHeaders {
   const refuse = (problem: string): never => {
-    throw new HttpError(400, `the multipart form is malformed: part ${number} ${problem}`)
+    throw refusal('malformed-multipart', `the multipart form is malformed: part ${number} ${problem}`)
   }
   const found = new Map<string, string>()
   // A line that starts with a space continues the one before it (RFC 5322, 2.2.3).

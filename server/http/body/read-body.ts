@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { HttpError } from '../http-error.js'
+import { refusal, type HttpError } from '../http-error.js'
 import { BodyStore, type BodyContent } from './body-store.js'
 import { ChunkJoiner } from './chunk-joiner.js'
 import { decompress, type Decompressor } from './content-encoding.js'
@@ -87,7 +87,7 @@ function receive({ raw, decompressor, limit, files, scanner }: Reception): Promi
     function onEnd(): void {
       // A decompressor that has seen the end of its format leaves the rest alone.
       if (decompressor !== null && decompressor.bytesWritten < sent) {
-        fail(new HttpError(400, 'the body has something behind its compressed content'))
+        fail(refusal('malformed-body', 'the body has something behind its compressed content'))
         return
       }
       try {
@@ -105,11 +105,11 @@ function receive({ raw, decompressor, limit, files, scanner }: Reception): Promi
       resolve(body)
     }
     function onCorrupt(error: Error): void {
-      fail(new HttpError(400, `the body is not what its content-encoding says: ${error.message}`))
+      fail(refusal('malformed-body', `the body is not what its content-encoding says: ${error.message}`))
     }
     function onClose(): void {
       // A message closes after its end, too, while what it brought is still being worked on.
-      if (!raw.readableEnded) fail(new HttpError(400, 'the connection ended before the body did'))
+      if (!raw.readableEnded) fail(refusal('malformed-body', 'the connection ended before the body did'))
     }
 
     if (decompressor !== null) raw.on('data', onSent)
@@ -127,5 +127,5 @@ function discard(raw: IncomingMessage): void {
 }
 
 function tooLong(limit: number): HttpError {
-  return new HttpError(413, `the body is longer than the ${limit} bytes that this endpoint takes`)
+  return refusal('body-too-large', `the body is longer than the ${limit} bytes that this endpoint takes`)
 }

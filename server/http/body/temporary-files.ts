@@ -1,7 +1,7 @@
 import { mkdirSync, openSync, readdirSync, unlinkSync } from 'node:fs'
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
-import { HttpError } from '../http-error.js'
+import { refusal } from '../http-error.js'
 import { TemporaryFile } from './temporary-file.js'
 
 const extension = '.body'
@@ -52,7 +52,7 @@ export class TemporaryFiles {
     const code = error instanceof Error && 'code' in error ? error.code : undefined
     if (code !== 'ENOSPC' && code !== 'EDQUOT') return error
     this.#onDiskFull()
-    return new HttpError(507, 'there is no room for the body at the moment')
+    return refusal('disk-full', 'there is no room for the body at the moment')
   }
 
   /** Closes those that are still open. */

@@ -1,4 +1,6 @@
+import { describeValue } from '../../../db/errors/describe-value.js'
 import { isSpreadRow, spreadMistake } from '../../../db/rows/spread-row.js'
+import { memberPlace } from '../../errors/member-place.js'
 
 /** Deeper values are refused: they are cycles, or would end in an overflow of somebody's stack. */
 const deepest = 1000
@@ -88,19 +90,21 @@ function describeUnsendable(value: unknown, place: string, ancestors: readonly o
 }
 
 function findUnsendable(value: unknown, place: string, ancestors: readonly object[]): string | null {
-  if (typeof value === 'bigint') return `cannot send a BigInt as ${place}`
-  if (typeof value === 'function' || typeof value === 'symbol') return `cannot send a ${typeof value} as ${place}`
-  if (typeof value === 'number') return Number.isFinite(value) ? null : `cannot send ${value} as ${place}`
-  if (typeof value !== 'object' || value === null) return null
+  if (typeof value === 'string' || typeof value === 'boolean' || value === undefined || value === null) return null
+  if (typeof value === 'number' && Number.isFinite(value)) return null
+  if (typeof value !== 'object') return `cannot send ${describeValue(value)} as ${place}`
   if (ancestors.includes(value)) return `cannot send a cycle as ${place}`
   if (ancestors.length > deepest) return `cannot send a value nested more than ${deepest} levels deep as ${place.slice(0, 100)}…`
   const line = [...ancestors, value]
-  if (Array.isArray(value)) return firstOf(value.map((member, index) => () => findUnsendable(member, `${place}[${index}]`, line)))
+  if (Array.isArray(value)) {
+    return firstOf(value.map((member, index) => () => findUnsendable(member, memberPlace(place, index), line)))
+  }
   if (hasToJson(value)) {
     if (value instanceof Date && Number.isNaN(value.getTime())) return `cannot send an invalid Date as ${place}`
     return findUnsendable(value.toJSON(), place, line)
   }
-  if (!isPlain(value)) return `cannot send ${describeInstance(value)} as ${place}`
+  if (value instanceof Promise) return `cannot send a Promise (await it) as ${place}`
+  if (!isPlain(value)) return `cannot send ${describeValue(value)} as ${place}`
   if (isSpreadRow(value)) return `cannot send a spread row as ${place}: ${spreadMistake}`
   return firstOf(Object.entries(value).map(([key, member]) => () => findUnsendable(member, memberPlace(place, key), line)))
 }
@@ -111,14 +115,4 @@ function firstOf(searches: readonly (() => string | null)[]): string | null {
     if (found !== null) return found
   }
   return null
-}
-
-function memberPlace(place: string, key: string): string {
-  return /^[A-Za-z_$][\w$]*$/.test(key) ? `${place}.${key}` : `${place}[${JSON.stringify(key)}]`
-}
-
-function describeInstance(object: object): string {
-  if (object instanceof Promise) return 'a Promise (await it)'
-  const name: unknown = (object.constructor as { name?: unknown } | undefined)?.name
-  return typeof name === 'string' && name !== '' ? `a ${name}` : 'an instance of a class'
 }

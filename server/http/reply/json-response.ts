@@ -1,4 +1,4 @@
-import { describeGiven } from '../../errors/describe-given.js'
+import { describeGiven } from '../../../db/errors/describe-value.js'
 import { HttpResponse, Json, type HeadersInput, type HttpStatus } from './http-response.js'
 import type { SendableBody } from './sendable.js'
 

@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream'
+import { describeValue } from '../../../db/errors/describe-value.js'
 import { discard } from './discard.js'
 import { UnsendableValue } from './encode-json.js'
 import { roomForOthers } from './room-for-others.js'
@@ -116,7 +117,8 @@ export class WatchedStream implements AsyncIterableIterator<string | Uint8Array>
 
 function checkPiece(piece: unknown, index: number): void {
   if (typeof piece === 'string' || piece instanceof Uint8Array) return
-  throw new UnsendableValue(`cannot send ${piece === null ? 'null' : `a ${typeof piece}`} as response[${index}]: a stream consists of texts and bytes`)
+  const what = `cannot send ${describeValue(piece)} as response[${index}]`
+  throw new UnsendableValue(`${what}: a stream consists of texts and bytes`)
 }
 
 function openSource(source: AsyncIterable<unknown>): OpenSource {

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
-import { HttpError } from '../http-error.js'
+import { refusal, type HttpError } from '../http-error.js'
+import type { ErrorCode } from '../../errors/error-codes.js'
 
 /** Of more headers than this Node.js hides the rest, of which any could be one that matters. Its `maxHeadersCount` of 2000 counts names and values. */
 const mostHeaders = 1000
@@ -18,7 +19,9 @@ export function checkMessage({ rawHeaders, headers, httpVersion, socket }: Incom
   const coding = headers['transfer-encoding']
   if (distrusted.has(socket)) throw refuse(socket, 'the request follows one that was refused')
   if (httpVersion !== '1.1' && httpVersion !== '1.0') throw refuse(socket, 'the request is not in HTTP/1.1 or HTTP/1.0')
-  if (rawHeaders.length >= mostHeaders * 2) throw refuse(socket, `the request has ${mostHeaders} headers or more`, 431)
+  if (rawHeaders.length >= mostHeaders * 2) {
+    throw refuse(socket, `the request has ${mostHeaders} headers or more`, 'headers-too-large')
+  }
   let hosts = 0
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index]
@@ -27,7 +30,9 @@ export function checkMessage({ rawHeaders, headers, httpVersion, socket }: Incom
   if (hosts === 0 && httpVersion === '1.1') throw refuse(socket, 'the request has no Host header')
   if (coding !== undefined && httpVersion === '1.0') throw refuse(socket, 'HTTP/1.0 has no transfer-encoding')
   if (coding !== undefined && coding.toLowerCase() !== 'chunked') throw refuse(socket, 'the only transfer-encoding that is understood is chunked')
-  if (headers.expect !== undefined && !/100-continue/i.test(headers.expect)) throw refuse(socket, 'the only expectation that can be met is 100-continue', 417)
+  if (headers.expect !== undefined && !/100-continue/i.test(headers.expect)) {
+    throw refuse(socket, 'the only expectation that can be met is 100-continue', 'expectation-failed')
+  }
   if (headers.host !== undefined && !authority.test(headers.host)) throw refuse(socket, 'the Host header is no host')
 }
 
@@ -35,7 +40,7 @@ export function checkMessage({ rawHeaders, headers, httpVersion, socket }: Incom
 const authority = /^[A-Za-z0-9\-._~%!$&'()*+,;=:[\]]*$/
 
 /** Where messages are read in two ways, nothing that follows on the connection can be trusted. */
-function refuse(socket: Socket, message: string, status = 400): HttpError {
+function refuse(socket: Socket, message: string, code: ErrorCode = 'malformed-request'): HttpError {
   distrusted.add(socket)
-  return new HttpError(status, message, {}, { connection: 'close' })
+  return refusal(code, message, { headers: { connection: 'close' } })
 }

@@ -1,4 +1,4 @@
-import { HttpError } from '../http-error.js'
+import { refusal } from '../http-error.js'
 
 /** The longest a part of a path may be once it is decoded, in characters. Long enough for any identifier, short enough to refuse a payload at once. */
 const longestSegment = 4096
@@ -42,10 +42,12 @@ export function readTarget(url: string): RequestTarget {
 }
 
 function rawPath(url: string): string {
-  if (url.includes('#')) throw new HttpError(400, 'the request has a "#", which belongs to the client; send a literal one as %23')
+  if (url.includes('#')) {
+    throw refusal('malformed-path', 'the request has a "#", which belongs to the client; send a literal one as %23')
+  }
   const target = originForm(url)
   // Node.js lets a target through that starts with an asterisk. Read as a path without its first character, it would pass what a proxy in front allows or forbids by path.
-  if (!target.startsWith('/')) throw new HttpError(400, 'the request is for no path; a path starts with "/"')
+  if (!target.startsWith('/')) throw refusal('malformed-path', 'the request is for no path; a path starts with "/"')
   const end = target.indexOf('?')
   return end === -1 ? target : target.slice(0, end)
 }
@@ -55,14 +57,15 @@ function decodeSegment(segment: string): string {
   try {
     decoded = decodeURIComponent(segment)
   } catch {
-    throw new HttpError(400, 'the path has a "%" that does not start a UTF-8 percent-encoding; send a literal "%" as %25')
+    const what = 'the path has a "%" that does not start a UTF-8 percent-encoding'
+    throw refusal('malformed-path', `${what}; send a literal "%" as %25`)
   }
-  if (decoded.includes('\0')) throw new HttpError(400, 'the path has a NUL character (%00)')
+  if (decoded.includes('\0')) throw refusal('malformed-path', 'the path has a NUL character (%00)')
   return decoded
 }
 
 function checkLengths(segments: readonly string[]): void {
   if (segments.some((segment) => segment.length > longestSegment)) {
-    throw new HttpError(414, `a part of the path is longer than ${longestSegment} characters`)
+    throw refusal('path-too-long', `a part of the path is longer than ${longestSegment} characters`)
   }
 }

@@ -1,12 +1,13 @@
 import { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { PipelineParts, PipelineSettings } from '../parts.js'
+import { errorCodes, type ErrorCode } from '../../errors/error-codes.js'
 import { toErrorReply } from './error-reply.js'
 
-/** What Node.js refuses before there is a request: the code of its parser or of its time limits, with the answer. */
-const refusals: Readonly<Record<string, readonly [number, string]>> = {
-  HPE_HEADER_OVERFLOW: [431, 'the headers of the request are longer than 16 KiB'],
-  ERR_HTTP_REQUEST_TIMEOUT: [408, 'the request did not arrive in time'],
+/** What Node.js refuses before there is a request: the code of its parser or of its time limits, with ours and the message. */
+const refusals: Readonly<Record<string, readonly [ErrorCode, string]>> = {
+  HPE_HEADER_OVERFLOW: ['headers-too-large', 'the headers of the request are longer than 16 KiB'],
+  ERR_HTTP_REQUEST_TIMEOUT: ['request-timeout', 'the request did not arrive in time'],
 }
 
 /**
@@ -25,10 +26,11 @@ export function refuseClient({ log, settings }: Pick<PipelineParts, 'log' | 'set
     socket.destroy()
     return
   }
-  const [status, message] = refusals[error.code ?? ''] ?? [400, 'the request is not valid HTTP']
+  const [code, message] = refusals[error.code ?? ''] ?? ['malformed-request', 'the request is not valid HTTP']
+  const { status } = errorCodes[code]
   if (pending === null) log.info({ requestId, code: error.code, status }, 'a request was refused before it could be read')
   else log.info({ requestId, method: pending.req.method, path: pathOf(pending.req, settings), code: error.code, status }, 'a request was refused while its body arrived')
-  const { headers, body } = toErrorReply({ status, message, details: {}, headers: {} }, { requestId, accept: undefined, alwaysJson: settings.errors === 'json' })
+  const { headers, body } = toErrorReply({ status, code, message, details: {}, headers: {} }, { requestId, accept: undefined, alwaysJson: settings.errors === 'json' })
   const text = String(body)
   socket.end(
     `HTTP/1.1 ${status} ${status === 400 ? 'Bad Request' : status === 408 ? 'Request Timeout' : 'Request Header Fields Too Large'}\r\n` +

@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http'
 import Negotiator from 'negotiator'
+import { replyMembers } from '../../http/http-error.js'
 import { encodeJson } from '../../http/reply/encode-json.js'
 import type { Reply } from '../../http/reply/reply.js'
 import { debugLook, debugPage } from './debug/debug-page.js'
@@ -46,10 +47,19 @@ export function toErrorReply(error: ErrorDescription, { requestId, accept, alway
   const title = `${error.status} ${name}`
   if (mediaType === 'application/json') {
     const told = report === null ? { message: error.message, requestId } : { requestId, ...toMembers(report) }
-    return reply({ 'content-type': 'application/json' }, encodeJson({ status: error.status, error: name, ...told, ...error.details }))
+    const { status, code, details } = error
+    const members = { status, code, error: name, ...told, ...withoutTaken(details) }
+    return reply({ 'content-type': 'application/json' }, encodeJson(members))
   }
   if (mediaType === 'text/html') return report === null ? reply(pageLook.headers, toPage(title, error.message === name ? '' : error.message, requestId)) : reply(debugLook.headers, debugPage(report, { title, requestId }))
   return reply({ 'content-type': 'text/plain; charset=utf-8' }, report === null ? error.message : toText(report, requestId))
+}
+
+const taken: ReadonlySet<string> = new Set(replyMembers)
+
+/** Details beside the members that every error reply has, which they cannot replace. */
+function withoutTaken(details: ErrorDescription['details']): object {
+  return Object.fromEntries(Object.entries(details).filter(([name]) => !taken.has(name)))
 }
 
 function normalize(headers: ErrorDescription['headers']): Record<string, string | string[]> {

@@ -3,7 +3,7 @@ import { DatabaseFailure } from '../../../db/errors/errors.js'
 import type { DeclaredErrorHandler } from '../../endpoint/error-handlers.js'
 import { HttpError } from '../../http/http-error.js'
 import type { PipelineParts } from '../parts.js'
-import { describeError, presentError, presentStatus, unexpected, type ErrorDescription } from './describe-error.js'
+import { describeError, presentError, presentStatus, unreadable, type ErrorDescription } from './describe-error.js'
 import { logError, logFailure } from './log-error.js'
 import { sendError } from './send-error.js'
 import { isA } from '../../errors/to-error.js'
@@ -20,7 +20,7 @@ export interface Failure {
 
 /** A handler of the app at work on an error. */
 export interface Handling {
-  /** What the handler is given: for a status always an error that says so. */
+  /** What the handler is given: for a status, and for `HttpError`, always an error that says its status. */
   readonly given: Error
   readonly handler: DeclaredErrorHandler
   /** For the log: `the error handler at modules/errors.ts:3`. */
@@ -44,7 +44,9 @@ function findHandling({ errorHandlers }: PipelineParts, raw: FastifyRequest, thr
   const handler = errorHandlers.find(error, description.status, raw.found?.endpoint.source.file ?? null)
   if (handler === null) return null
   const { target, source } = handler
-  return { given: typeof target === 'number' ? presentStatus(error, description) : error, handler, place: `the error handler at ${source.file}:${source.line}` }
+  // What a table has refused is of no class that says its status.
+  const given = typeof target === 'number' || target === HttpError ? presentStatus(error, description) : error
+  return { given, handler, place: `the error handler at ${source.file}:${source.line}` }
 }
 
 /**
@@ -55,6 +57,6 @@ export function answerFailedHandler(parts: PipelineParts, raw: FastifyRequest, r
   const isMeant = isA(HttpError, second) || isA(DatabaseFailure, second)
   if (!isMeant && !first.isLogged) logFailure(parts, raw, first.thrown)
   if (!isA(HttpError, second)) logFailure(parts, raw, second, `in ${first.handling?.place ?? 'an error handler'}`)
-  const description = isMeant ? describeError(second) : { status: 500, message: unexpected, details: {}, headers: {} }
+  const description = isMeant ? describeError(second) : unreadable
   sendError(parts, raw, response, description, { thrown: second, earlier: first.thrown })
 }

@@ -4,7 +4,7 @@ import type { PipelineParts } from '../parts.js'
 import { everyVariable } from '../../settings/environment.js'
 import { sendReply } from '../../http/reply/send-reply.js'
 import { reportError } from './debug/debug-report.js'
-import { unexpected, type ErrorDescription } from './describe-error.js'
+import { unreadable, type ErrorDescription } from './describe-error.js'
 import { toErrorReply, type DebugReport } from './error-reply.js'
 import { hideSecrets } from './debug/hide-secrets.js'
 import { HttpError } from '../../http/http-error.js'
@@ -27,7 +27,7 @@ export function sendError(parts: PipelineParts, request: FastifyRequest, respons
   } catch (second) {
     logFailure(parts, request, values.thrown)
     logFailure(parts, request, second, 'while the error before this was told')
-    send(parts, request, response, { status: 500, message: unexpected, details: {}, headers: {} }, null)
+    send(parts, request, response, unreadable, null)
   }
 }
 
@@ -44,8 +44,7 @@ export function setFailureHeaders(parts: PipelineParts, response: FastifyReply, 
 function setErrorHeaders({ unauthorized }: PipelineParts, response: FastifyReply, status: number, headers: Readonly<Record<string, unknown>>): void {
   for (const name of Object.keys(response.getHeaders())) response.removeHeader(name)
   for (const name in headers) response.header(name, headers[name])
-  // RFC 9110, 15.5.2: a 401 says how to authenticate.
-  if (status === 401 && !('www-authenticate' in headers)) response.header('www-authenticate', [...unauthorized.challenges])
+  if (status === 401 && !('www-authenticate' in headers)) response.header('www-authenticate', unauthorized.headers['www-authenticate'])
 }
 
 function send(parts: PipelineParts, request: FastifyRequest, response: FastifyReply, error: ErrorDescription, report: DebugReport | null): void {

@@ -4,8 +4,8 @@ import { group, setting, type SettingsOf } from '../../settings/setting.js'
 /** The people who may use an app. */
 export const accountsSettings = group({
   /**
-   * The work that one password hash takes (argon2id). The default is OWASP's minimum; it can only be raised. It belongs to the app and has no variable:
-   * `rowhouse users`, in another terminal, has to make the same hashes.
+   * The work that one password hash takes (argon2id). The default is OWASP's minimum; it can only be raised. It belongs
+   * to the app and has no variable: `rowhouse users`, in another terminal, has to make the same hashes.
    */
   passwordHashing: group({
     /** The memory that it fills, in KiB. */

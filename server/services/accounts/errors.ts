@@ -31,6 +31,7 @@ export class WeakPassword extends UserError {
 /** More passwords wait to be hashed than this process takes on; the same request may succeed after `retryAfterSeconds`. */
 export class HashingOverloaded extends Error {
   override readonly name = 'HashingOverloaded'
+  readonly code = 'hashing-overloaded'
 
   constructor(readonly retryAfterSeconds: number) {
     super(`too many passwords are being checked at the moment; try again in ${retryAfterSeconds} s`)
@@ -43,6 +44,7 @@ export class HashingOverloaded extends Error {
  */
 export class TooManyFailures extends Error {
   override readonly name = 'TooManyFailures'
+  readonly code = 'too-many-failures'
 
   constructor(readonly retryAfterSeconds: number) {
     super(`too many failed attempts; try again in ${retryAfterSeconds} s`)
