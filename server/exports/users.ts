@@ -26,6 +26,6 @@ export const users = {
     const user = users.getUser()
     if (user !== null) return user
     const { challenges } = currentApp('users.requireUser()')
-    throw refusal('unauthorized', undefined, { headers: { 'www-authenticate': challenges } })
+    throw refusal('unauthorized', 'Unauthorized', { headers: { 'www-authenticate': challenges } })
   },
 } as const
