@@ -40,6 +40,6 @@ export { JSONResponse, type JSONResponseInit } from './server/http/reply/json-re
 export { pick } from './server/exports/pick.js'
 export { request } from './server/exports/request.js'
 export type { FileRouteRequest } from './server/http/request/file-route-request.js'
-export type { RowhouseRequest } from './server/http/request/request.js'
+export type { RowhouseRequest, SignedInRequest } from './server/http/request/request.js'
 export { urlFor } from './server/exports/url-for.js'
 export { onCommit, defineTables, transaction } from './server/exports/tables.js'

@@ -186,7 +186,7 @@ t.test('no file stays open, however a request ends', async (t) => {
       })
       httpEndpoint('/typed', { params: { n: integer() } }, () => 1)
       httpEndpoint('/echo', (_args, { body }) => body)
-      httpEndpoint('/unsendable', (_args, { body }) => [body, 1n])
+      httpEndpoint('/unsendable', (_args, { body }) => [body, 1n as unknown])
     },
     { bodyLimit: limit, requestTimeout: 1000, headersTimeout: 900, shutdownTimeout: 300 },
   )

@@ -229,6 +229,83 @@ t.test('check finds mistakes of types that a start would not notice, each with i
   t.notOk(existsSync(join(directory, '.rowhouse')))
 })
 
+t.test('check finds writes that nobody waits for, rows that are spread and names that no endpoint has', { skip: compiles }, async (t) => {
+  const wrong = `import { httpEndpoint, route, transaction, urlFor, users } from 'rowhouse'
+import { tables } from '../tables.js'
+
+route('/articles/<int:id>', function article({ id }) { return urlFor('article', { id }) })
+route('/a', () => urlFor('artcle')) //> urlFor(): there is no endpoint called "artcle"; did you mean "article"?
+route('/b', ({ kind }) => urlFor(kind === 'a' ? 'article' : 'other', { id: 1 })) //> there is no endpoint called "other"
+route('/c', ({ name }) => urlFor(String(name)))
+async function audit(title: string) { await tables.tasks.addRow({ title }) }
+const tell = async (title: string) => { await audit(title) }
+const quiet = async () => 1
+
+httpEndpoint('/wrong', async ({ id }) => {
+  const task = await tables.tasks.getById(String(id))
+  const all = await tables.tasks.search().all()
+  tables.tasks.addRow({ title: 'x' }) //> nobody waits for addRow(), which writes; await it, or say by "void"
+  task?.update({ done: true }) //> update()
+  if (task) (task.delete()) //> delete()
+  task && task.delete() //> delete()
+  all.forEach((each) => each.update({ done: true })) //> update()
+  all.forEach(async (each) => { await each.delete() }) //> nobody waits for what this function returns
+  all.map((each) => each.delete()) //> delete()
+  all.map((each) => { return each.delete() }) //> delete()
+  Promise.all(all.map((each) => each.delete())) //> delete()
+  tables.tasks.search().delete() //> delete()
+  tables.tasks.addRows([]).then(() => 1) //> addRows()
+  transaction(async () => { await task?.delete() }) //> transaction()
+  setTimeout(() => tables.tasks.deleteAllRows(), 1) //> deleteAllRows()
+  audit('x') //> audit()
+  tell('x') //> tell()
+  return { ...task, n: 1 } //> which a spread leaves out; use the plain object that its toJSON() gives
+})
+
+httpEndpoint('/spread', async () => {
+  const task = await tables.tasks.addRow({ title: 'x' })
+  const { title, ...rest } = task //> which a rest leaves out
+  const { done } = task
+  const entries = Object.entries(task) //> which Object.entries leaves out
+  const user = { ...users.getUser() } //> which a spread leaves out
+  return { title, rest, done, entries, user, plain: { ...task.toJSON() } }
+})
+
+httpEndpoint('/right', async ({ id }) => {
+  const task = await tables.tasks.getById(String(id))
+  void task?.update({ done: true })
+  tables.tasks.addRow({ title: 'x' }).catch(() => undefined)
+  const pending = tables.tasks.addRow({ title: 'x' })
+  await Promise.all((await tables.tasks.search().all()).map((each) => each.delete()))
+  await tables.tasks.search().map((each) => each.delete())
+  quiet()
+  new Map().delete('x')
+  await audit('x')
+  await pending
+  if (id === '') return task?.delete()
+  return transaction(async () => task?.delete())
+})
+`
+  const directory = t.testdir({
+    'tables.ts': `import { boolean, defineTables, table, text } from 'rowhouse'
+export const tables = defineTables({ tasks: table({ title: text().required(), done: boolean() }) })
+`,
+    modules: { 'wrong.ts': wrong },
+  })
+  const { code, stderr } = await runRowhouse(t, ['check', directory])
+  t.equal(code, 1)
+  const announced = wrong.split('\n').flatMap((line, index) => {
+    const [, part] = line.split('//> ')
+    return part === undefined ? [] : [[index + 1, part] as const]
+  })
+  const told = stderr.trim().split('\n').map((line) => /^modules\/wrong\.ts:(\d+):\d+: (.*)$/.exec(line))
+  t.same(told.map((match) => Number(match?.[1])), announced.map(([line]) => line), 'these lines, in their order')
+  for (const [index, [line, part]] of announced.entries()) {
+    const sentence = told[index]?.[2]
+    t.ok(sentence?.includes(part), `${line}: ${part}`, { sentence })
+  }
+})
+
 t.test('check tells a mistake in a declaration and those of types together', { skip: compiles }, async (t) => {
   const directory = t.testdir({
     modules: {

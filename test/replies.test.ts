@@ -117,6 +117,7 @@ t.test('HttpResponse decides status, headers and body', async (t) => {
   t.same(lines.headers['www-authenticate'], ['Basic realm="Example"', 'Bearer realm="Example"'])
   t.notOk(lines.headers.link)
   t.match(await server.inject(`${api}/changed`), { statusCode: 418, body: '{"tea":true}' })
+  // @ts-expect-error no status
   t.throws(() => new HttpResponse(1000), RangeError)
   t.throws(() => new HttpResponse(200, '', { 'x-y': 'a\r\nb: c' }), TypeError, 'no header can be smuggled in')
   t.throws(() => new HttpResponse().headers.set('a b', 'c'), TypeError)

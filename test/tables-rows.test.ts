@@ -50,6 +50,7 @@ t.test('a row is added with its defaults, read by its columns, and sent as its v
   t.notMatch(sent, /hush|secret/)
   t.match(JSON.parse(sent), { task: { id: task.id, title: 'Wash the car', done: false, owner: owner.id, due: null } })
   t.strictSame(task.toJSON(['title', 'done']), { id: task.id, title: 'Wash the car', done: false })
+  // @ts-expect-error a hidden column cannot be chosen
   t.throws(() => task.toJSON(['secret']), { code: 'unknown-column', message: 'column secret of table tasks is hidden' })
   const shown = inspect({ task })
   t.match(shown, /Wash the car/)
@@ -69,7 +70,7 @@ t.test('a row is frozen: nothing can be assigned, added or taken away, and sprea
   }
   t.throws(() => Object.defineProperty(loose, 'title', { value: 'changed' }), TypeError)
   t.throws(() => Object.setPrototypeOf(loose, {}), TypeError)
-  t.strictSame({ ...task }, {})
+  t.same(Object.keys({ ...task }), [])
   const data: { list: number[] } = Object(task.data)
   t.throws(() => data.list.push(2), TypeError, 'JSON is frozen all the way down')
   task.due?.setFullYear(1999)

@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { listModules } from '../../server/app/loading/find-modules.js'
+import type { NameCheck } from '../misuses/unknown-names.js'
 import { reportFailure } from '../report-failure.js'
 
 /** `rowhouse check`: finds the mistakes that would stop a start, and those of types, without starting and without touching the data. */
@@ -8,23 +9,25 @@ export function checkCommand(): Command {
     .description("check an app's configuration, tables, routes and types without starting it")
     .argument('[dir]', "the app's folder", '.')
     .action(async (directory: string) => {
+      let checkName: NameCheck | null = null
       try {
-        await checkDeclarations(directory)
+        checkName = await checkDeclarations(directory)
       } catch (error) {
         // Types are looked at all the same, so that mistakes do not come one at a time.
         if (!(await hasModules(directory))) throw error
         reportFailure(error)
       }
-      await checkAllTypes(directory)
+      await checkAllTypes(directory, checkName)
     })
 }
 
-async function checkDeclarations(directory: string): Promise<void> {
+async function checkDeclarations(directory: string): Promise<NameCheck> {
   const { inspectApp } = await import('../../server/app/inspect-app.js')
-  const { configuration, declarations, endpoints } = await inspectApp(directory)
+  const { configuration, declarations, endpoints, urls } = await inspectApp(directory)
   say(`configuration: the settings of ${configuration.name} are in order`)
   say(`routes: ${endpoints.length}, none in another's way`)
   say(`tables: ${Object.keys(declarations.tables).join(', ')}`)
+  return (name) => urls.mistakeIn(name)
 }
 
 async function hasModules(directory: string): Promise<boolean> {
@@ -32,9 +35,9 @@ async function hasModules(directory: string): Promise<boolean> {
 }
 
 /** @throws TypesError */
-async function checkAllTypes(directory: string): Promise<void> {
+async function checkAllTypes(directory: string, checkName: NameCheck | null): Promise<void> {
   const { checkTypes } = await import('../check-types.js')
-  const mistakes = await checkTypes(directory)
+  const mistakes = await checkTypes(directory, checkName)
   if (mistakes === null) say('types: not checked, because TypeScript is not installed; run npm install --save-dev typescript@6')
   else if (mistakes.length === 0) say('types: in order')
   else throw new TypesError(mistakes)

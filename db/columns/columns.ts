@@ -8,20 +8,39 @@ export type ColumnKind = 'text' | 'number' | 'integer' | 'boolean' | 'date' | 'd
 /** What becomes of a row when the row that it links to is deleted. */
 type OnDelete = 'setNull' | 'cascade' | 'restrict'
 
-/** What TypeScript knows of a column: the value that a row gives, the value that may be written, and whether it can be null, left out or sent. */
-export interface ColumnTraits {
-  readonly kind: ColumnKind
-  readonly value: unknown
-  readonly input: unknown
-  readonly required: boolean
-  readonly defaulted: boolean
-  readonly hidden: boolean
+/**
+ * What the types need to know of a column: the kinds that have one value type by their names, the others by what is
+ * particular to them.
+ */
+export type ColumnType = keyof PlainValues | Json<unknown, never> | LinkTo<string> | LinksTo<string>
+
+interface PlainValues {
+  readonly text: string
+  readonly number: number
+  readonly integer: number
+  readonly boolean: boolean
+  readonly date: string
+  readonly datetime: Date
+  readonly media: Media
 }
 
-/** Stands for a row of the table `Name` until {@link RowOf} knows the other tables. Exists in types only. */
+/** JSON that a row gives as `Output` and takes as `Input`. Exists in types only. */
+export interface Json<Output, Input = Output> {
+  readonly [jsonValues]: (input: Input) => Output
+}
+
+/** Stands for a row of the table `Name` until `RowOf` knows the other tables. Exists in types only. */
 export interface LinkTo<Name extends string> {
   readonly [linkTarget]: Name
 }
+
+/** Stands for a list of rows of the table `Name`, as {@link LinkTo} does for one. */
+export interface LinksTo<Name extends string> {
+  readonly [linksTarget]: Name
+}
+
+/** What has been said of a column beside its type. Each column is either nullable or required. */
+export type ColumnRule = 'nullable' | 'required' | 'defaulted' | 'hidden' | 'derived'
 
 /** Any row of, or reference to a row of, the table `Name`: what may be written into a `link` and compared with one. */
 export interface RowLink<Name extends string = string> {
@@ -29,9 +48,13 @@ export interface RowLink<Name extends string = string> {
   getId(): string
 }
 
+declare const jsonValues: unique symbol
 declare const linkTarget: unique symbol
-declare const tableName: unique symbol
-declare const columnTraits: unique symbol
+declare const linksTarget: unique symbol
+/** The property that names the table of a row or reference. Exists in types only. */
+export declare const tableName: unique symbol
+declare const columnType: unique symbol
+declare const columnRules: unique symbol
 
 /** What is written when a row is added without a value: always the same one, or a new one each time. */
 type ColumnDefault = { readonly value: unknown } | { readonly make: () => unknown }
@@ -61,15 +84,33 @@ export interface ColumnSettings {
   readonly derived?: Derivation
 }
 
-type Having<Traits extends ColumnTraits, Trait extends 'required' | 'defaulted' | 'hidden'> = {
-  readonly [Key in keyof Traits]: Key extends Trait ? true : Traits[Key]
-} & ColumnTraits
+/** What may be written into a column of this type. */
+export type InputOf<Type extends ColumnType> = Type extends keyof PlainValues
+  ? PlainValues[Type]
+  : Type extends Json<unknown, infer Input>
+    ? Input
+    : Type extends LinkTo<infer Name>
+      ? RowLink<Name>
+      : Type extends LinksTo<infer Name>
+        ? readonly RowLink<Name>[]
+        : never
+
+/**
+ * What a row gives for a column of this type, or a handler for a parameter; a link itself where it takes other tables
+ * to know.
+ */
+export type ValueOf<Type extends ColumnType> = Type extends keyof PlainValues
+  ? PlainValues[Type]
+  : Type extends Json<infer Output, never>
+    ? Output
+    : Type
 
 /**
  * A declared column, made by `text()`, `number()` and so on. Immutable: each method returns a new column.
  */
-export class Column<Traits extends ColumnTraits = ColumnTraits> {
-  declare readonly [columnTraits]: Traits
+export class Column<Type extends ColumnType = ColumnType, Rules extends ColumnRule = ColumnRule> {
+  declare readonly [columnType]: Type
+  declare readonly [columnRules]: Rules
 
   constructor(readonly settings: ColumnSettings) {
     Object.freeze(settings)
@@ -80,29 +121,29 @@ export class Column<Traits extends ColumnTraits = ColumnTraits> {
    * What a row gets when it is added without this column. A function is called for each row that is added,
    * and for each row that exists when the column is added.
    */
-  default(value: Traits['input'] | (() => Traits['input'] | null)): Column<Having<Traits, 'defaulted'>> {
+  default(value: InputOf<Type> | (() => InputOf<Type> | null)): Column<Type, Rules | 'defaulted'> {
     // No column type takes a function as its value, so a function can only be the one that makes values.
     const given: ColumnDefault = typeof value === 'function' ? { make: value as () => unknown } : { value }
     return new Column({ ...this.settings, default: given })
   }
 
   /** Never null: a row cannot be added without a value unless there is a default. */
-  required(): Column<Having<Traits, 'required'>> {
+  required(): Column<Type, Exclude<Rules, 'nullable'> | 'required'> {
     return new Column({ ...this.settings, required: true })
   }
 
   /** No two rows have the same value; any number of them may have none. Answered from an index. */
-  unique(): Column<Traits> {
+  unique(): Column<Type, Rules> {
     return new Column({ ...this.settings, unique: true })
   }
 
   /** Searches by this column are answered from an index. `link` columns always have one. */
-  index(): Column<Traits> {
+  index(): Column<Type, Rules> {
     return new Column({ ...this.settings, indexed: true })
   }
 
   /** Left out of `toJSON()`, so of every answer and export; readable as `row.column` all the same. */
-  hidden(): Column<Having<Traits, 'hidden'>> {
+  hidden(): Column<Type, Rules | 'hidden'> {
     return new Column({ ...this.settings, hidden: true })
   }
 }
@@ -110,59 +151,53 @@ export class Column<Traits extends ColumnTraits = ColumnTraits> {
 /** The columns of one table, by name. */
 export type Columns = { readonly [name: string]: Column }
 
-/** The traits of a column. */
-export type TraitsOf<C extends Column> = C[typeof columnTraits]
+/** The type of a column's values. */
+export type TypeOf<C extends Column> = C[typeof columnType]
 
-type Plain<Kind extends ColumnKind, Value, Input = Value> = Column<{
-  readonly kind: Kind
-  readonly value: Value
-  readonly input: Input
-  readonly required: false
-  readonly defaulted: false
-  readonly hidden: false
-}>
+/** The rules of a column. */
+export type RulesOf<C extends Column> = C[typeof columnRules]
 
 /** Text: any well-formed Unicode without NUL. Compared and ordered by code point. */
-export function text(): Plain<'text', string> {
+export function text(): Column<'text', 'nullable'> {
   return new Column({ kind: 'text' })
 }
 
 /** A finite number (64-bit floating point). */
-export function number(): Plain<'number', number> {
+export function number(): Column<'number', 'nullable'> {
   return new Column({ kind: 'number' })
 }
 
 /** A whole number between -(2^53 - 1) and 2^53 - 1. */
-export function integer(): Plain<'integer', number> {
+export function integer(): Column<'integer', 'nullable'> {
   return new Column({ kind: 'integer' })
 }
 
 /** `true` or `false`; never 0 or 1. */
-export function boolean(): Plain<'boolean', boolean> {
+export function boolean(): Column<'boolean', 'nullable'> {
   return new Column({ kind: 'boolean' })
 }
 
 /** A day of the calendar as `YYYY-MM-DD`, without time or zone. */
-export function date(): Plain<'date', string> {
+export function date(): Column<'date', 'nullable'> {
   return new Column({ kind: 'date' })
 }
 
 /** An instant with milliseconds, as a JavaScript `Date`. Each read gives a `Date` of its own. */
-export function datetime(): Plain<'datetime', Date> {
+export function datetime(): Column<'datetime', 'nullable'> {
   return new Column({ kind: 'datetime' })
 }
 
 /**
  * Any JSON value. A Standard Schema validator, which must answer at once and not with a promise, checks what is written and types what is read.
  */
-export function json(): Plain<'json', JsonValue>
-export function json<Input, Output>(validator: StandardSchema<Input, Output>): Plain<'json', Output, Input>
-export function json(validator?: StandardSchema): Plain<'json', unknown> {
+export function json(): Column<Json<JsonValue>, 'nullable'>
+export function json<Input, Output>(validator: StandardSchema<Input, Output>): Column<Json<Output, Input>, 'nullable'>
+export function json(validator?: StandardSchema): Column<Json<unknown, never>, 'nullable'> {
   return new Column(validator === undefined ? { kind: 'json' } : { kind: 'json', validator })
 }
 
 /** Bytes with a content type and a name. Kept in the row and read with it: for pictures and small documents, not for films. */
-export function media(): Plain<'media', Media> {
+export function media(): Column<'media', 'nullable'> {
   return new Column({ kind: 'media' })
 }
 
@@ -173,13 +208,16 @@ interface LinkOptions {
 }
 
 /** A row of another table, or of the same one. */
-export function link<const Name extends string>(table: Name, options: LinkOptions = {}): Plain<'link', LinkTo<Name>, RowLink<Name>> {
+export function link<const Name extends string>(
+  table: Name,
+  options: LinkOptions = {},
+): Column<LinkTo<Name>, 'nullable'> {
   return new Column({ kind: 'link', target: table, onDelete: options.onDelete ?? 'setNull' })
 }
 
 /**
  * An ordered list of rows of another table. A linked row that is deleted stays in the list as a reference that loads as null.
  */
-export function links<const Name extends string>(table: Name): Plain<'links', LinkTo<Name>, readonly RowLink<Name>[]> {
+export function links<const Name extends string>(table: Name): Column<LinksTo<Name>, 'nullable'> {
   return new Column({ kind: 'links', target: table })
 }

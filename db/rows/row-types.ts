@@ -1,25 +1,47 @@
-import type { Columns, ColumnTraits, LinkTo, RowLink, TraitsOf } from '../columns/columns.js'
+import type {
+  Columns,
+  Column,
+  ColumnType,
+  Json,
+  LinksTo,
+  LinkTo,
+  RowLink,
+  RulesOf,
+  tableName,
+  TypeOf,
+  ValueOf,
+} from '../columns/columns.js'
+import type { JsonValue } from '../values/json-value.js'
+import type { Media } from '../values/media.js'
 
 /** All tables of an app, by name, with their columns: what TypeScript infers everything else from. */
 export type Schema = { readonly [table: string]: Columns }
 
-/** The names of a schema's tables. */
-type TableNames<S extends Schema> = keyof S & string
+/** What {@link TableRow} says of a row whatever its columns. */
+type AnyRow = TableRow<string>
+
+/** The name of the table that a row is of. */
+export type TableOf<R extends AnyRow> = R[typeof tableName]
 
 /** A reference to a row of another table, as a `link` column gives it. It knows the row's id, not the row. */
-export interface RowReference<S extends Schema, Name extends string> extends RowLink<Name> {
+export interface RowReference<R extends AnyRow> extends RowLink<TableOf<R>> {
   /** The id of the row, such as `"[23,568]"`. */
   getId(): string
   /** Whether the other is the same row of the same table, however it was fetched. */
-  equals(other: RowLink<Name> | null | undefined): boolean
+  equals(other: RowLink<TableOf<R>> | null | undefined): boolean
   /** The row as it is now; null when it has been deleted. */
-  load(): Promise<RowOf<S, Name> | null>
+  load(): Promise<R | null>
   /** The id, so that a reference inside an answer is sent as its id. */
   toJSON(): string
 }
 
-/** What every row has beside its columns. */
-interface RowMethods<S extends Schema, Name extends string> extends RowLink<Name> {
+/**
+ * What every row has beside its columns. Its methods know the columns by `this`, so that nothing but columns and the
+ * table's name is in the type of a row.
+ * Exists in types only: the class of rows is `DataRow`.
+ */
+export declare abstract class TableRow<Name extends string> implements RowLink<Name> {
+  readonly [tableName]: Name
   /** The same as {@link getId}. */
   readonly id: string
   /** The row's id: opaque text such as `"[23,568]"`, the same for ever and never given to another row. */
@@ -30,75 +52,170 @@ interface RowMethods<S extends Schema, Name extends string> extends RowLink<Name
    * Writes these columns at once, leaves the others, and resolves to this row, renewed in place with all that is stored now.
    * @throws RowDeleted, TableError
    */
-  update(changes: Changes<S, Name>): Promise<this>
+  update(changes: ChangesOf<this>): Promise<this>
   /** Deletes the row; does nothing when it is already gone. */
   delete(): Promise<void>
   /** Reads the row again, in place. @throws RowDeleted */
   reload(): Promise<this>
-  /** The visible columns (or those listed) and `id`, as a plain object. Hidden columns are never in it. */
-  toJSON(columns?: readonly ColumnNames<S, Name>[] | string): { readonly [column: string]: unknown; readonly id: string }
+  /** These columns and `id`, as a plain object. @throws TableError when one of them is hidden */
+  toJSON<Chosen extends VisibleNames<this>>(columns: readonly Chosen[]): PlainRow<this, Chosen>
+  /** The visible columns and `id`, as a plain object. Hidden columns are never in it. */
+  toJSON(member?: string): PlainRow<this, VisibleNames<this>>
 }
 
-/** A row of the table `Name`: its columns as read-only properties, and methods. */
-export type RowOf<S extends Schema, Name extends string> = RowMethods<S, Name> & {
-  readonly [C in ColumnNames<S, Name>]: ReadValue<S, TraitsOf<S[Name][C]>>
+/**
+ * What is particular to some columns of a row, beside the types of their values: which are hidden or follow from
+ * another, and what JSON they take. Exists in types only.
+ */
+export interface ColumnRules<Rules> {
+  readonly [columnRules]: Rules
 }
 
-/** The names of a table's columns. */
-export type ColumnNames<S extends Schema, Name extends string> = keyof S[Name] & string
+declare const columnRules: unique symbol
 
-type ReadValue<S extends Schema, T extends ColumnTraits> = Resolved<S, T> | (T['required'] extends true ? never : null)
+/**
+ * Among the columns of a table it names a part of its rows, so that an editor does not spell that out. Exists in types
+ * only.
+ */
+export declare const rowPart: unique symbol
 
-type Resolved<S extends Schema, T extends ColumnTraits> = T['kind'] extends 'link'
-  ? T['value'] extends LinkTo<infer Target> ? RowReference<S, Target> : never
-  : T['kind'] extends 'links'
-    ? T['value'] extends LinkTo<infer Target> ? readonly RowReference<S, Target>[] : never
-    : T['value']
+/** JSON is taken in another form than it is given. */
+interface Takes<Input> {
+  readonly takes: Input
+}
 
-type WrittenValue<T extends ColumnTraits> = T['input'] | (T['required'] extends true ? never : null)
+/**
+ * A row of the table `Name`: its columns as read-only properties, and methods. A conditional type, so that an editor
+ * shows what comes of it and not how it came about.
+ */
+export type RowOf<S extends Schema, Name extends keyof S & string> = S[Name] extends infer C extends Columns
+  ? RowWith<S, Name, C, PartOf<C>, SpecialRules<C>>
+  : never
 
-/** The columns without which a row cannot be added. */
-type NeededNames<S extends Schema, Name extends string> = {
-  [C in ColumnNames<S, Name>]: TraitsOf<S[Name][C]> extends { required: true; defaulted: false } ? C : never
-}[ColumnNames<S, Name>]
+type PartOf<C extends Columns> = C extends { readonly [rowPart]: infer Part } ? Part : unknown
 
-/** The values of a row to be added. A column that is left out gets its default, or null. */
-export type NewRow<S extends Schema, Name extends string> = {
-  readonly [C in NeededNames<S, Name>]: WrittenValue<TraitsOf<S[Name][C]>>
-} & Changes<S, Name>
+type RowWith<S extends Schema, Name extends string, C extends Columns, Part, Special> = [keyof Special] extends [never]
+  ? TableRow<Name> & { readonly [Column in keyof C as Column & ShownNames<C>]: ReadValue<S, C[Column]> } & Part
+  : TableRow<Name> & { readonly [Column in keyof C as Column & ShownNames<C>]: ReadValue<S, C[Column]> } & Part &
+      ColumnRules<Special>
+
+type ShownNames<C extends Columns> = Exclude<keyof C & string, keyof PartOf<C>>
+
+/** The value that a row gives for a column. */
+type ReadValue<S extends Schema, C extends Column> =
+  'required' extends RulesOf<C> ? Resolved<S, TypeOf<C>> : Resolved<S, TypeOf<C>> | null
+
+type Resolved<S extends Schema, T extends ColumnType> =
+  T extends LinkTo<infer Target extends keyof S & string>
+    ? RowReference<RowOf<S, Target>>
+    : T extends LinksTo<infer Target extends keyof S & string>
+      ? readonly RowReference<RowOf<S, Target>>[]
+      : ValueOf<T>
+
+/** The rules of those columns that have any, by name. */
+type SpecialRules<C extends Columns> = C extends Columns
+  ? { [Name in ShownNames<C> as SpecialRule<C[Name]> extends never ? never : Name]: SpecialRule<C[Name]> }
+  : never
+
+type SpecialRule<C extends Column> = Extract<RulesOf<C>, 'hidden' | 'derived'> | JsonRule<TypeOf<C>>
+
+/** Plain `json()` is known by its values. */
+type JsonRule<T extends ColumnType> =
+  T extends Json<infer Output, infer Input>
+    ? [JsonValue] extends [Output]
+      ? never
+      : [Output, Input] extends [Input, Output]
+        ? 'json'
+        : Takes<Input>
+    : never
+
+type RulesOfRow<R> = R extends ColumnRules<infer Rules> ? Rules : Record<never, never>
+
+/** What is particular to a column of a row. */
+type RuleOf<R, Name extends string> =
+  RulesOfRow<R> extends infer Rules ? (Name extends keyof Rules ? Rules[Name] : never) : never
+
+/** The names of a row's columns. */
+export type ColumnNames<R> = Exclude<keyof R & string, keyof AnyRow>
+
+/** The names of the columns that may be sent. */
+export type VisibleNames<R> = { [C in ColumnNames<R>]: 'hidden' extends RuleOf<R, C> ? never : C }[ColumnNames<R>]
+
+/** Some columns of a row and its `id`, as a plain object. */
+export type PlainRow<R, Names extends string> = R extends AnyRow
+  ? { -readonly [C in keyof R as C extends 'id' | Names ? C : never]: R[C] }
+  : never
+
+/** What may be written into a column: null only where a row may give it. */
+type WrittenValue<R, C extends keyof R & string> =
+  RuleOf<R, C> extends infer Rule
+    ? 'derived' extends Rule
+      ? never
+      : Extract<Rule, Takes<unknown>> extends Takes<infer Input>
+        ? [Extract<Rule, Takes<unknown>>] extends [never]
+          ? Written<R[C]>
+          : Input | Extract<R[C], null>
+        : never
+    : never
+
+/** A link is written as any row of, or reference to a row of, its table; everything else as it is read. */
+type Written<Value> =
+  Value extends RowReference<infer R>
+    ? RowLink<TableOf<R>>
+    : Value extends readonly RowReference<infer R>[]
+      ? readonly RowLink<TableOf<R>>[]
+      : Value
 
 /** The columns of a row that are to be written; a column that is left out or undefined keeps its value. */
-export type Changes<S extends Schema, Name extends string> = {
-  readonly [C in ColumnNames<S, Name>]?: WrittenValue<TraitsOf<S[Name][C]>>
+export type ChangesOf<R> = {
+  readonly [C in (ColumnNames<R> & keyof R) | typeof lookedAt]?: C extends keyof R & string
+    ? WrittenValue<R, C>
+    : undefined
 }
 
+/**
+ * Marks what is looked at, value by value, by the method that takes it, whatever TypeScript knows of the values. Exists
+ * in types only.
+ */
+export declare const lookedAt: unique symbol
+
+/** The values of a row to be added. A column that is left out gets its default, or null. */
+export type NewRowOf<R, Needed extends string> = { readonly [C in Needed & keyof R]: WrittenValue<R, C> } & ChangesOf<R>
+
 /** The columns that a search can compare: all but `json` and `media`. */
-type ComparableNames<S extends Schema, Name extends string> = {
-  [C in ColumnNames<S, Name>]: TraitsOf<S[Name][C]>['kind'] extends 'json' | 'media' ? never : C
-}[ColumnNames<S, Name>]
+type ComparableNames<R> = {
+  [C in ColumnNames<R> & keyof R]: NonNullable<R[C]> extends Media
+    ? never
+    : [JsonValue] extends [R[C]]
+      ? never
+      : [Extract<RuleOf<R, C>, 'json' | Takes<never>>] extends [never]
+        ? C
+        : never
+}[ColumnNames<R> & keyof R]
 
 /**
  * What a row must be equal to, column by column; null equals null. A `links` column must contain all rows of the given list.
  */
-export type Filter<S extends Schema, Name extends string> = {
-  readonly [C in ComparableNames<S, Name>]?: ComparedValue<TraitsOf<S[Name][C]>> | null
+export type FilterOf<R> = {
+  readonly [C in ComparableNames<R> | typeof lookedAt]?: C extends keyof R & string
+    ? ComparedValue<R, C> | null
+    : undefined
 }
 
 /** What may be written or, for a column that cannot be written, what is read. */
-type ComparedValue<T extends ColumnTraits> = [T['input']] extends [never] ? T['value'] : T['input']
+type ComparedValue<R, C extends keyof R & string> = 'derived' extends RuleOf<R, C> ? R[C] : WrittenValue<R, C>
 
 /** The columns that rows can be ordered by, and `id`, which is the order in which they were added. */
-type SortableNames<S extends Schema, Name extends string> =
-  | 'id'
-  | { [C in ColumnNames<S, Name>]: TraitsOf<S[Name][C]>['kind'] extends 'json' | 'media' | 'links' ? never : C }[ColumnNames<S, Name>]
+type SortableNames<R> =
+  'id' | { [C in ComparableNames<R>]: NonNullable<R[C]> extends readonly unknown[] ? never : C }[ComparableNames<R>]
 
 /** A part of an order: a column, ascending, or columns with their directions, the first of them deciding first. */
 type OrderTerm<Sortable extends string> = Sortable | { readonly [C in Sortable]?: 'asc' | 'desc' }
 
 /** How a search is answered. */
-export interface SearchOptions<S extends Schema, Name extends string> {
+export interface SearchOptionsOf<R> {
   /** Null comes first ascending and last descending; equal rows follow in the order of their ids. Default: by id. */
-  readonly orderBy?: OrderTerm<SortableNames<S, Name>> | readonly OrderTerm<SortableNames<S, Name>>[]
+  readonly orderBy?: OrderTerm<SortableNames<R>> | readonly OrderTerm<SortableNames<R>>[]
   /** At most this many rows. */
   readonly limit?: number
 }
@@ -119,51 +236,89 @@ export interface Page<Row> {
 }
 
 /** A search that has not been carried out yet: each method asks the database once, `for await` once for every few hundred rows. */
-export interface TableSearch<S extends Schema, Name extends string> extends AsyncIterable<RowOf<S, Name>> {
+export interface TableSearch<R extends AnyRow> extends AsyncIterable<R> {
   /** All rows, in order. */
-  all(): Promise<RowOf<S, Name>[]>
+  all(): Promise<R[]>
   /** The first row, or null. */
-  first(): Promise<RowOf<S, Name> | null>
+  first(): Promise<R | null>
   /** The only row, or null; a `TableError` when there are several. */
-  one(): Promise<RowOf<S, Name> | null>
+  one(): Promise<R | null>
   /** What the function makes of each row, in order; promises that it returns are awaited. */
-  map<Result>(fn: (row: RowOf<S, Name>, index: number) => Result): Promise<Awaited<Result>[]>
+  map<Result>(fn: (row: R, index: number) => Result): Promise<Awaited<Result>[]>
   /** The number of rows. */
   count(): Promise<number>
   /** Whether there is any row. */
   exists(): Promise<boolean>
   /** A page of rows and the cursor for the next one. Cannot be combined with `limit`. */
-  page(options: PageOptions): Promise<Page<RowOf<S, Name>>>
+  page(options: PageOptions): Promise<Page<R>>
   /** Writes these columns of all rows found, in one statement, and resolves to their number. */
-  update(changes: Changes<S, Name>): Promise<number>
+  update(changes: ChangesOf<R>): Promise<number>
   /** Deletes all rows found, in one statement, and resolves to their number. */
   delete(): Promise<number>
 }
 
-/** A data table. */
-export interface Table<S extends Schema, Name extends string> {
-  readonly name: Name
+/**
+ * A data table.
+ *
+ * @typeParam Needed the columns without which a row cannot be added
+ */
+export interface Table<R extends AnyRow, Needed extends string = string> {
+  readonly name: TableOf<R>
   /** The rows that are equal to the filter; all rows without one. Nothing is asked before a method of the search is called. */
-  search(filter?: Filter<S, Name>, options?: SearchOptions<S, Name>): TableSearch<S, Name>
+  search(filter?: FilterOf<R>, options?: SearchOptionsOf<R>): TableSearch<R>
   /** The only row that is equal to the filter, or null; a `TableError` when there are several. */
-  get(filter: Filter<S, Name>): Promise<RowOf<S, Name> | null>
+  get(filter: FilterOf<R>): Promise<R | null>
   /** The row with this id, or null: also for the id of another table and for anything that is no id at all. */
-  getById(id: string): Promise<RowOf<S, Name> | null>
+  getById(id: string): Promise<R | null>
   /** Adds a row and resolves to it. */
-  addRow(values: NewRow<S, Name>): Promise<RowOf<S, Name>>
+  addRow(values: NewRowOf<R, Needed>): Promise<R>
   /** Adds all these rows or none, and resolves to them in order. */
-  addRows(rows: readonly NewRow<S, Name>[]): Promise<RowOf<S, Name>[]>
+  addRows(rows: readonly NewRowOf<R, Needed>[]): Promise<R[]>
   /** Updates the row that is equal to the key or, when there is none, adds one with key and values; a `TableError` when several match. */
-  upsert<Key extends keyof NewRow<S, Name> & ComparableNames<S, Name>>(
-    key: Pick<NewRow<S, Name>, Key>,
-    values: Omit<NewRow<S, Name>, Key>,
-  ): Promise<RowOf<S, Name>>
+  upsert<Key extends keyof NewRowOf<R, Needed> & ComparableNames<R>>(
+    key: Pick<NewRowOf<R, Needed>, Key>,
+    values: Omit<NewRowOf<R, Needed>, Key>,
+  ): Promise<R>
   /** Deletes every row. Their ids are not used again. */
   deleteAllRows(): Promise<void>
 }
 
+/** A table of a schema. */
+export type TableIn<S extends Schema, Name extends keyof S & string> = S extends Schema
+  ? Table<RowOf<S, Name>, NeededNames<S[Name]>>
+  : never
+
+type NeededNames<C extends Columns> = C extends Columns
+  ? {
+      [Name in keyof C & string]: 'required' extends RulesOf<C[Name]>
+        ? [Extract<RulesOf<C[Name]>, 'defaulted' | 'derived'>] extends [never]
+          ? Name
+          : never
+        : never
+    }[keyof C & string]
+  : never
+
 /** Tables by name, as `defineTables` returns them. */
-export type Tables<S extends Schema> = { readonly [Name in TableNames<S>]: Table<S, Name> }
+export type Tables<S extends Schema> = { readonly [Name in keyof S]: Name extends string ? TableIn<S, Name> : never }
 
 /** The type of a table's rows: `type Task = Row<typeof tables.tasks>`. */
-export type Row<T extends { getById(id: string): Promise<unknown> }> = NonNullable<Awaited<ReturnType<T['getById']>>>
+export type Row<T extends { getById(id: string): Promise<unknown> }> = T extends {
+  getById(id: string): Promise<infer R>
+}
+  ? NonNullable<R>
+  : never
+
+/** What `update` of a table's rows takes: `Changes<typeof tables.tasks>`. */
+export type Changes<T extends AnyTable> = ChangesOf<Row<T>>
+
+/** What `addRow` of a table takes: `NewRow<typeof tables.tasks>`. */
+export type NewRow<T extends AnyTable> = T extends Table<infer R, infer Needed> ? NewRowOf<R, Needed> : never
+
+/** What `search` and `get` of a table take: `Filter<typeof tables.tasks>`. */
+export type Filter<T extends AnyTable> = FilterOf<Row<T>>
+
+/** How a search of a table is answered: `SearchOptions<typeof tables.tasks>`. */
+export type SearchOptions<T extends AnyTable> = SearchOptionsOf<Row<T>>
+
+/** Any table, for type parameters. */
+type AnyTable = { getById(id: string): Promise<AnyRow | null> }

@@ -2,6 +2,7 @@ import type { SqlRow } from '../engine/engine.js'
 import { RowDeleted, TableError } from '../errors/errors.js'
 import { deleted, present, written } from './refused-writes.js'
 import { RowIdentity } from './row-identity.js'
+import { rowMark } from './spread-row.js'
 import type { LaidOutColumn, TableLayout } from './table-layout.js'
 import { encodeChanges } from './written-values.js'
 
@@ -10,6 +11,7 @@ import { encodeChanges } from './written-values.js'
  * which are decoded when they are read. Rows are frozen: only `update` and `reload` give them other values.
  */
 export abstract class DataRow extends RowIdentity {
+  readonly [rowMark] = true
   #values: SqlRow
 
   constructor(layout: TableLayout, values: SqlRow) {

@@ -2,6 +2,7 @@ import { Refusal } from '../columns/codec.js'
 import { describeValue, isPlainObject } from '../errors/describe-value.js'
 import type { SqlValue } from '../engine/engine.js'
 import { TableError, type TableErrorCode } from '../errors/errors.js'
+import { isSpreadRow, spreadMistake } from './spread-row.js'
 import type { LaidOutColumn, TableLayout } from './table-layout.js'
 
 /** Some columns of a row with the values to be written, encoded, in the order of the declaration. */
@@ -83,6 +84,7 @@ function ownValues(layout: TableLayout, given: unknown, what: string): ReadonlyM
     const message = `${layout.name}: expected a plain object with ${what}, got ${describeValue(given)}`
     throw new TableError('wrong-type', message, { table: layout.name })
   }
+  if (isSpreadRow(given)) throw new TypeError(`${layout.name}: a row was spread to make ${what}: ${spreadMistake}`)
   const values = new Map<LaidOutColumn, unknown>()
   for (const name of Object.keys(given)) {
     const column = layout.column(name)

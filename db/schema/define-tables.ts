@@ -12,9 +12,11 @@ import { usersTable, type UserColumns } from './users-table.js'
 export type Declarations = { readonly [table: string]: TableDeclaration }
 
 /** The schema that follows from declarations. The table `users` is always there. */
-export type SchemaOf<D extends Declarations> = {
-  readonly [Name in keyof D & string]: D[Name] extends TableDeclaration<infer C extends Columns> ? C : never
-} & (D extends { readonly users: TableDeclaration } ? unknown : { readonly users: UserColumns })
+export type SchemaOf<D extends Declarations> = D extends { readonly users: TableDeclaration }
+  ? { readonly [Name in keyof D]: ColumnsOf<D[Name]> }
+  : { readonly [Name in keyof D]: ColumnsOf<D[Name]> } & { readonly users: UserColumns }
+
+type ColumnsOf<T> = T extends TableDeclaration<infer C extends Columns> ? C : never
 
 /**
  * Declares the tables of an app. A pure function: nothing is created before a database is opened with what it returns.

@@ -1,43 +1,53 @@
-import { boolean, Column, datetime, integer, text, type Columns, type ColumnTraits } from '../columns/columns.js'
+import { boolean, Column, datetime, integer, text, type Columns } from '../columns/columns.js'
 import { emailKey } from './email-key.js'
-import type { RowOf, Table } from '../rows/row-types.js'
+import type { ColumnRules, RowOf, rowPart, TableIn } from '../rows/row-types.js'
 import { TableDeclaration } from '../columns/table-declaration.js'
 
-interface EmailKeyTraits extends ColumnTraits {
-  readonly kind: 'text'
-  readonly value: string
-  readonly input: never
-  readonly required: true
-  readonly defaulted: true
-  readonly hidden: true
+/** Columns of a user's row that are for the platform alone. */
+export interface HiddenUserColumns
+  extends ColumnRules<{ passwordHash: 'hidden'; emailKey: 'hidden' | 'derived'; sessionEpoch: 'hidden' }> {
+  readonly passwordHash: string | null
+  /** What accounts are matched by; follows `email` and cannot be written. */
+  readonly emailKey: string
+  /** Goes up whenever everything that was granted to the user before has to end. */
+  readonly sessionEpoch: number
 }
 
-const userColumns = {
+/** The columns that `users` has in every app. */
+export type UserColumns = {
   /** The address as its owner typed it. */
-  email: text().required(),
+  readonly email: Column<'text', 'required'>
   /** False ends all access at once. */
+  readonly enabled: Column<'boolean', 'required' | 'defaulted'>
+  readonly confirmedEmail: Column<'boolean', 'required' | 'defaulted'>
+  readonly signedUp: Column<'datetime', 'nullable' | 'defaulted'>
+  readonly lastLogin: Column<'datetime', 'nullable'>
+  readonly passwordHash: Column<'text', 'nullable' | 'hidden'>
+  readonly emailKey: Column<'text', 'required' | 'hidden' | 'derived'>
+  readonly sessionEpoch: Column<'integer', 'required' | 'defaulted' | 'hidden'>
+  readonly [rowPart]: HiddenUserColumns
+}
+
+// All but what exists in types only.
+const userColumns: Omit<UserColumns, typeof rowPart> = {
+  email: text().required(),
   enabled: boolean().default(true).required(),
   confirmedEmail: boolean().default(false).required(),
   signedUp: datetime().default(() => new Date()),
   lastLogin: datetime(),
   passwordHash: text().hidden(),
-  /** What accounts are matched by; follows `email` and cannot be written. */
-  emailKey: new Column<EmailKeyTraits>({
+  emailKey: new Column({
     kind: 'text',
     required: true,
     unique: true,
     hidden: true,
     derived: { from: 'email', compute: emailKey, expected: 'an e-mail address without spaces, control characters and look-alikes of ASCII letters' },
   }),
-  /** Goes up whenever everything that was granted to the user before has to end. */
   sessionEpoch: integer().default(0).required().hidden(),
-} as const
-
-/** The columns that `users` has in every app. */
-export type UserColumns = typeof userColumns
+}
 
 /** The `users` table as the platform knows it, without the app's own columns. */
-export type UsersTable = Table<{ readonly users: UserColumns }, 'users'>
+export type UsersTable = TableIn<{ readonly users: UserColumns }, 'users'>
 
 /**
  * Lets an app tell TypeScript its tables, so that `users.getUser()` has the app's own columns:

@@ -22,6 +22,7 @@ export interface InspectedApp {
   readonly declarations: Declarations
   /** Every endpoint it would serve, the platform's own included. */
   readonly endpoints: readonly Endpoint[]
+  readonly urls: EndpointUrls
 }
 
 /**
@@ -40,11 +41,11 @@ export async function inspectApp(directory: string): Promise<InspectedApp> {
   )
   const own = [...declarations.endpoints, ...platform.endpoints]
   // Making these is what finds endpoints that stand in each other's way.
-  void new EndpointUrls(own)
+  const urls = new EndpointUrls(own)
   const { plugin } = declarations
   const routes = plugin === null ? null : await inspectPlugin(plugin, app, configuration)
   void new Matcher([...own, ...(routes?.placed ?? [])])
-  return { configuration, declarations, endpoints: [...own, ...(routes?.endpoints ?? [])] }
+  return { configuration, declarations, endpoints: [...own, ...(routes?.endpoints ?? [])], urls }
 }
 
 /**

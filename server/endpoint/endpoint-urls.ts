@@ -49,9 +49,8 @@ export class EndpointUrls {
    * @throws Error when there is no endpoint of that name or several, a parameter of the path is missing, or a value does not fit
    */
   build(name: string, params: LinkParameters): string {
-    const named = this.#paths.get(name)
-    if (named === undefined) throw new Error(`urlFor(): there is no endpoint called "${name}"; ${this.#suggest(name)}`)
-    if (named.ambiguous) throw new Error(`urlFor(): several endpoints are called "${name}" by their handlers; give the one that is meant the option name`)
+    const named = this.#find(name)
+    if (typeof named === 'string') throw new Error(named)
     const inPath = new Set<string>()
     const segments = named.path.segments.flatMap((segment) => {
       if (segment.kind === 'static') return [encodeURIComponent(segment.text)]
@@ -67,6 +66,22 @@ export class EndpointUrls {
       }
     }
     return query.size === 0 ? path : `${path}?${query.toString()}`
+  }
+
+  /** Why no path can be made for this name, as a sentence; null when one can. */
+  mistakeIn(name: string): string | null {
+    const named = this.#find(name)
+    return typeof named === 'string' ? named : null
+  }
+
+  #find(name: string): NamedPath | string {
+    const named = this.#paths.get(name)
+    if (named === undefined) return `urlFor(): there is no endpoint called "${name}"; ${this.#suggest(name)}`
+    if (!named.ambiguous) return named
+    return (
+      `urlFor(): several endpoints are called "${name}" by their handlers; ` +
+      'give the one that is meant the option name'
+    )
   }
 
   #suggest(name: string): string {

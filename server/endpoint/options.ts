@@ -9,8 +9,15 @@ import { suggestName } from '../errors/nearest-name.js'
 import { usualMethods, type Method } from './methods.js'
 import { isParameterKind, OptionalParameter, parameterKinds, type Parameter, type Parameters } from './parameters.js'
 
+/** Who has to be signed in: nobody, everybody, or whoever sends credentials. */
+export type AuthenticateUsers = boolean | 'optional'
+
 /** What an author may say of an endpoint. */
-export interface EndpointSettings<Params extends Parameters = Parameters, Body = unknown> {
+export interface EndpointSettings<
+  Params extends Parameters = Parameters,
+  Body = unknown,
+  SignedIn extends AuthenticateUsers = AuthenticateUsers,
+> {
   /** The methods it answers. */
   readonly methods?: readonly Method[]
   /** Parameters that must be there and are converted, by name: `{ title: text(), page: integer().default(1) }`. */
@@ -18,7 +25,7 @@ export interface EndpointSettings<Params extends Parameters = Parameters, Body =
   /** A Standard Schema validator (Zod, Valibot, …) for the JSON body, which every request must then have. */
   readonly body?: StandardSchema<unknown, Body>
   /** Whether only signed-in users get in. With `'optional'` everybody does: the user is null for whoever sends no credentials; wrong ones are refused all the same. */
-  readonly authenticateUsers?: boolean | 'optional'
+  readonly authenticateUsers?: SignedIn
   /** Whether some HTTP credentials must be sent; the handler judges them. */
   readonly requireCredentials?: boolean
   /** The longest body in bytes; the app's `bodyLimit` by default. */
@@ -36,7 +43,7 @@ export interface EndpointSettings<Params extends Parameters = Parameters, Body =
   /** The same as `requireCredentials`. */
   readonly require_credentials?: boolean
   /** The same as `authenticateUsers`. */
-  readonly authenticate_users?: boolean | 'optional'
+  readonly authenticate_users?: SignedIn
 }
 
 /** The options of an endpoint, checked and complete. */

@@ -1,4 +1,4 @@
-import type { Column, ColumnKind, TraitsOf } from '../../db/columns/columns.js'
+import type { Column, ColumnKind, TypeOf, ValueOf } from '../../db/columns/columns.js'
 import { describeGiven } from '../../db/errors/describe-value.js'
 import type { StandardSchema } from '../../db/values/standard-schema.js'
 import type { ErrorCode } from '../errors/error-codes.js'
@@ -28,7 +28,13 @@ export type Parameters = { readonly [name: string]: Parameter }
 
 /** What the handler gets for a parameter. */
 export type ParameterValue<P extends Parameter> =
-  P extends OptionalParameter<infer C> ? TraitsOf<C>['value'] | undefined : P extends Column ? TraitsOf<P>['value'] : P extends StandardSchema<unknown, infer Output> ? Output : never
+  P extends OptionalParameter<infer C>
+    ? ValueOf<TypeOf<C>> | undefined
+    : P extends Column
+      ? ValueOf<TypeOf<P>>
+      : P extends StandardSchema<unknown, infer Output>
+        ? Output
+        : never
 
 /** What came for a parameter: texts from the path, the query or a form; a JSON value from a JSON body. */
 export type RawParameter = { readonly from: 'text'; readonly value: string | readonly string[] } | { readonly from: 'json'; readonly value: unknown }

@@ -1,10 +1,11 @@
 import { describeValue } from '../../../db/errors/describe-value.js'
-import type { Schema, Table } from '../../../db/rows/row-types.js'
+import type { Table, TableRow } from '../../../db/rows/row-types.js'
 import { DataTable } from '../../../db/rows/table.js'
 import { basePathOf } from '../../http/base-path.js'
 import { CrudHandlers } from './crud-handlers.js'
 import type { CrudOptions, SharedSettings } from './crud-options.js'
 import { readPlan, type CrudPlan } from './crud-plan.js'
+import type { AuthenticateUsers } from '../../endpoint/options.js'
 import { parsePath } from '../../endpoint/path-pattern.js'
 import { DeclarationError, withPlace } from '../../errors/declaration-error.js'
 import { currentRegistry } from '../../call/current-registry.js'
@@ -19,7 +20,15 @@ import { httpEndpoint } from '../endpoints/http-endpoint.js'
  *
  * @example crudEndpoints('/tasks', tables.tasks, { ownedBy: 'owner', authenticateUsers: true, columns: ['title', 'done'] })
  */
-export function crudEndpoints<S extends Schema, Name extends keyof S & string>(path: string, table: Table<S, Name>, options: CrudOptions<S, Name>): void
+export function crudEndpoints<
+  R extends TableRow<string>,
+  Needed extends string,
+  SignedIn extends AuthenticateUsers = false,
+>(
+  path: string,
+  table: Table<R, Needed>,
+  options: CrudOptions<R, SignedIn>,
+): void
 export function crudEndpoints(path: unknown, table: unknown, options: unknown): void {
   const registry = currentRegistry('crudEndpoints()')
   const { tables, settings } = registry

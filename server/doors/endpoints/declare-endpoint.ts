@@ -1,11 +1,19 @@
 import { describeGiven } from '../../../db/errors/describe-value.js'
+import type { JsonValue } from '../../../db/values/json-value.js'
 import type { Door, Handler } from '../../endpoint/endpoint.js'
 import type { Method } from '../../endpoint/methods.js'
-import { readSettings } from '../../endpoint/options.js'
+import { readSettings, type AuthenticateUsers } from '../../endpoint/options.js'
+import type { Given } from '../../endpoint/path-parameters.js'
 import { parsePath } from '../../endpoint/path-pattern.js'
 import { DeclarationError, withPlace } from '../../errors/declaration-error.js'
 import { currentRegistry } from '../../call/current-registry.js'
 import type { DeclarationSettings } from '../../endpoint/registry.js'
+import type { RowhouseRequest, SignedInRequest } from '../../http/request/request.js'
+
+/** The request as the handler of an endpoint gets it: by its options `body` and `authenticateUsers`. */
+export type RequestOf<Body, SignedIn extends AuthenticateUsers> = [Given<SignedIn, false>] extends [true]
+  ? SignedInRequest<Given<Body, JsonValue | null>>
+  : RowhouseRequest<Given<Body, JsonValue | null>>
 
 /** What sets one way of declaring endpoints in a module apart from another. */
 export interface ModuleDoor {

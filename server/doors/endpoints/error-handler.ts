@@ -4,13 +4,11 @@ import type { RowhouseRequest } from '../../http/request/request.js'
 import { DeclarationError } from '../../errors/declaration-error.js'
 import type { DeclaredErrorHandler, ErrorClass } from '../../endpoint/error-handlers.js'
 import type { HttpError } from '../../http/http-error.js'
+import type { Sendable } from '../../http/reply/sendable.js'
 import { suggestName } from '../../errors/nearest-name.js'
 
 /** What a handler for `Target` is given: an instance of the class; for 500 whatever was thrown; for another status always an {@link HttpError}. */
 export type HandledError<Target extends number | ErrorClass> = Target extends ErrorClass<infer Thrown> ? Thrown : 500 extends Target ? Error : HttpError
-
-/** What an error handler is called with. What it returns becomes the reply, with the error's status unless it says another. */
-export type ErrorHandler<Target extends number | ErrorClass> = (error: HandledError<Target>, request: RowhouseRequest) => unknown
 
 /** What an author may say of an error handler. */
 export interface ErrorHandlerOptions {
@@ -22,13 +20,21 @@ export interface ErrorHandlerOptions {
  * Replaces the answer to an error, by its status or its class. `docs/errors.md` says which handler an error gets when there are several.
  *
  * @param target a status from 400 to 599, or a class of errors
+ * @param handler what it returns becomes the reply, with the error's status unless it says another
  * @throws DeclarationError when an argument is wrong, or there is a handler for the same errors already; it stops the start
  *
  * @example errorHandler(404, (error, request) => ({ status: 404, message: `Not Found: ${request.url}` }))
  * @example errorHandler(SeatTaken, (error) => new HttpResponse(409, { seat: error.seat }))
  */
-export function errorHandler<const Target extends number | ErrorClass>(target: Target, handler: ErrorHandler<Target>): void
-export function errorHandler<const Target extends number | ErrorClass>(target: Target, options: ErrorHandlerOptions, handler: ErrorHandler<Target>): void
+export function errorHandler<const Target extends number | ErrorClass, Reply>(
+  target: Target,
+  handler: (error: HandledError<Target>, request: RowhouseRequest) => Reply & Sendable<Reply>,
+): void
+export function errorHandler<const Target extends number | ErrorClass, Reply>(
+  target: Target,
+  options: ErrorHandlerOptions,
+  handler: (error: HandledError<Target>, request: RowhouseRequest) => Reply & Sendable<Reply>,
+): void
 export function errorHandler(target: unknown, optionsOrHandler: unknown, optionalHandler?: unknown): void {
   const [options, handler] = typeof optionsOrHandler === 'function' && optionalHandler === undefined ? [{}, optionsOrHandler] : [optionsOrHandler, optionalHandler]
   const registry = currentRegistry('errorHandler()')

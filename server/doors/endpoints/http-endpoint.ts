@@ -1,9 +1,10 @@
 import type { JsonValue } from '../../../db/values/json-value.js'
-import type { EndpointSettings } from '../../endpoint/options.js'
+import type { AuthenticateUsers, EndpointSettings } from '../../endpoint/options.js'
 import type { Parameters } from '../../endpoint/parameters.js'
 import type { EndpointArguments } from '../../endpoint/path-parameters.js'
 import type { RowhouseRequest } from '../../http/request/request.js'
-import { declareEndpoint, type ModuleDoor } from './declare-endpoint.js'
+import type { Sendable } from '../../http/reply/sendable.js'
+import { declareEndpoint, type ModuleDoor, type RequestOf } from './declare-endpoint.js'
 
 const endpoints: ModuleDoor = { door: 'endpoint', call: 'httpEndpoint', methods: ['GET', 'POST'], prefix: ({ apiPrefix }) => apiPrefix }
 
@@ -16,16 +17,20 @@ const endpoints: ModuleDoor = { door: 'endpoint', call: 'httpEndpoint', methods:
  * @example httpEndpoint('/users/:id', ({ id }) => `You requested user ${id}`)
  * @example httpEndpoint('/tasks', { methods: ['POST'], params: { title: text() } }, ({ title }) => …)
  */
-export function httpEndpoint<const Path extends string>(path: Path, handler: (args: EndpointArguments<Path, Record<never, never>>, request: RowhouseRequest) => unknown): void
-export function httpEndpoint<const Path extends string, Body = JsonValue | null>(
+export function httpEndpoint<const Path extends string, Reply>(
   path: Path,
-  options: EndpointSettings<Record<never, never>, Body> & { readonly params?: never },
-  handler: (args: EndpointArguments<Path, Record<never, never>>, request: RowhouseRequest<Body>) => unknown,
+  handler: (args: EndpointArguments<Path, Record<never, never>>, request: RowhouseRequest) => Reply & Sendable<Reply>,
 ): void
-export function httpEndpoint<const Path extends string, const Params extends Parameters = Record<never, never>, Body = JsonValue | null>(
+export function httpEndpoint<
+  const Path extends string,
+  Reply,
+  const Params extends Parameters = Record<never, never>,
+  Body = JsonValue | null,
+  SignedIn extends AuthenticateUsers = false,
+>(
   path: Path,
-  options: EndpointSettings<Params, Body>,
-  handler: (args: EndpointArguments<Path, Params>, request: RowhouseRequest<Body>) => unknown,
+  options: EndpointSettings<Params, Body, SignedIn>,
+  handler: (args: EndpointArguments<Path, Params>, request: RequestOf<Body, SignedIn>) => Reply & Sendable<Reply>,
 ): void
 export function httpEndpoint(path: string, optionsOrHandler: unknown, optionalHandler?: unknown): void {
   declareEndpoint(endpoints, path, optionsOrHandler, optionalHandler)

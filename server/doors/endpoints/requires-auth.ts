@@ -1,5 +1,4 @@
 import { describeGiven, describeValue } from '../../../db/errors/describe-value.js'
-import type { JsonValue } from '../../../db/values/json-value.js'
 import type { Authorization } from '../../http/request/authorization.js'
 import { currentCall } from '../../call/call.js'
 import { currentApp } from '../../exports/running-app.js'
@@ -18,11 +17,8 @@ export interface RequiresAuthOptions {
   readonly refusal?: unknown
 }
 
-/** Wraps a handler; what it returns has the handler's type. */
-export interface RequireAuth {
-  <Arguments, Body = JsonValue | null>(handler: (args: Arguments, request: RowhouseRequest<Body>) => unknown): (args: Arguments, request: RowhouseRequest<Body>) => unknown
-  <Arguments extends unknown[]>(handler: (...args: Arguments) => unknown): (...args: Arguments) => unknown
-}
+/** Wraps a handler, of whichever door; what it returns has the handler's type. */
+export type RequireAuth = <Handler extends (...args: never[]) => unknown>(handler: Handler) => Handler
 
 /**
  * Makes a wrapper that lets only those requests through to a handler whose credentials pass a check of your own. A request without an `Authorization` header, or with a malformed

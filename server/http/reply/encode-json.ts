@@ -1,4 +1,5 @@
 import { describeValue } from '../../../db/errors/describe-value.js'
+import { isSpreadRow, spreadMistake } from '../../../db/rows/spread-row.js'
 import { memberPlace } from '../../errors/member-place.js'
 
 /** Deeper values are refused: they are cycles, or would end in an overflow of somebody's stack. */
@@ -60,7 +61,7 @@ function objectToPlain(object: object, depth: number): unknown {
     const replacement: unknown = object instanceof Date && Number.isNaN(object.getTime()) ? unsendable : object.toJSON()
     return replacement === object ? unsendable : toPlain(replacement, depth + 1)
   }
-  if (!isPlain(object)) return unsendable
+  if (!isPlain(object) || isSpreadRow(object)) return unsendable
   let copy: Record<string, unknown> | null = null
   // A plain object inherits nothing enumerable, and for-in, unlike Object.keys, makes no list.
   for (const key in object) {
@@ -104,6 +105,7 @@ function findUnsendable(value: unknown, place: string, ancestors: readonly objec
   }
   if (value instanceof Promise) return `cannot send a Promise (await it) as ${place}`
   if (!isPlain(value)) return `cannot send ${describeValue(value)} as ${place}`
+  if (isSpreadRow(value)) return `cannot send a spread row as ${place}: ${spreadMistake}`
   return firstOf(Object.entries(value).map(([key, member]) => () => findUnsendable(member, memberPlace(place, key), line)))
 }
 

@@ -1,5 +1,6 @@
 import type { OutgoingHttpHeaders } from 'node:http'
 import { inspect } from 'node:util'
+import type { SendableBody } from './sendable.js'
 
 /** What the constructor of {@link HttpResponse} takes for headers: a plain object, pairs, or another response's headers. */
 export type HeadersInput = Readonly<Record<string, string | number | readonly string[]>> | Iterable<readonly [string, string]>
@@ -90,27 +91,67 @@ function checkedValue(name: string, value: string): string {
   return value
 }
 
+type Digit = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9
+
+/** What stands in an error of the compiler where a status is none. Exists in types only. */
+interface Expected<What extends string> {
+  readonly [expected]: What
+}
+
+declare const expected: unique symbol
+
+/**
+ * Refuses literal statuses that are none, in a parameter of type `Status & HttpStatus<Status>`. A `number` is looked at
+ * when the response is made.
+ */
+export type HttpStatus<Status extends number> = number extends Status
+  ? unknown
+  : `${Status}` extends `${2 | 3 | 4 | 5}${Digit}${Digit}`
+    ? unknown
+    : Expected<'a status from 200 to 599'>
+
 /** The parts of an {@link HttpResponse}, by name. */
-export interface HttpResponseParts {
-  status?: number
-  body?: unknown
-  headers?: HeadersInput
+export interface HttpResponseParts<Status = number, Body = unknown> {
+  readonly status?: Status
+  readonly body?: Body
+  readonly headers?: HeadersInput
+}
+
+/** A reply of which the handler decides status, headers and body. */
+export interface HttpResponse {
+  status: number
+  /** Everything that a handler may return, but for promises and other responses. */
+  body: unknown
+  /** Changed by its methods; it cannot be replaced. */
+  readonly headers: ResponseHeaders
+}
+
+interface HttpResponseConstructor {
+  readonly prototype: HttpResponse
+  new <const Status extends number = number, Body = unknown>(
+    status?: Status & HttpStatus<Status>,
+    body?: Body & SendableBody<Body>,
+    headers?: HeadersInput,
+  ): HttpResponse
+  new <const Status extends number = number, Body = unknown>(
+    parts: HttpResponseParts<Status & HttpStatus<Status>, Body & SendableBody<Body>>,
+  ): HttpResponse
 }
 
 /**
- * A reply of which the handler decides status, headers and body. The body takes everything that a handler may return.
+ * Makes a reply of which the handler decides status, headers and body. The body takes everything that a handler may
+ * return.
  *
  * @example new HttpResponse(201, { id }, { location: `/tasks/${id}` })
  * @example new HttpResponse({ status: 404 })
  * @throws RangeError when the status is not an integer from 200 to 599
  */
-export class HttpResponse {
+// The type of a class has one list of type parameters for all of it, so what its constructor looks at is said apart.
+export const HttpResponse: HttpResponseConstructor = class {
   status: number
   body: unknown
   readonly #headers: ResponseHeaders
 
-  constructor(status?: number, body?: unknown, headers?: HeadersInput)
-  constructor(parts: HttpResponseParts)
   constructor(statusOrParts: number | HttpResponseParts = 200, body: unknown = '', headers?: HeadersInput) {
     const parts = typeof statusOrParts === 'object' ? statusOrParts : { status: statusOrParts, body, headers }
     this.status = parts.status ?? 200
@@ -121,7 +162,6 @@ export class HttpResponse {
     }
   }
 
-  /** Changed by its methods; it cannot be replaced. */
   get headers(): ResponseHeaders {
     return this.#headers
   }
@@ -143,9 +183,13 @@ export function redirect(url: string, status: 301 | 302 | 303 | 307 | 308 = 302)
 }
 
 /** A JSON reply with a status and headers of its own. */
+export function jsonify<Value, const Status extends number>(
+  value: Value & SendableBody<Value>,
+  status?: Status & HttpStatus<Status>,
+  headers?: HeadersInput,
+): HttpResponse
 export function jsonify(value: unknown, status = 200, headers: HeadersInput = {}): HttpResponse {
-  const response = new HttpResponse(status, new Json(value), headers)
-  return response
+  return new HttpResponse(status, new Json(value), headers)
 }
 
 /** Marks a value that is sent as JSON even where its type would choose another form, such as a string. */

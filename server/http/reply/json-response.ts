@@ -1,9 +1,10 @@
 import { describeGiven } from '../../../db/errors/describe-value.js'
-import { HttpResponse, Json, type HeadersInput } from './http-response.js'
+import { HttpResponse, Json, type HeadersInput, type HttpStatus } from './http-response.js'
+import type { SendableBody } from './sendable.js'
 
 /** How a {@link JSONResponse} is sent. */
-export interface JSONResponseInit {
-  readonly status?: number
+export interface JSONResponseInit<Status = number> {
+  readonly status?: Status
   readonly headers?: HeadersInput
 }
 
@@ -26,8 +27,14 @@ function checkInit(init: unknown): void {
 
 interface JsonResponseConstructor {
   readonly prototype: JsonResponse
-  new (value: unknown, init?: JSONResponseInit): JsonResponse
-  (value: unknown, init?: JSONResponseInit): JsonResponse
+  new <Value, const Status extends number>(
+    value: Value & SendableBody<Value>,
+    init?: JSONResponseInit<Status & HttpStatus<Status>>,
+  ): JsonResponse
+  <Value, const Status extends number>(
+    value: Value & SendableBody<Value>,
+    init?: JSONResponseInit<Status & HttpStatus<Status>>,
+  ): JsonResponse
 }
 
 // A class cannot be called. A function that returns an object can be, and behind `new` gives that object too.

@@ -12,8 +12,9 @@ import { originForm, type PathValue } from './target.js'
  * What all views of a request have: everything but `body`, which is an attribute for endpoints and a method for file routes.
  *
  * @typeParam Body what `bodyJson` holds; an endpoint with a `body` schema knows it
+ * @typeParam User what `user` is; not null where a user is sure
  */
-export abstract class CommonRequest<Body = JsonValue | null> {
+export abstract class CommonRequest<Body = JsonValue | null, User extends UserRow | null = UserRow | null> {
   readonly #state: RequestState
 
   constructor(state: RequestState) {
@@ -139,9 +140,9 @@ export abstract class CommonRequest<Body = JsonValue | null> {
   }
 
   /** The user whose credentials were verified, or null. */
-  get user(): UserRow | null {
-    const { principal } = this.#state.raw
-    return principal.kind === 'user' ? principal.user : null
+  get user(): User {
+    // Who has to be there is checked before any handler is called.
+    return this.#state.raw.user as User
   }
 
   /** Aborts when the client goes away before it was answered. The handler still runs to its end. */

@@ -1,8 +1,27 @@
+import type { UserRow } from '../../../db/schema/users-table.js'
+import type { JsonValue } from '../../../db/values/json-value.js'
+import type { StandardSchema } from '../../../db/values/standard-schema.js'
 import { CommonRequest } from './common-request.js'
 import type { RowhouseRequest } from './request.js'
 
-/** A request as the handler of a file route sees it: the same request, but its body is read by calling `body()`. */
-export class FileRouteRequest extends CommonRequest {
+/** What the `config` of a file route with a body schema makes of `bodyJson`. */
+type BodyOf<Config> = Config extends { readonly body: StandardSchema<unknown, infer Body> } ? Body : JsonValue | null
+
+/** What the `config` of a file route makes of `user`. */
+type UserOf<Config> = Config extends { readonly authenticateUsers: true } | { readonly authenticate_users: true }
+  ? UserRow
+  : UserRow | null
+
+/**
+ * A request as the handler of a file route sees it: the same request, but its body is read by calling `body()`.
+ *
+ * @typeParam Config the type of the file's `config`, which says whether a user is sure to be there and what
+ *   `bodyJson` is: `FileRouteRequest<typeof config>`
+ */
+export class FileRouteRequest<Config extends object = Record<never, never>> extends CommonRequest<
+  BodyOf<Config>,
+  UserOf<Config>
+> {
   /** @param request the one whose state it shares: what either has decoded, the other need not */
   constructor(request: RowhouseRequest) {
     super(CommonRequest.stateOf(request))

@@ -1,4 +1,5 @@
 import type { JsonValue } from '../../../db/values/json-value.js'
+import type { UserRow } from '../../../db/schema/users-table.js'
 import type { Media } from '../../../db/values/media.js'
 import { CommonRequest } from './common-request.js'
 
@@ -12,4 +13,10 @@ export class RowhouseRequest<Body = JsonValue | null> extends CommonRequest<Body
   get body(): Media | null {
     return CommonRequest.stateOf(this).body
   }
+}
+
+/** A request of which it is certain that a user has signed in: that of an endpoint with `authenticateUsers: true`. */
+export interface SignedInRequest<Body = JsonValue | null> extends RowhouseRequest<Body> {
+  /** The user whose credentials were verified. */
+  readonly user: UserRow
 }
