@@ -27,7 +27,7 @@ export function decorateRequests(server: FastifyInstance): void {
   })
   server.decorateRequest('triedAccount', null)
   server.decorateRequest(parsed, undefined)
-  server.decorateRequest('user', {
+  server.decorateRequest('callingUser', {
     getter(this: FastifyRequest): UserRow | null {
       return this.principal.kind === 'user' ? this.principal.user : null
     },

@@ -108,7 +108,7 @@ function expire(call: HttpCall): void {
 }
 
 /** What the pipeline looks at in a request, and a plugin must not put anything else in the place of. */
-const taken: ReadonlySet<string> = new Set(['basePath', 'found', 'principal', 'authorization', 'triedAccount'])
+const taken: ReadonlySet<string> = new Set(['basePath', 'found', 'principal', 'callingUser', 'authorization', 'triedAccount'])
 
 /** Gives the requests of a plugin what those of the pipeline know of themselves; their calls know it. */
 export function decoratePluginRequests(plugin: FastifyInstance, basePath: string): void {
@@ -124,6 +124,12 @@ export function decoratePluginRequests(plugin: FastifyInstance, basePath: string
   plugin.decorateRequest('principal', {
     getter(this: FastifyRequest) {
       return this[callOf]?.principal ?? nobody
+    },
+  })
+  plugin.decorateRequest('callingUser', {
+    getter(this: FastifyRequest) {
+      const { principal } = this
+      return principal.kind === 'user' ? principal.user : null
     },
   })
   plugin.decorateRequest('authorization', {
@@ -142,10 +148,8 @@ export function decoratePluginRequests(plugin: FastifyInstance, basePath: string
   // Plugins for tokens and the like find users of their own: as far as such a one reaches, it is what they have set.
   plugin.decorateRequest('user', {
     getter(this: FastifyRequest) {
-      const { principal } = this
       // What another plugin has put there has the type that it declares.
-      if (given in this) return this[given] as UserRow | null
-      return principal.kind === 'user' ? principal.user : null
+      return given in this ? (this[given] as UserRow | null) : this.callingUser
     },
     setter(this: FastifyRequest, user: unknown) {
       this[given] = user

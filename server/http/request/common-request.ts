@@ -142,7 +142,7 @@ export abstract class CommonRequest<Body = JsonValue | null, User extends UserRo
   /** The user whose credentials were verified, or null. */
   get user(): User {
     // Who has to be there is checked before any handler is called.
-    return this.#state.raw.user as User
+    return this.#state.raw.callingUser as User
   }
 
   /** Aborts when the client goes away before it was answered. The handler still runs to its end. */

@@ -20,7 +20,7 @@ declare module 'fastify' {
     /** What stood before the path: the access key of a private app, `''` for others; null as long as the request has not shown the key. */
     basePath: string | null
     /** The user who calls; null where that is not a user, or nobody was asked for. */
-    readonly user: UserRow | null
+    readonly callingUser: UserRow | null
     /** The `Authorization` header, taken apart on first use; null when there is none or it is malformed. */
     readonly authorization: Authorization | null
   }
