@@ -31,9 +31,9 @@ import {
 } from 'rowhouse'
 import type { Commit, Engine } from '../dist/db/engine/engine.js'
 import { openSqlite } from '../dist/db/sqlite/open.js'
-import { basic, temporaryFolder } from './support/app.js'
-import { ask, type Answer, type Asked } from './support/ask.js'
-import { runRowhouse } from './support/rowhouse-process.js'
+import { basic, temporaryFolder } from './support/app.ts'
+import { ask, type Answer, type Asked } from './support/ask.ts'
+import { runRowhouse } from './support/rowhouse-process.ts'
 
 type CreateAppOptions = Parameters<typeof createApp>[0]
 

@@ -12,8 +12,8 @@ import { fastify } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import t, { type Test } from 'tap'
 import { createApp, type FastifyInstance, type FastifyPlugin } from 'rowhouse'
-import { temporaryFolder } from './support/app.js'
-import { ask, type Answer, type Asked } from './support/ask.js'
+import { temporaryFolder } from './support/app.ts'
+import { ask, type Answer, type Asked } from './support/ask.ts'
 
 /** One thing that a plugin does, and the requests by which it shows. */
 interface Behaviour {
