@@ -7,7 +7,7 @@ import t, { type Test } from 'tap'
 import type { Engine, OpenTransaction } from '../dist/db/engine/engine.js'
 import { Child, childProgram, started, startNode } from './support/sqlite-child.ts'
 import { createNotes, insertNote, openEngine, titles, type OpenedEngine } from './support/sqlite-engine.ts'
-import { needs } from './support/needs.ts'
+import { needs, takesLong } from './support/needs.ts'
 import { plainNode } from './support/plain-node.ts'
 
 /** Why a process cannot look for its open files here; `false` when it can. */
@@ -210,7 +210,7 @@ t.test('another process finds the log free while this one sleeps', async (t) => 
   t.equal(await child.line(/busy/), 'busy 0')
 })
 
-t.test('the log begins anew while every turn reads, however long it lasts', async (t) => {
+t.test('the log begins anew while every turn reads, however long it lasts', { skip: takesLong('each of its turns lasts 300 ms') }, async (t) => {
   const { engine, directory, warnings } = await openEngine(t)
   const log = join(directory, 'rowhouse.db-wal')
   await engine.write({ text: 'CREATE TABLE blobs (id INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT' }, [])
