@@ -33,6 +33,7 @@ import type { Commit, Engine } from '../dist/db/engine/engine.js'
 import { openSqlite } from '../dist/db/sqlite/open.js'
 import { basic, temporaryFolder } from './support/app.ts'
 import { ask, type Answer, type Asked } from './support/ask.ts'
+import { takesLong } from './support/needs.ts'
 import { runRowhouse } from './support/rowhouse-process.ts'
 
 type CreateAppOptions = Parameters<typeof createApp>[0]
@@ -1190,7 +1191,7 @@ const appFiles = {
   modules: { 'a.ts': `import { httpEndpoint } from 'rowhouse'\nhttpEndpoint('/hello', () => 'Hello')\n` },
 }
 
-t.test('rowhouse routes lists the routes of fastify.ts, with their lines, and asks for no database', async (t) => {
+t.test('rowhouse routes lists the routes of fastify.ts, with their lines, and asks for no database', { skip: takesLong('it runs the compiler') }, async (t) => {
   const directory = t.testdir({
     ...appFiles,
     'fastify.ts': `import { type FastifyInstance } from 'rowhouse'
@@ -1221,7 +1222,7 @@ export default async function (app: FastifyInstance) {
   t.match(checked.stdout, 'routes: 5, none in another')
 })
 
-t.test('mistakes in fastify.ts are told with their lines', async (t) => {
+t.test('mistakes in fastify.ts are told with their lines', { skip: takesLong('it runs the command many times') }, async (t) => {
   const told = async (source: string, more: object = {}): Promise<string> =>
     (await runRowhouse(t, ['routes', t.testdir({ ...appFiles, 'fastify.ts': source, ...more })])).stderr
   t.match(

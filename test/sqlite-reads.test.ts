@@ -7,10 +7,10 @@ import t, { type Test } from 'tap'
 import type { Engine, OpenTransaction } from '../dist/db/engine/engine.js'
 import { Child, childProgram, started, startNode } from './support/sqlite-child.ts'
 import { createNotes, insertNote, openEngine, titles, type OpenedEngine } from './support/sqlite-engine.ts'
-import { needs } from './support/needs.ts'
+import { needs, takesLong } from './support/needs.ts'
+import { plainNode } from './support/plain-node.ts'
 
 /** Why a process cannot look for its open files here; `false` when it can. */
-const descriptorsMissing = existsSync('/proc/self/fd') ? false : 'this system has no /proc/self/fd'
 
 const count = { text: 'SELECT count(*) FROM notes' }
 
@@ -210,7 +210,7 @@ t.test('another process finds the log free while this one sleeps', async (t) => 
   t.equal(await child.line(/busy/), 'busy 0')
 })
 
-t.test('the log begins anew while every turn reads, however long it lasts', async (t) => {
+t.test('the log begins anew while every turn reads, however long it lasts', { skip: takesLong('each of its turns lasts 300 ms') }, async (t) => {
   const { engine, directory, warnings } = await openEngine(t)
   const log = join(directory, 'rowhouse.db-wal')
   await engine.write({ text: 'CREATE TABLE blobs (id INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT' }, [])
@@ -259,7 +259,7 @@ t.test('a read that fails leaves those after it well, in its turn and in the nex
   t.same(readTwice(engine), [['a'], ['b']])
 })
 
-t.test('a disk that cannot be read ends the reads, not the process', { skip: descriptorsMissing }, async (t) => {
+t.test('a disk that cannot be read ends the reads, not the process', { skip: needs('/proc') }, async (t) => {
   const { program, directory } = childProgram(
     t,
     `
@@ -323,7 +323,7 @@ t.test('reads wait while another process mends the index of the log', { skip: ne
   const log = join(directory, 'rowhouse.db-wal')
   const inject = ['-e', 'trace=pread64', '-e', 'inject=pread64:delay_enter=150000']
   const slow = ['-f', '-qq', '-P', log, ...inject, '-o', trace]
-  const child = started(t, new Child('/usr/bin/strace', [...slow, process.execPath, program, directory]))
+  const child = started(t, new Child('strace', [...slow, ...plainNode(), program, directory]))
   while (!existsSync(trace) || statSync(trace).size === 0) await pause(5)
   const waiting = Array.from({ length: 3 }, () => engine.read(count, []))
   t.ok(waiting.every((read) => read instanceof Promise))
