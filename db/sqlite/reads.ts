@@ -66,7 +66,7 @@ export class Reads {
     this.#sharing = false
     this.#shared = 0
     // After some errors SQLite has ended it already.
-    if (this.#connection.inTransaction) this.#connection.execute('COMMIT')
+    if (this.#connection.inTransaction) this.#endTransaction()
   }
 
   /**
@@ -89,6 +89,15 @@ export class Reads {
     // It holds the process for this turn, and has to: without that, an immediate waits until something else wakes the
     // event loop.
     setImmediate(this.#endTurn)
+  }
+
+  /** Nothing was written, so what goes wrong at the end, as it does on a damaged file, is nobody's failure: reads have told of it. */
+  #endTransaction(): void {
+    try {
+      this.#connection.execute('COMMIT')
+    } catch {
+      if (this.#connection.inTransaction) this.#connection.execute('ROLLBACK')
+    }
   }
 
   readonly #endTurn = (): void => this.end()

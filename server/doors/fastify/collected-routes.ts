@@ -2,6 +2,7 @@ import type { FastifyContextConfig, RouteOptions } from 'fastify'
 import { nearestName } from '../../../db/errors/nearest-name.js'
 import { CallSites } from '../../endpoint/call-site.js'
 import type { Endpoint } from '../../endpoint/endpoint.js'
+import type { Access } from '../../endpoint/access.js'
 import { accessOf, accessOptionNames, checkSettings } from '../../endpoint/options.js'
 import { refuseReserved, type DeclarationSettings } from '../../endpoint/registry.js'
 import { DeclarationError, withPlace } from '../../errors/declaration-error.js'
@@ -22,7 +23,8 @@ export const plainBodyLimit = 1_048_576
 
 /** A route, by what is left of it when plugins have changed its options. */
 interface Recorded {
-  readonly endpoint: Endpoint
+  readonly endpoint: Endpoint & { readonly options: { access: Access } }
+  readonly route: RouteOptions
   /** As its author wrote it; a plugin may put another in its place. */
   readonly handler: RouteOptions['handler']
 }
@@ -73,11 +75,28 @@ export class CollectedRoutes {
     this.#all.push(route)
   }
 
+  /**
+   * Reads what the routes' `config` says of access, once all that may change it has run, such as the `onRoute` hooks of
+   * the plugin.
+   *
+   * @throws DeclarationError when it is wrong, or a hook has put another `config` in the place of a route's
+   */
+  settle(): void {
+    for (const { method, url, config } of this.#all) {
+      if (config?.[declared] !== undefined) continue
+      const whole = 'change it as { ...route.config, authenticateUsers: true }'
+      throw new DeclarationError(`an onRoute hook has replaced the config of ${[method].flat().join(' ')} ${url}; ${whole}`, this.#plugin)
+    }
+    for (const { endpoint, route } of this.#recorded) {
+      endpoint.options.access = withPlace(endpoint.source, () => readAccess(route.url, route.config ?? {}))
+    }
+  }
+
   /** For each route for GET Fastify adds one for HEAD right after it. */
   #addedForHead({ method, url, handler }: RouteOptions): Endpoint | null {
     const last = this.#recorded.at(-1)
-    if (method !== 'HEAD' || last === undefined || !last.endpoint.methods.includes('GET') || last.handler !== handler)
-      return null
+    if (method !== 'HEAD' || last === undefined || last.route.exposeHeadRoute === false) return null
+    if (!last.endpoint.methods.includes('GET') || last.handler !== handler) return null
     return url === last.endpoint.path.text || url === `${last.endpoint.path.text}/` ? last.endpoint : null
   }
 
@@ -87,13 +106,14 @@ export class CollectedRoutes {
     const { handlerTimeout } = this.#settings
     const [path, ...others] = readRoutePatterns(route.url)
     if (path === undefined) throw new Error(`the path ${route.url} has no pattern`)
-    const endpoint: Endpoint = {
+    const endpoint: Recorded['endpoint'] = {
       door: 'fastify',
       path,
       prefix: '',
       methods,
       options: {
-        access: withPlace(source, () => readAccess(route.url, route.config ?? {})),
+        // Until all that may say otherwise has run.
+        access: 'user',
         params: [],
         body: null,
         bodyLimit: route.bodyLimit ?? plainBodyLimit,
@@ -105,7 +125,7 @@ export class CollectedRoutes {
       source,
     }
     refuseReserved(endpoint, this.#settings)
-    this.#recorded.push({ endpoint, handler: route.handler })
+    this.#recorded.push({ endpoint, route, handler: route.handler })
     if (!isForEveryPreflight(endpoint))
       this.#placed.push(endpoint, ...others.map((other) => ({ ...endpoint, path: other })))
     return endpoint

@@ -21,16 +21,20 @@ export function beginCalls(plugin: FastifyInstance, parts: PipelineParts, front:
     const { raw } = request
     // What has not come by way of the listener was injected, or wants to leave HTTP.
     const isUpgraded = passageOf(raw) === null && raw.socket instanceof Socket
+    // Whatever ends here ends its connection: the plugin that would take it over has not seen it yet.
+    const letGo = isUpgraded ? endConnection(reply) : null
     const passage = front().passageOf(raw)
     const endpoint = request.routeOptions.config[declared] ?? null
     if (passage.owner === 'pipeline' || (endpoint === null && !front().leavesUnknown(passage))) {
-      if (isUpgraded) endConnection(reply)
       front().passOn(request, reply, passage)
       return
     }
     const call = new PluginCall(parts, request, reply, endpoint, passage.destination.target)
     if (isUpgraded) keepCall(raw.socket, call)
-    identify(call, done)
+    identify(call, (failure) => {
+      if (failure === undefined) letGo?.()
+      done(failure)
+    })
   })
   // The events of a body do not come in the call, nor does what somebody else has waited for.
   plugin.addHook('preValidation', (request, _reply, done) => within(request, done))
@@ -90,9 +94,14 @@ function keepCall(socket: Socket, call: PluginCall): void {
   socket.emit = (...event: readonly unknown[]): boolean => runCall(call, emit, event)
 }
 
-/** Nothing more can be asked on a connection that was to leave HTTP and has not. */
-function endConnection({ raw }: FastifyReply): void {
+/**
+ * Nothing more can be asked on a connection that was to leave HTTP and has not: it ends with the answer. Returns what
+ * takes that back, for one that does leave.
+ */
+function endConnection({ raw }: FastifyReply): () => void {
   const { socket } = raw
+  const end = (): void => void socket?.destroySoon()
   raw.shouldKeepAlive = false
-  raw.once('finish', () => socket?.destroySoon())
+  raw.once('finish', end)
+  return () => void raw.off('finish', end)
 }

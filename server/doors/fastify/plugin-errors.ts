@@ -6,7 +6,7 @@ import { EarlyReply } from '../../http/early-reply.js'
 import { HttpError } from '../../http/http-error.js'
 import { toReply } from '../../http/reply/reply.js'
 import { sendReply } from '../../http/reply/send-reply.js'
-import { describeError, type ErrorDescription } from '../../pipeline/failure/describe-error.js'
+import { describeError, unreadable, type ErrorDescription } from '../../pipeline/failure/describe-error.js'
 import { logError, logFailure } from '../../pipeline/failure/log-error.js'
 import type { PipelineParts } from '../../pipeline/parts.js'
 
@@ -16,7 +16,18 @@ import type { PipelineParts } from '../../pipeline/parts.js'
  * and that errors of Rowhouse's have the status that they have everywhere.
  */
 export function answerErrors(plugin: FastifyInstance, parts: PipelineParts): void {
+  const isSent = new WeakSet<FastifyRequest>()
+  // The first of these hooks: what fails from here on fails in those of the plugin, or in writing the headers.
+  plugin.addHook('onSend', (request, _reply, payload, done) => {
+    isSent.add(request)
+    done(null, payload)
+  })
   plugin.setErrorHandler((error, request, reply) => {
+    if (isSent.has(request)) {
+      logFailure(parts, request, error, 'while the answer was sent')
+      sendPlainly(request, reply)
+      return
+    }
     const description = describeError(error)
     const status = statusOf(error, reply)
     if (isA(EarlyReply, error)) {
@@ -54,6 +65,21 @@ function send(request: FastifyRequest, reply: FastifyReply, description: ErrorDe
   }
   const error = STATUS_CODES[status] ?? 'Error'
   void reply.code(status).send({ statusCode: status, code, error, message, requestId: request.id, ...details })
+}
+
+/** Once an answer has failed on its way, the next would fail in the same place, and Fastify would then tell why. */
+function sendPlainly({ id }: FastifyRequest, reply: FastifyReply): void {
+  const { raw } = reply
+  reply.hijack()
+  if (raw.headersSent) {
+    raw.destroy()
+    return
+  }
+  for (const name of raw.getHeaderNames()) raw.removeHeader(name)
+  const { status, code, message } = unreadable
+  const error = STATUS_CODES[status] ?? 'Error'
+  raw.writeHead(status, { 'content-type': 'application/json; charset=utf-8', 'x-request-id': id })
+  raw.end(JSON.stringify({ statusCode: status, code, error, message, requestId: id }))
 }
 
 /** As Fastify reads it: the error's own, or else what the reply has been given. */

@@ -47,10 +47,12 @@ export class PluginHost {
   readonly instance: FastifyInstance
   readonly routes: CollectedRoutes
   readonly #plugin: DeclaredPlugin['plugin']
-  readonly #listenHooks: ListenHook[] = []
+  readonly #listenHooks: Hook[] = []
   /** The prefixes of the scopes that say themselves what happens to unknown paths. */
   readonly #unknownPrefixes: string[] = []
+  readonly #closeHooks: Hook[] = []
   #letClose: () => void = () => undefined
+  readonly #mayClose = new Promise<void>((resolve) => (this.#letClose = resolve))
 
   constructor({ plugin, source }: DeclaredPlugin, { settings, listener, log }: PluginHostOptions) {
     this.#plugin = plugin
@@ -89,10 +91,9 @@ export class PluginHost {
       })
     })
     await instance.after()
+    routes.settle()
     if (service !== null) for (const route of routes.options) serveRoute(route, service)
     answerUnknown()
-    this.#holdClosing()
-    await instance.after()
   }
 
   /** Whether the plugin has an answer of its own for a path that nobody knows. */
@@ -101,7 +102,7 @@ export class PluginHost {
   }
 
   /** What the plugin wants done once the server listens. */
-  get listenHooks(): readonly ListenHook[] {
+  get listenHooks(): readonly Hook[] {
     return this.#listenHooks
   }
 
@@ -109,8 +110,11 @@ export class PluginHost {
    * Tells the plugin that the server begins to stop; resolves when it has closed, which it does not before {@link
    * letClose}.
    */
-  close(): Promise<void> {
-    return this.instance.close()
+  async close(): Promise<void> {
+    for (const hook of this.#closeHooks) await runHook(hook)
+    // Not in a hook of Fastify's, which gives each of them ten seconds: requests under way may take longer.
+    await this.#mayClose
+    await this.instance.close()
   }
 
   /** Told when no request is under way any more, so that the plugin may close what its requests needed. */
@@ -119,17 +123,22 @@ export class PluginHost {
   }
 
   /**
-   * Hooks that wait for a server of their own to listen are kept, and those that come after an answer are told in its
-   * call.
+   * Hooks that wait for a server of their own to listen, or are told of its end, are kept, and those that come after an
+   * answer are told in its call.
    */
   #watchHooks(service: PluginService | null): void {
     const { addHook } = this.instance
     const listenHooks = this.#listenHooks
+    const closeHooks = this.#closeHooks
     const followed = new WeakSet<FastifyInstance>()
     Object.assign(this.instance, {
       addHook(this: FastifyInstance, name: string, hook: unknown): unknown {
         if (name === 'onListen' && typeof hook === 'function') {
-          listenHooks.push(hook.bind(this) as ListenHook)
+          listenHooks.push(hook.bind(this) as Hook)
+          return this
+        }
+        if (name === 'preClose' && typeof hook === 'function') {
+          closeHooks.push(hook.bind(this) as Hook)
           return this
         }
         if (name === 'onResponse' && service !== null && !followed.has(this)) {
@@ -168,17 +177,6 @@ export class PluginHost {
       Reflect.apply(setNotFoundHandler, instance, [passOn])
     }
   }
-
-  /**
-   * The last of the hooks that are told of the end, behind all of the plugin's: what comes after it closes what
-   * requests under way still need.
-   */
-  #holdClosing(): void {
-    const released = new Promise<void>((resolve) => (this.#letClose = resolve))
-    this.instance.register(async (last) => {
-      last.addHook('preClose', () => released)
-    })
-  }
 }
 
 /** Adds what is done for each request of a route. */
@@ -191,4 +189,10 @@ function listOf<Hook>(hooks: Hook | Hook[] | undefined): Hook[] {
   return hooks === undefined ? [] : ([hooks].flat() as Hook[])
 }
 
-type ListenHook = (done?: (failure?: Error) => void) => unknown
+/** A hook of the server's life; Fastify tells by its number of arguments whether it says by itself that it is done. */
+type Hook = (done?: (failure?: Error) => void) => unknown
+
+async function runHook(hook: Hook): Promise<void> {
+  if (hook.length === 0) await hook()
+  else await new Promise<void>((resolve, reject) => void hook((failure) => (failure === undefined ? resolve() : reject(failure))))
+}
