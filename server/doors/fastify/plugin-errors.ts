@@ -23,11 +23,6 @@ export function answerErrors(plugin: FastifyInstance, parts: PipelineParts): voi
     done(null, payload)
   })
   plugin.setErrorHandler((error, request, reply) => {
-    if (isSent.has(request)) {
-      logFailure(parts, request, error, 'while the answer was sent')
-      sendPlainly(request, reply)
-      return
-    }
     const description = describeError(error)
     const status = statusOf(error, reply)
     if (isA(EarlyReply, error)) {
@@ -37,6 +32,9 @@ export function answerErrors(plugin: FastifyInstance, parts: PipelineParts): voi
       send(request, reply, description)
     } else if (status < 500) {
       void reply.code(status).send(error)
+    } else if (isSent.has(request)) {
+      logFailure(parts, request, error, 'while the answer was sent')
+      sendPlainly(request, reply)
     } else {
       logFailure(parts, request, error)
       send(request, reply, status === 500 ? description : describeStatus(status))

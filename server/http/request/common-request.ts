@@ -8,13 +8,16 @@ import type { ReceivedBody } from '../body/read-body.js'
 import type { RequestState } from './request-state.js'
 import { originForm, type PathValue } from './target.js'
 
+type UserOf<SignedIn extends boolean> = SignedIn extends true ? UserRow : UserRow | null
+
 /**
  * What all views of a request have: everything but `body`, which is an attribute for endpoints and a method for file routes.
  *
  * @typeParam Body what `bodyJson` holds; an endpoint with a `body` schema knows it
- * @typeParam User what `user` is; not null where a user is sure
+ * @typeParam SignedIn whether a user is sure to be there; not the user's type, which may depend on a module that uses
+ *   a request itself
  */
-export abstract class CommonRequest<Body = JsonValue | null, User extends UserRow | null = UserRow | null> {
+export abstract class CommonRequest<Body = JsonValue | null, SignedIn extends boolean = false> {
   readonly #state: RequestState
 
   constructor(state: RequestState) {
@@ -140,9 +143,9 @@ export abstract class CommonRequest<Body = JsonValue | null, User extends UserRo
   }
 
   /** The user whose credentials were verified, or null. */
-  get user(): User {
-    // Who has to be there is checked before any handler is called.
-    return this.#state.raw.callingUser as User
+  get user(): UserOf<SignedIn> {
+    // Who has to be there is looked for before any handler is called.
+    return this.#state.raw.callingUser as UserOf<SignedIn>
   }
 
   /** Aborts when the client goes away before it was answered. The handler still runs to its end. */

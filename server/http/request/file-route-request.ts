@@ -1,4 +1,3 @@
-import type { UserRow } from '../../../db/schema/users-table.js'
 import type { JsonValue } from '../../../db/values/json-value.js'
 import type { StandardSchema } from '../../../db/values/standard-schema.js'
 import { CommonRequest } from './common-request.js'
@@ -7,10 +6,10 @@ import type { RowhouseRequest } from './request.js'
 /** What the `config` of a file route with a body schema makes of `bodyJson`. */
 type BodyOf<Config> = Config extends { readonly body: StandardSchema<unknown, infer Body> } ? Body : JsonValue | null
 
-/** What the `config` of a file route makes of `user`. */
-type UserOf<Config> = Config extends { readonly authenticateUsers: true } | { readonly authenticate_users: true }
-  ? UserRow
-  : UserRow | null
+/** Whether the `config` of a file route says that a user has to be there. */
+type SignedIn<Config> = Config extends { readonly authenticateUsers: true } | { readonly authenticate_users: true }
+  ? true
+  : false
 
 /**
  * A request as the handler of a file route sees it: the same request, but its body is read by calling `body()`.
@@ -20,7 +19,7 @@ type UserOf<Config> = Config extends { readonly authenticateUsers: true } | { re
  */
 export class FileRouteRequest<Config extends object = Record<never, never>> extends CommonRequest<
   BodyOf<Config>,
-  UserOf<Config>
+  SignedIn<Config>
 > {
   /** @param request the one whose state it shares: what either has decoded, the other need not */
   constructor(request: RowhouseRequest) {
