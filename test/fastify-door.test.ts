@@ -1264,3 +1264,39 @@ t.test('an app may consist of fastify.ts alone', async (t) => {
   t.teardown(() => server.close())
   t.equal((await server.inject('/hello')).body, 'Hello')
 })
+
+t.test('access that an onRoute hook of the plugin sets counts, and a config that a hook replaces stops the start', async (t) => {
+  const { ask } = await start(t, async (fastify) => {
+    await fastify.register(async (scope) => {
+      scope.addHook('onRoute', (route) => {
+        route.config = { ...route.config, authenticateUsers: true }
+      })
+      scope.get('/guarded', () => 'in')
+    })
+    fastify.get('/open', () => 'open')
+    fastify.get('/two', { exposeHeadRoute: false }, () => 'two')
+    fastify.head('/two', { config: { authenticateUsers: true } }, (_request, reply) => reply.send(null))
+  })
+  t.equal((await ask('/guarded')).status, 401)
+  t.equal((await ask('/open')).status, 200)
+  const replaced = start(t, async (fastify) => {
+    fastify.addHook('onRoute', (route) => {
+      route.config = { authenticateUsers: true } as typeof route.config
+    })
+    fastify.get('/replaced', () => 'in')
+  })
+  await t.rejects(replaced, { message: /an onRoute hook has replaced the config of GET \/replaced; change it as/ })
+})
+
+t.test('an onSend hook that throws tells nobody why, and the log has it', async (t) => {
+  const { ask } = await start(t, async (fastify) => {
+    fastify.addHook('onSend', async () => {
+      throw new Error('secret of the hook')
+    })
+    fastify.get('/hook', () => 'x')
+  })
+  const { status, body } = await ask('/hook')
+  t.equal(status, 500)
+  t.notMatch(body, /secret/)
+  t.match(body, /An exception was raised/)
+})

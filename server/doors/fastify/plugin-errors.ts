@@ -34,7 +34,7 @@ export function answerErrors(plugin: FastifyInstance, parts: PipelineParts): voi
       void reply.code(status).send(error)
     } else if (isSent.has(request)) {
       logFailure(parts, request, error, 'while the answer was sent')
-      sendPlainly(request, reply)
+      sendPlainly(request, reply, status === 500 ? unreadable : describeStatus(status))
     } else {
       logFailure(parts, request, error)
       send(request, reply, status === 500 ? description : describeStatus(status))
@@ -66,7 +66,7 @@ function send(request: FastifyRequest, reply: FastifyReply, description: ErrorDe
 }
 
 /** Once an answer has failed on its way, the next would fail in the same place, and Fastify would then tell why. */
-function sendPlainly({ id }: FastifyRequest, reply: FastifyReply): void {
+function sendPlainly({ id }: FastifyRequest, reply: FastifyReply, description: ErrorDescription): void {
   const { raw } = reply
   reply.hijack()
   if (raw.headersSent) {
@@ -74,7 +74,7 @@ function sendPlainly({ id }: FastifyRequest, reply: FastifyReply): void {
     return
   }
   for (const name of raw.getHeaderNames()) raw.removeHeader(name)
-  const { status, code, message } = unreadable
+  const { status, code, message } = description
   const error = STATUS_CODES[status] ?? 'Error'
   raw.writeHead(status, { 'content-type': 'application/json; charset=utf-8', 'x-request-id': id })
   raw.end(JSON.stringify({ statusCode: status, code, error, message, requestId: id }))
