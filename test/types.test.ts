@@ -1,8 +1,8 @@
 import { inspect } from 'node:util'
 import t, { type Test } from 'tap'
 import { boolean, crudEndpoints, defineTables, httpEndpoint, pick, table, text, users } from 'rowhouse'
-import { basic, buildApp } from './support/app.js'
-import { CompiledApp } from './support/compile.js'
+import { basic, buildApp } from './support/app.ts'
+import { CompiledApp } from './support/compile.ts'
 
 const tables = `
 import { boolean, datetime, defineTables, integer, json, link, links, table, text, type StandardSchema } from 'rowhouse'
