@@ -3,6 +3,9 @@ import t, { type Test } from 'tap'
 import { boolean, crudEndpoints, defineTables, httpEndpoint, pick, table, text, users } from 'rowhouse'
 import { basic, buildApp } from './support/app.ts'
 import { CompiledApp } from './support/compile.ts'
+import { takesLong } from './support/needs.ts'
+
+const skip = takesLong('it runs the compiler')
 
 const tables = `
 import { boolean, datetime, defineTables, integer, json, link, links, table, text, type StandardSchema } from 'rowhouse'
@@ -42,7 +45,7 @@ function compile(t: Test, modules: Readonly<Record<string, string>>): CompiledAp
   return app
 }
 
-t.test('hovering a row, a table or what a handler gets shows columns and parameters, in a few lines', (t) => {
+t.test('hovering a row, a table or what a handler gets shows columns and parameters, in a few lines', { skip }, (t) => {
   const small = `
 import { boolean, defineTables, link, table, text } from 'rowhouse'
 export const tables = defineTables({
@@ -136,7 +139,7 @@ import tables`,
   t.end()
 })
 
-t.test('the types of a table, of what it takes and of what is sent of its rows have names', (t) => {
+t.test('the types of a table, of what it takes and of what is sent of its rows have names', { skip }, (t) => {
   compile(t, {
     names: `
 import type { Changes, Filter, NewRow, Page, Row, RowReference, SearchOptions, UserRow } from 'rowhouse'
@@ -172,7 +175,7 @@ export const seventeen = (task: Task): Promise<Task> => task.update({ owner: tas
   t.end()
 })
 
-t.test('where a user is sure, the request has one', (t) => {
+t.test('where a user is sure, the request has one', { skip }, (t) => {
   compile(t, {
     users: `
 import { crudEndpoints, httpEndpoint, route, users } from 'rowhouse'
@@ -211,7 +214,7 @@ const forAll = (request: FileRouteRequest): string => request.path
   t.end()
 })
 
-t.test('a function around a handler leaves its arguments their types', (t) => {
+t.test('a function around a handler leaves its arguments their types', { skip }, (t) => {
   const handlers: readonly [string, string][] = [
     ['/one/:id', ''],
     ['/two/<int:id>', "{ methods: ['PUT'] }, "],
@@ -287,7 +290,7 @@ httpEndpoint('/a/:id', untyped(() => 1)) // refused: Type 'Function' provides no
   t.end()
 })
 
-t.test('what cannot be sent does not compile as a reply, and nothing else is refused', (t) => {
+t.test('what cannot be sent does not compile as a reply, and nothing else is refused', { skip }, (t) => {
   compile(t, {
     sent: `
 import { createReadStream } from 'node:fs'
@@ -427,7 +430,7 @@ export const h = new HttpResponse('404') // refused: not assignable
   t.end()
 })
 
-t.test('pick has the types of its source, and unknown values of JSON, which what looks at them takes', async (t) => {
+t.test('pick has the types of its source, and unknown values of JSON, which what looks at them takes', { skip }, async (t) => {
   const app = compile(t, {
     pick: `
 import { httpEndpoint, pick, request, users, type Changes, type StandardSchema } from 'rowhouse'
