@@ -3,6 +3,9 @@ import t, { type Test } from 'tap'
 import { boolean, crudEndpoints, defineTables, httpEndpoint, pick, table, text, users } from 'rowhouse'
 import { basic, buildApp } from './support/app.ts'
 import { CompiledApp } from './support/compile.ts'
+import { takesLong } from './support/needs.ts'
+
+const skip = takesLong('it runs the compiler')
 
 const tables = `
 import { boolean, datetime, defineTables, integer, json, link, links, table, text, type StandardSchema } from 'rowhouse'
@@ -42,7 +45,7 @@ function compile(t: Test, modules: Readonly<Record<string, string>>): CompiledAp
   return app
 }
 
-t.test('hovering a row, a table or what a handler gets shows columns and parameters, in a few lines', (t) => {
+t.test('hovering a row, a table or what a handler gets shows columns and parameters, in a few lines', { skip }, (t) => {
   const small = `
 import { boolean, defineTables, link, table, text } from 'rowhouse'
 export const tables = defineTables({
@@ -136,7 +139,7 @@ import tables`,
   t.end()
 })
 
-t.test('the types of a table, of what it takes and of what is sent of its rows have names', (t) => {
+t.test('the types of a table, of what it takes and of what is sent of its rows have names', { skip }, (t) => {
   compile(t, {
     names: `
 import type { Changes, Filter, NewRow, Page, Row, RowReference, SearchOptions, UserRow } from 'rowhouse'
@@ -172,7 +175,7 @@ export const seventeen = (task: Task): Promise<Task> => task.update({ owner: tas
   t.end()
 })
 
-t.test('where a user is sure, the request has one', (t) => {
+t.test('where a user is sure, the request has one', { skip }, (t) => {
   compile(t, {
     users: `
 import { crudEndpoints, httpEndpoint, route, users } from 'rowhouse'
@@ -211,7 +214,7 @@ const forAll = (request: FileRouteRequest): string => request.path
   t.end()
 })
 
-t.test('an app that registers its tables has its own columns in every user, and may use requests in its defaults', (t) => {
+t.test('an app that registers its tables has its own columns in every user, and may use requests in its defaults', { skip }, (t) => {
   const app = new CompiledApp({
     'tables.ts': `
 import { defineTables, link, request, table, text, usersTable } from 'rowhouse'
@@ -236,7 +239,7 @@ crudEndpoints('/a', tables.tasks, { ownedBy: 'owner', authenticateUsers: true })
   t.end()
 })
 
-t.test('a function around a handler leaves its arguments their types', (t) => {
+t.test('a function around a handler leaves its arguments their types', { skip }, (t) => {
   const handlers: readonly [string, string][] = [
     ['/one/:id', ''],
     ['/two/<int:id>', "{ methods: ['PUT'] }, "],
@@ -312,7 +315,7 @@ httpEndpoint('/a/:id', untyped(() => 1)) // refused: Type 'Function' provides no
   t.end()
 })
 
-t.test('what cannot be sent does not compile as a reply, and nothing else is refused', (t) => {
+t.test('what cannot be sent does not compile as a reply, and nothing else is refused', { skip }, (t) => {
   compile(t, {
     sent: `
 import { createReadStream } from 'node:fs'
@@ -452,7 +455,7 @@ export const h = new HttpResponse('404') // refused: not assignable
   t.end()
 })
 
-t.test('pick has the types of its source, and unknown values of JSON, which what looks at them takes', async (t) => {
+t.test('pick has the types of its source, and unknown values of JSON, which what looks at them takes', { skip }, async (t) => {
   const app = compile(t, {
     pick: `
 import { httpEndpoint, pick, request, users, type Changes, type StandardSchema } from 'rowhouse'
@@ -553,7 +556,7 @@ t.test('requireUser is the user, or a 401 that says how to sign in', async (t) =
   t.throws(() => users.requireUser(), /only available while an endpoint runs/)
 })
 
-t.test('an app of 200 endpoints takes the compiler less than five seconds more than one of none', (t) => {
+t.test('an app of 200 endpoints takes the compiler less than five seconds more than one of none', { skip }, (t) => {
   const links = (n: number): string => `owner: link('users'), parent: link('t${n}'), next: links('t${(n + 1) % 20}')`
   const columns = "title: text().required(), done: boolean().default(false), note: text().hidden(), extra: json()"
   const declared = Array.from({ length: 20 }, (_, n) => `  t${n}: table({ ${columns}, ${links(n)} }),`)
