@@ -65,8 +65,9 @@ export class Reads {
     this.#aloneLeft = this.#alone
     this.#sharing = false
     this.#shared = 0
-    // After some errors SQLite has ended it already.
-    if (this.#connection.inTransaction) this.#connection.execute('COMMIT')
+    // After some errors SQLite has ended it already. After others, such as a damaged page, it refuses to commit even
+    // what has only read; a rollback it never refuses.
+    if (this.#connection.inTransaction) this.#connection.execute('ROLLBACK')
   }
 
   /**
