@@ -128,7 +128,7 @@ t.test('a read sees what is committed and nothing else, in whatever order all th
       if (name === 'read') await read()
       else if (name === 'turn') await nextTurn()
       else if (name === 'write') void write()
-      // Whoever waits for a write while he has a transaction open waits for himself.
+      // The write waits for the open transaction, which ends here: waiting for it would take for ever.
       else if (name === 'write and wait') await (open === undefined ? write() : undefined)
       else if (name === 'begin') open ??= await engine.begin()
       else if (name === 'commit') await end('commit')

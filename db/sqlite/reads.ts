@@ -65,8 +65,9 @@ export class Reads {
     this.#aloneLeft = this.#alone
     this.#sharing = false
     this.#shared = 0
-    // After some errors SQLite has ended it already.
-    if (this.#connection.inTransaction) this.#endTransaction()
+    // After some errors SQLite has ended it already. After others, such as a damaged page, it refuses to commit even
+    // what has only read; a rollback it never refuses.
+    if (this.#connection.inTransaction) this.#connection.execute('ROLLBACK')
   }
 
   /**
@@ -89,15 +90,6 @@ export class Reads {
     // It holds the process for this turn, and has to: without that, an immediate waits until something else wakes the
     // event loop.
     setImmediate(this.#endTurn)
-  }
-
-  /** Nothing was written, so what goes wrong at the end, as it does on a damaged file, is nobody's failure: reads have told of it. */
-  #endTransaction(): void {
-    try {
-      this.#connection.execute('COMMIT')
-    } catch {
-      if (this.#connection.inTransaction) this.#connection.execute('ROLLBACK')
-    }
   }
 
   readonly #endTurn = (): void => this.end()
