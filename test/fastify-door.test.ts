@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { Agent, get, request as httpRequest } from 'node:http'
+import { Agent, createServer, get, request as httpRequest } from 'node:http'
 import { connect } from 'node:net'
 import { Readable } from 'node:stream'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -1128,6 +1128,27 @@ t.test('an upgrade that nobody of the plugin wants is answered by the pipeline, 
     await once(socket, 'close')
     t.match(came, new RegExp(`^HTTP/1\\.1 ${status} [\\s\\S]*connection: close`, 'i'))
   }
+})
+
+t.test('a body that comes with the wish for another protocol, which curl --http2 has, is not lost', async (t) => {
+  const { port, ask } = await start(t, async (fastify) => void (await fastify.register(websocket)), {
+    define: () => route('/echo', { methods: ['POST'] }, (_args, { bodyJson }) => [bodyJson]),
+  })
+  const isIgnored = Reflect.has(createServer(), 'shouldUpgradeCallback')
+  for (const body of ['"short"', JSON.stringify('x'.repeat(200_000))]) {
+    const head = `content-type: application/json\r\ncontent-length: ${body.length}\r\nconnection: close, upgrade`
+    const socket = connect(port, '127.0.0.1', () =>
+      socket.write(`POST /echo HTTP/1.1\r\nhost: a\r\n${head}\r\nupgrade: h2c\r\n\r\n${body}`),
+    )
+    // The rest of a body that is refused may meet a connection that is closed.
+    socket.on('error', () => undefined)
+    let came = ''
+    socket.on('data', (piece: Buffer) => (came += piece.toString()))
+    await once(socket, 'close')
+    t.match(came, isIgnored ? /^HTTP\/1\.1 200 / : /^HTTP\/1\.1 400 [\s\S]*without the Upgrade header/)
+    if (isIgnored) t.ok(came.endsWith(`\r\n\r\n[${body}]`), 'nothing of it is lost')
+  }
+  t.equal((await ask({ path: '/unknown' })).status, 404, 'the server goes on')
 })
 
 t.test('an id that a trusted proxy has chosen, and the address that it tells, hold for the plugin', async (t) => {

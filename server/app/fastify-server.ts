@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import { METHODS } from 'node:http'
+import { METHODS, type IncomingMessage } from 'node:http'
 import { LogController, fastify, type FastifyBaseLogger, type FastifyInstance } from 'fastify'
 import { awaitContinue } from '../http/body/continue.js'
+import { hasBody } from '../http/body/read-body.js'
 import { parseUrlEncoded } from '../http/body/url-encoded.js'
 import { refuseClient } from '../pipeline/failure/client-error.js'
 import type { PipelineParts } from '../pipeline/parts.js'
@@ -11,7 +12,18 @@ import type { Configuration } from './configuration/settings.js'
 /** A Fastify instance that leaves routing, bodies and request logs to us. */
 export function createServer(configuration: Configuration, parts: PipelineParts): FastifyInstance {
   const log: FastifyBaseLogger = parts.log
-  const server = fastify({
+  const http = {
+    // Node.js looks every 30 s whether a client is over its time, unless told otherwise.
+    headersTimeout: configuration.headersTimeout,
+    connectionsCheckingInterval: 1000,
+    // Otherwise it answers 400 to a request without Host by itself, without a word; that is refused like any other.
+    requireHostHeader: false,
+    // A body that is part of HTTP comes before another protocol could begin; a wish for one may be ignored
+    // (RFC 9110, 7.8). Before Node.js 24.9, which does not ask, such a request is refused when it is looked at.
+    shouldUpgradeCallback: (message: IncomingMessage): boolean =>
+      server.server.listenerCount('upgrade') > 0 && !hasBody(message),
+  }
+  const server: FastifyInstance = fastify({
     loggerInstance: log,
     // A logger of its own for each request would cost more than all the rest of the bookkeeping; log lines carry the request's id instead.
     childLoggerFactory: (logger) => logger,
@@ -22,9 +34,7 @@ export function createServer(configuration: Configuration, parts: PipelineParts)
     return503OnClosing: false,
     exposeHeadRoutes: false,
     routerOptions: { querystringParser: parseUrlEncoded },
-    // Node.js looks every 30 s whether a client is over its time, unless told otherwise.
-    // And to a request without Host it would answer 400 by itself, without a word; that is refused like any other.
-    http: { headersTimeout: configuration.headersTimeout, connectionsCheckingInterval: 1000, requireHostHeader: false },
+    http,
     // Fastify decodes a path before it looks for a route. One that it cannot decode comes by a path that it can, and is refused like any other when its endpoint is looked for.
     frameworkErrors: (_error, { raw }, { raw: response }) => {
       const { url = '' } = raw

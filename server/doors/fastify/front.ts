@@ -182,6 +182,7 @@ function answerOnSocket(raw: IncomingMessage, socket: Socket, pipeline: FastifyI
   response.shouldKeepAlive = false
   socket.on('error', () => socket.destroy())
   response.assignSocket(socket)
-  response.once('finish', () => socket.destroySoon())
+  // What Node.js passes for a message that has a body is a Duplex, which has no destroySoon().
+  response.once('finish', () => socket.end(() => socket.destroy()))
   pipeline.routing(raw, response)
 }

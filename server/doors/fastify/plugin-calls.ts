@@ -100,7 +100,8 @@ function keepCall(socket: Socket, call: PluginCall): void {
  */
 function endConnection({ raw }: FastifyReply): () => void {
   const { socket } = raw
-  const end = (): void => void socket?.destroySoon()
+  // What Node.js passes for a message that has a body is a Duplex, which has no destroySoon().
+  const end = (): void => void socket?.end(() => socket.destroy())
   raw.shouldKeepAlive = false
   raw.once('finish', end)
   return () => void raw.off('finish', end)

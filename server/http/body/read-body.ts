@@ -16,6 +16,12 @@ export interface ReceivedBody {
   readonly parts: readonly Part[] | null
 }
 
+/** Tells whether a message says that a body follows (RFC 9112, 6.3). */
+export function hasBody({ headers }: IncomingMessage): boolean {
+  const { 'content-length': length, 'transfer-encoding': coding } = headers
+  return coding !== undefined || (length !== undefined && length !== '0')
+}
+
 /**
  * Takes in the body of a request, whatever its method and type, and tells a client to send it that waits for that: up to 1 MiB into memory, larger ones into a temporary file. A compressed one is decompressed, and a multipart form taken apart, on the way.
  *
@@ -24,8 +30,8 @@ export interface ReceivedBody {
  * @throws HttpError 413 when the body is longer, 415 when it is compressed in a way that is not known, 400 when it is malformed or the client broke off, 507 when there is no room for it
  */
 export function readBody(raw: IncomingMessage, limit: number, files: TemporaryFiles): Promise<ReceivedBody | null> | null {
-  const { 'content-length': length, 'transfer-encoding': transferEncoding, 'content-encoding': encoding, 'content-type': contentType } = raw.headers
-  if (transferEncoding === undefined && (length === undefined || length === '0')) return null
+  const { 'content-length': length, 'content-encoding': encoding, 'content-type': contentType } = raw.headers
+  if (!hasBody(raw)) return null
   try {
     if (length !== undefined && Number(length) > limit) throw tooLong(limit)
     const scanner = contentType !== undefined && /^\s*multipart\/form-data\s*(?:;|$)/i.test(contentType) ? new MultipartScanner(readBoundary(contentType)) : null

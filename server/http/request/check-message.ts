@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
+import { hasBody } from '../body/read-body.js'
 import { refusal, type HttpError } from '../http-error.js'
 import type { ErrorCode } from '../../errors/error-codes.js'
 
@@ -13,9 +14,11 @@ const distrusted = new WeakSet<Socket>()
  * Refuses requests that Node.js lets through and that proxies on the way may have read differently, and all that follow one on its connection.
  *
  * @throws HttpError 400 for several `Host` headers, none in HTTP/1.1, or one that is no host (RFC 9112, 3.2), for a transfer coding other than `chunked`, and for any in HTTP/1.0 (RFC 9112, 6.1),
+ * for a body in a request that leaves HTTP before it has come,
  * and for a version that is neither 1.1 nor 1.0, such as that of a request line without one; 431 for 1000 headers or more; 417 for an expectation other than `100-continue`
  */
-export function checkMessage({ rawHeaders, headers, httpVersion, socket }: IncomingMessage): void {
+export function checkMessage(message: IncomingMessage): void {
+  const { rawHeaders, headers, httpVersion, socket } = message
   const coding = headers['transfer-encoding']
   if (distrusted.has(socket)) throw refuse(socket, 'the request follows one that was refused')
   if (httpVersion !== '1.1' && httpVersion !== '1.0') throw refuse(socket, 'the request is not in HTTP/1.1 or HTTP/1.0')
@@ -33,7 +36,15 @@ export function checkMessage({ rawHeaders, headers, httpVersion, socket }: Incom
   if (headers.expect !== undefined && !/100-continue/i.test(headers.expect)) {
     throw refuse(socket, 'the only expectation that can be met is 100-continue', 'expectation-failed')
   }
+  if (isUpgraded(message) && hasBody(message)) {
+    throw refuse(socket, 'the request has a body and asks for another protocol; send it without the Upgrade header')
+  }
   if (headers.host !== undefined && !authority.test(headers.host)) throw refuse(socket, 'the Host header is no host')
+}
+
+/** Whether Node.js has given the connection to another protocol, and reads no body from it. Its types do not know. */
+function isUpgraded(message: IncomingMessage & { readonly upgrade?: boolean }): boolean {
+  return message.upgrade === true
 }
 
 /** A host with its port (RFC 3986, 3.2.2), as far as its characters go. */
