@@ -397,7 +397,7 @@ t.test('a file of 200 MiB arrives and goes back in constant memory', { skip: tak
   t.ok(end - idle < 128, `the peak grew by ${Math.round(end - idle)} MiB in all`)
 })
 
-t.test('a body that arrives byte by byte costs little more than one that arrives at once', async (t) => {
+t.test('a body that arrives byte by byte costs little more than one that arrives at once', { skip: takesLong('it sends a body byte by byte') }, async (t) => {
   const { port } = await startApp(t, () => httpEndpoint('/b', ({ a }, { body }) => [body?.length, String(a).length]))
   const parts = Array.from({ length: 20 }, () => `--X\r\n${field('b')}\r\nx: ${'x'.repeat(16_000)}\r\n\r\n1\r\n`)
   const payload = `${parts.join('')}--X\r\n${field('a')}\r\n\r\n${'a'.repeat(100_000)}\r\n--X--`

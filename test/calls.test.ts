@@ -25,6 +25,7 @@ import { openSqlite } from '../dist/db/sqlite/open.js'
 import type { Commit, Engine } from '../dist/db/engine/engine.js'
 import { CallWrites } from '../dist/server/call/call-writes.js'
 import { basic, buildApp, startApp, temporaryFolder } from './support/app.ts'
+import { takesLong } from './support/needs.ts'
 
 const api = '/_/api'
 
@@ -307,7 +308,7 @@ async function pipelined(port: number, requests: readonly string[], until: (rece
   return received
 }
 
-t.test('a stream belongs to its own call, whoever made room for its next piece: on a pipelined connection it has its user, and waits for its writes', async (t) => {
+t.test('a stream belongs to its own call, whoever made room for its next piece: on a pipelined connection it has its user, and waits for its writes', { skip: takesLong('it receives megabytes piece by piece') }, async (t) => {
   const commits: { commit: Commit; release: () => void }[] = []
   let isHeld = false
   const server = await createApp({

@@ -351,7 +351,7 @@ t.test('a data folder that cannot be written, or that another server uses, and a
   t.match(await failure(t, ['start', shared, '--port', '0']), /another/)
 })
 
-t.test('a port that is in use and a host that is not of this machine are told in one sentence', async (t) => {
+t.test('a port that is in use and a host that is not of this machine are told in one sentence', { skip: runsOften }, async (t) => {
   const directory = t.testdir({ modules: hello })
   const other = createServer().listen(0, '127.0.0.1')
   await new Promise((resolve) => other.once('listening', resolve))

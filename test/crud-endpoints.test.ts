@@ -8,6 +8,7 @@ import * as fc from 'fast-check'
 import t from 'tap'
 import { boolean, crudEndpoints, date, datetime, defineTables, httpEndpoint, HttpError, integer, json, link, links, Media, media, number, table, text, transaction, urlFor, users, type StandardSchema } from 'rowhouse'
 import { basic, buildApp, type TestApp } from './support/app.ts'
+import { takesLong } from './support/needs.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const api = '/_/api'
@@ -412,7 +413,7 @@ t.test('an ETag stays what clients hold: the SHA-256 of what is sent and of the 
   }
 })
 
-t.test('of a hundred parallel changes none is lost', async (t) => {
+t.test('of a hundred parallel changes none is lost', { skip: takesLong('each change is tried until it succeeds') }, async (t) => {
   const columns = Array.from({ length: 20 }, (_, index) => `c${index}`)
   const app = await buildApp(t, () => {
     const tables = defineTables({ counters: table({ count: integer().default(0).required(), ...Object.fromEntries(columns.map((name) => [name, integer()])) }) })
@@ -636,7 +637,7 @@ function compare(order: readonly string[]): (one: Model, other: Model) => number
   }
 }
 
-t.test('whatever two users ask for, each has his own rows and no others (property)', { timeout: 110_000 }, async (t) => {
+t.test('whatever two users ask for, each has his own rows and no others (property)', { timeout: 110_000, skip: takesLong('it tries hundreds of sequences of requests') }, async (t) => {
   const { ask, tables } = await appWith(t, ({ tasks }) => crudEndpoints('/tasks', tasks, { ownedBy: 'owner', authenticateUsers: true, columns: ['title', 'done', 'rank', 'parent'] }))
   const someId = fc.nat({ max: 12 })
   const titles = fc.constantFrom('', 'a', 'b', 'ä', 'null')

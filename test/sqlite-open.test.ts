@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import BetterSqlite3 from 'better-sqlite3'
 import t, { type Test } from 'tap'
 import { DatabaseFailure } from '../dist/db/errors/errors.js'
-import { needs } from './support/needs.ts'
+import { needs, takesLong } from './support/needs.ts'
 import { plainNode } from './support/plain-node.ts'
 import { Child, childProgram, started, startNode } from './support/sqlite-child.ts'
 import { createNotes, insertNote, openEngine, titles } from './support/sqlite-engine.ts'
@@ -173,7 +173,7 @@ t.test('an empty or missing file beside a log with rows is refused, because SQLi
   t.same(await titles(engine), [])
 })
 
-t.test('a damaged page that is found later refuses the read and everything after it, and tells the owner', async (t) => {
+t.test('a damaged page that is found later refuses the read and everything after it, and tells the owner', { skip: takesLong('it fills a database of many pages') }, async (t) => {
   const { directory, file } = await filledDirectory(t, 40_000)
   const descriptor = openSync(file, 'r+')
   for (let page = 300; page < 4000; page++) writeSync(descriptor, new Uint8Array(200).fill(0x5a), 0, 200, page * 4096)

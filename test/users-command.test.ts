@@ -71,7 +71,7 @@ t.test('the data folder is .rowhouse where the command runs, unless told otherwi
   t.match(run(['list'], '', cwd).stdout, 'a@x.io')
 })
 
-t.test("in an app's folder the commands work on the data folder of its configuration, and make no database before the app has made its tables", async (t) => {
+t.test("in an app's folder the commands work on the data folder of its configuration, and make no database before the app has made its tables", { skip: runsOften }, async (t) => {
   const cwd = t.testdir({ modules: { 'me.ts': module }, 'rowhouse.config.ts': `export default { data: 'elsewhere' }` })
   const early = run(['add', 'a@x.io'], password, cwd)
   t.strictSame([early.code, early.stdout], [1, ''])
@@ -212,7 +212,7 @@ t.test('wrong use ends with 2, and a password is no argument', { skip: runsOften
   t.notMatch(run(['list', '--data', data]).stdout, 'c@x.io')
 })
 
-t.test('at a terminal the password is asked for twice and never shown', { skip: needs('script') }, async (t) => {
+t.test('at a terminal the password is asked for twice and never shown', { skip: runsOften || needs('script') }, async (t) => {
   const data = dataWithUsers(t)
   /** Types each line when the prompt before it has appeared, and resolves to all that the terminal has shown. */
   const type = (email: string, lines: readonly string[]) =>
