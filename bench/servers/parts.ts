@@ -45,7 +45,7 @@ export async function takeApart(options: CreateAppOptions) {
     async logRequests(server: FastifyInstance): Promise<void> {
       await server.register(requestLogs, {
         write: (line) => writeRequest?.(line),
-        describe: ({ found }) => ({ endpoint: found?.endpoint.path.text, user: undefined }),
+        describe: ({ found, routeOptions }) => ({ endpoint: found?.endpoint.path.text ?? routeOptions.url }),
       })
     },
 

@@ -30,6 +30,7 @@ export class CallWrites {
    * Rejects when the disk refused one of the commits.
    */
   durable(): Promise<unknown> | null {
+    if (this.#commits.length === 0) return null
     const pending = this.#commits.filter(({ isDurable }) => !isDurable)
     this.#commits = pending
     const [first, another] = pending

@@ -9,8 +9,7 @@ type IsStopping = () => boolean
 
 /**
  * Makes the hook that sends a plugin's answers off: the id of the request is in them, and nothing leaves before all
- * that
- * its call has written would survive a power cut, no piece of a stream either. It has to be the last of the hooks:
+ * that its call has written would survive a power cut, no piece of a stream either. It has to be the last of the hooks:
  * those before it may write, too.
  */
 export function sendOff(isStopping: IsStopping): onSendHookHandler<unknown> {

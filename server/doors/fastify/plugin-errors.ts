@@ -10,16 +10,24 @@ import { describeError, unreadable, type ErrorDescription } from '../../pipeline
 import { logError, logFailure } from '../../pipeline/failure/log-error.js'
 import type { PipelineParts } from '../../pipeline/parts.js'
 
+/** Set on a request once its answer is being sent. */
+const isSent = Symbol('is sent')
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    [isSent]?: true
+  }
+}
+
 /**
  * Answers the errors for which the app's Fastify plugin has no handler: as Fastify does, in its form, but that an error
- * which nobody made to be shown is told in general words,
- * and that errors of Rowhouse's have the status that they have everywhere.
+ * which nobody made to be shown is told in general words, and that errors of Rowhouse's have the status that they have
+ * everywhere.
  */
 export function answerErrors(plugin: FastifyInstance, parts: PipelineParts): void {
-  const isSent = new WeakSet<FastifyRequest>()
   // The first of these hooks: what fails from here on fails in those of the plugin, or in writing the headers.
   plugin.addHook('onSend', (request, _reply, payload, done) => {
-    isSent.add(request)
+    request[isSent] = true
     done(null, payload)
   })
   plugin.setErrorHandler((error, request, reply) => {
@@ -32,7 +40,7 @@ export function answerErrors(plugin: FastifyInstance, parts: PipelineParts): voi
       send(request, reply, description)
     } else if (status < 500) {
       void reply.code(status).send(error)
-    } else if (isSent.has(request)) {
+    } else if (request[isSent] === true) {
       logFailure(parts, request, error, 'while the answer was sent')
       sendPlainly(request, reply, status === 500 ? unreadable : describeStatus(status))
     } else {

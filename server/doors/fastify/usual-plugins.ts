@@ -16,19 +16,9 @@ export async function registerUsualPlugins(scope: FastifyInstance): Promise<void
   await scope.register(formbody)
   letOthersParseForms(scope)
   const restore = letOthersDecorate(scope)
-  // It would look at cookies before one that is registered further in, with other options.
+  // Its hook would read the cookies of each request, and before one that is registered further in, with other options.
   await scope.register(cookie, { hook: false })
   restore()
-  const { parseCookie } = scope
-  scope.addHook('onRequest', (request, _reply, done) => {
-    if (request.server.parseCookie === parseCookie) readCookies(request, parseCookie)
-    done()
-  })
-}
-
-function readCookies(request: FastifyRequest, parseCookie: FastifyInstance['parseCookie']): void {
-  const header = request.raw.headers.cookie
-  request.cookies = header === undefined ? {} : parseCookie(header)
 }
 
 /** Fastify takes one parser for a type, unless the one that is there is taken away first. */
@@ -59,7 +49,8 @@ function letOthersDecorate(scope: FastifyInstance): () => void {
   const { decorateRequest, decorateReply } = scope
   const replaceable = (decorate: (name: string | symbol, value?: unknown) => unknown) =>
     function (this: FastifyInstance, name: string | symbol, value: unknown): unknown {
-      return Reflect.apply(decorate, this, [name, typeof value === 'function' ? value : pairFor(name, value)])
+      if (typeof value === 'function') return Reflect.apply(decorate, this, [name, value])
+      return Reflect.apply(decorate, this, [name, name === 'cookies' ? cookiePair : pairFor(name, value)])
     }
   Object.assign(scope, { decorateRequest: replaceable(decorateRequest), decorateReply: replaceable(decorateReply) })
   return () => Object.assign(scope, { decorateRequest, decorateReply })
@@ -81,4 +72,17 @@ function pairFor(name: string | symbol, initial: unknown): Pair {
       this[kept] = value
     },
   }
+}
+
+const cookies = Symbol('cookies')
+
+/** The cookies of a request, read when they are first asked for. */
+const cookiePair: Pair = {
+  getter() {
+    const { raw, server } = this as unknown as FastifyRequest
+    return (this[cookies] ??= raw.headers.cookie === undefined ? {} : server.parseCookie(raw.headers.cookie))
+  },
+  setter(value) {
+    this[cookies] = value
+  },
 }
