@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
 import { defineTables, httpEndpoint, HttpError, integer, onCommit, request, table, text, transaction, users } from 'rowhouse'
 import { basic, buildApp, startApp } from './support/app.ts'
+import { takesLong } from './support/needs.ts'
 
 const api = '/_/api'
 
@@ -12,7 +13,7 @@ const shop = () =>
     sales: table({ buyer: text().required() }),
   })
 
-t.test('200 interleaved requests never see the request, the user or the transaction of another', async (t) => {
+t.test('200 interleaved requests never see the request, the user or the transaction of another', { skip: takesLong('it sends hundreds of requests') }, async (t) => {
   let tables!: ReturnType<typeof shop>
   const { server } = await buildApp(t, () => {
     tables = shop()

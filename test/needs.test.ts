@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import t from 'tap'
+import { takesLong } from './support/needs.ts'
 
 /** Runs a file with one test that needs strace, where `PATH` leads nowhere, and tells how it ended. */
 function runWithout(environment: Readonly<Record<string, string>>) {
@@ -10,7 +11,7 @@ function runWithout(environment: Readonly<Record<string, string>>) {
   return { status, stdout, stderr }
 }
 
-t.test('a test that needs what is not there is skipped and counted, and fails where CI is set', async (t) => {
+t.test('a test that needs what is not there is skipped and counted, and fails where CI is set', { skip: takesLong('it runs the tests several times') }, async (t) => {
   const skipped = runWithout({})
   t.equal(skipped.status, 0)
   t.match(skipped.stdout, /^ok 1 - one # SKIP it needs strace, which is not there; install the Debian package strace$/m)

@@ -9,6 +9,7 @@ import { Media } from '../dist/db/values/media.js'
 import { table } from '../dist/db/columns/table-declaration.js'
 import { usersTable } from '../dist/db/schema/users-table.js'
 import { openTables } from './support/open-tables.ts'
+import { takesLong } from './support/needs.ts'
 
 const declare = () =>
   defineTables({
@@ -213,7 +214,7 @@ t.test('when a linked row is deleted, the link becomes null, or its row goes too
   await t.rejects(tables.tasks.addRow({ owner, approver }), { message: /^tasks\.owner or tasks\.approver: the row to link to is not there/ })
 })
 
-t.test('every value that is accepted is read as it was written, from the row itself and from the database', async (t) => {
+t.test('every value that is accepted is read as it was written, from the row itself and from the database', { skip: takesLong('it tries hundreds of values') }, async (t) => {
   const { tables } = await openTables(t, declare())
   const wellFormed = fc.string({ unit: 'binary' }).filter((value) => !value.includes('\0') && !/\p{Surrogate}/u.test(value))
   const positive = (value: number): number => (value === 0 ? 0 : value)

@@ -45,7 +45,7 @@ const module = `import { httpEndpoint, users } from 'rowhouse'
 httpEndpoint('/me', { authenticateUsers: true }, () => users.getUser()?.email)
 `
 
-t.test('users are added, listed, changed and deleted beside a running server, which knows on the very next request', async (t) => {
+t.test('users are added, listed, changed and deleted beside a running server, which knows on the very next request', { skip: takesLong('it runs the command many times') }, async (t) => {
   const directory = t.testdir({ modules: { 'me.ts': module } })
   const server = await startServer(t, directory)
   const status = async (secret: string) => (await fetch(`${server.url}/_/api/me`, { headers: basic('me@x.io', secret) })).status

@@ -157,7 +157,7 @@ t.test('an unknown address, a disabled user and one without a password cost the 
   t.strictSame(await attempts('invited@x.io', password), expected)
 })
 
-t.test('of 200 attempts at once on one account from one network, ten at most are hashed, and the owner gets in from elsewhere meanwhile', async (t) => {
+t.test('of 200 attempts at once on one account from one network, ten at most are hashed, and the owner gets in from elsewhere meanwhile', { skip: takesLong('it tries hundreds of passwords') }, async (t) => {
   const { users } = await open(t, t.testdir(), { now: () => newYear })
   await users.add('me@example.com', password)
   for (const email of ['me@example.com', 'nobody@example.com']) {
@@ -175,7 +175,7 @@ t.test('of 200 attempts at once on one account from one network, ten at most are
   t.equal(await outcome(users.verify('me@example.com', 'another password', here)), 'waits')
 })
 
-t.test('a flood over many accounts is refused once 32 wait, and keeps nobody in another network out', async (t) => {
+t.test('a flood over many accounts is refused once 32 wait, and keeps nobody in another network out', { skip: takesLong('it tries hundreds of passwords') }, async (t) => {
   const { users } = await open(t, t.testdir())
   await users.add('me@example.com', password)
   const flood = Promise.all(Array.from({ length: 200 }, (_, n) => outcome(users.verify(`u${n}@example.com`, 'wrong password', `2001:db8:1:2::${n}`))))
