@@ -11,6 +11,11 @@ export type SqlRow = SqlValue[]
  */
 export interface Statement {
   readonly text: string
+  /**
+   * Of an INSERT of one row that has no RETURNING clause: it gives the id of that row, as the only value of its only
+   * row, in whatever way costs the engine least.
+   */
+  readonly givesId?: boolean
 }
 
 /**
@@ -31,7 +36,7 @@ export interface Connection {
   /** Runs a statement that changes nothing, and gives its rows: at once where the engine has them at once, which spares every reader a promise. What fails is a rejected promise. */
   read(statement: Statement, values: readonly SqlValue[]): SqlRow[] | Promise<SqlRow[]>
   /**
-   * Runs a statement that writes, atomically, and resolves to the rows of its RETURNING clause once they are visible to every reader.
+   * Runs a statement that writes, atomically, and resolves to the rows that it gives once they are visible to every reader.
    * It does not wait for the disk; see {@link Commit.durable}.
    */
   write(statement: Statement, values: readonly SqlValue[]): Promise<SqlRow[]>

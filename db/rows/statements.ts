@@ -54,7 +54,7 @@ export class Statements {
     const names = columns.map(quote).join(', ')
     const values = columns.map((_, index) => dialect.placeholder(index + 1)).join(', ')
     const id = `"id" = ${dialect.placeholder(1)}`
-    this.insert = { text: `INSERT INTO ${this.#table} (${names}) VALUES (${values}) RETURNING "id"` }
+    this.insert = { text: `INSERT INTO ${this.#table} (${names}) VALUES (${values})`, givesId: true }
     this.byId = { text: `SELECT ${this.#selected} FROM ${this.#table} WHERE ${id}` }
     this.deleteById = { text: `DELETE FROM ${this.#table} WHERE ${id}` }
     this.deleteAll = { text: `DELETE FROM ${this.#table}` }

@@ -22,8 +22,9 @@ export class SqliteConnection {
   }
 
   /** Runs one statement to its end and returns its rows. */
-  run(statement: Statement, values: readonly SqlValue[]): SqlRow[] {
-    return this.#prepare(statement.text).run(values)
+  run({ text, givesId }: Statement, values: readonly SqlValue[]): SqlRow[] {
+    const prepared = this.#prepare(text)
+    return givesId === true ? [[prepared.insert(values)]] : prepared.run(values)
   }
 
   /** Like {@link run}, and refuses a statement that writes before it does so. */
@@ -82,13 +83,27 @@ class PreparedStatement {
   }
 
   run(values: readonly SqlValue[]): SqlRow[] {
-    const ordered = this.#order === undefined ? values : this.#inOrder(this.#order, values)
+    const ordered = this.#ordered(values)
     if (this.#returnsRows) {
       // In raw mode each row is an array, and without safe integers its values are those that SqlValue lists.
       return this.#driver.all(ordered) as SqlRow[]
     }
     this.#driver.run(ordered)
     return []
+  }
+
+  /**
+   * Runs an INSERT of one row and gives its id. SQLite carries a RETURNING clause out as a trigger, and a statement with
+   * a trigger may fail half-way: it keeps a journal of its own, and inside a savepoint, whose pages lie in the same
+   * journal in memory, the end of each such statement walks through all of it.
+   */
+  insert(values: readonly SqlValue[]): number {
+    // Without safe integers it is a number, like every integer that the driver gives.
+    return this.#driver.run(this.#ordered(values)).lastInsertRowid as number
+  }
+
+  #ordered(values: readonly SqlValue[]): readonly SqlValue[] {
+    return this.#order === undefined ? values : this.#inOrder(this.#order, values)
   }
 
   #inOrder(order: readonly number[], values: readonly SqlValue[]): SqlValue[] {
