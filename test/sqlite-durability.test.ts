@@ -172,11 +172,11 @@ t.test('a log deleted under the running engine acknowledges nothing more', async
   )
   const child = startNode(t, program, [directory])
   t.equal(await child.end(), 1)
-  t.match(child.lines, ['ack', /^error the log beside the database file was deleted while it was in use; nothing more is accepted/])
+  t.match(child.lines, ['ack', /^error the log beside the database file was deleted, moved or replaced while it was in use; nothing more is accepted/])
 })
 
 for (const [what, change] of [['deleted', 'rmSync(file)'], ['replaced', "copyFileSync(file, file + '.copy'); renameSync(file + '.copy', file)"]]) {
-  t.test(`a database file ${what} under the running engine acknowledges nothing more a second later`, async (t) => {
+  t.test(`a database file ${what} under the running engine acknowledges nothing more`, async (t) => {
     const { program, directory } = childProgram(
       t,
       `
@@ -187,7 +187,6 @@ for (const [what, change] of [['deleted', 'rmSync(file)'], ['replaced', "copyFil
       await commit.durable
       say('ack')
       ${change}
-      await new Promise((resolve) => setTimeout(resolve, 1000))
       await engine.write({ text: "INSERT INTO notes (title) VALUES ('lost')" }, [])
       await commit.durable
       say('ack')
@@ -195,7 +194,7 @@ for (const [what, change] of [['deleted', 'rmSync(file)'], ['replaced', "copyFil
     )
     const child = startNode(t, program, [directory])
     t.equal(await child.end(), 1)
-    t.match(child.lines, ['ack', /^error the database file was deleted or replaced while it was in use; nothing more is accepted/])
+    t.match(child.lines, ['ack', /^error the database file was deleted, moved or replaced while it was in use; nothing more is accepted/])
     t.equal(child.lines.length, 2)
   })
 }

@@ -41,13 +41,16 @@ export async function assertDatabaseFiles(file: string): Promise<void> {
 /**
  * Makes an empty file for its owner alone, unless there is one: SQLite would let everybody read it. The log gets the permissions of its database.
  * A file that is there is not opened, because closing it again would drop the locks that this process may have on it.
+ *
+ * @returns whether it was made
  */
-export async function createPrivateFile(file: string): Promise<void> {
+export async function createPrivateFile(file: string): Promise<boolean> {
   try {
     await (await open(file, 'wx', 0o600)).close()
+    return true
   } catch (error) {
     const code = errorCode(error)
-    if (code === 'EEXIST') return
+    if (code === 'EEXIST') return false
     throw new DatabaseFailure(`the file ${file} cannot be made (${code}); check the disk, the data folder and its permissions`, { cause: error })
   }
 }

@@ -1,7 +1,9 @@
+import { dirname } from 'node:path'
 import { DatabaseFailure } from '../errors/errors.js'
 import { SqliteConnection } from './connection.js'
 import { fileSize } from './data-directory.js'
-import { driverCode } from './translate-error.js'
+import { anotherServer } from './server-lock.js'
+import { driverCode, isBusy } from './translate-error.js'
 import { whileBusy } from './while-busy.js'
 
 /** Marks a database file as Rowhouse's: "RHse" in ASCII (https://sqlite.org/pragma.html#pragma_application_id). */
@@ -12,6 +14,34 @@ const oldestSqlite = '3.51.3'
 
 /** Files up to this size, in bytes, are checked whole at each start; it takes some ten milliseconds. Larger ones show their damage when it is read. */
 const checkedSize = 16 * 1024 * 1024
+
+/** How long a command may have the database open before it is taken for a server, in milliseconds. */
+const commandTime = 3000
+
+/**
+ * Makes sure that no other process has the database open: each that has keeps a shared lock on its file (https://sqlite.org/wal.html,
+ * section 8), so that an exclusive one can be had only when there is none. Where that works the log is moved into the file.
+ *
+ * @throws DatabaseFailure when one has
+ */
+export async function assertUnused(file: string): Promise<void> {
+  if (((await fileSize(file)) ?? 0) === 0) return
+  const look = (): void => {
+    const connection = new SqliteConnection(file, { mustExist: true })
+    try {
+      connection.execute('PRAGMA locking_mode = EXCLUSIVE')
+      connection.execute('SELECT count(*) FROM sqlite_schema')
+    } finally {
+      connection.close()
+    }
+  }
+  try {
+    await whileBusy(look, commandTime)
+  } catch (error) {
+    // What else is wrong with it is told where it is opened.
+    if (isBusy(error)) throw anotherServer(dirname(file))
+  }
+}
 
 /** Opens the database file for the writer: recognises it as Rowhouse's or makes it so, and throws a `DatabaseFailure` if it is neither or damaged. */
 export async function openDatabaseFile(file: string): Promise<SqliteConnection> {

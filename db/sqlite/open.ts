@@ -5,10 +5,10 @@ import type { DatabaseFailure } from '../errors/errors.js'
 import { Checkpointer } from './checkpointer.js'
 import type { SqliteConnection } from './connection.js'
 import { assertDatabaseFiles, createPrivateFile, prepareDataDirectory, readableByOthers } from './data-directory.js'
-import { openDatabaseFile, openReader } from './database-file.js'
+import { assertUnused, openDatabaseFile, openReader } from './database-file.js'
 import type { EngineLog } from './engine-log.js'
 import { FailureLatch } from './failure-latch.js'
-import { FileIdentity } from './file-identity.js'
+import { FolderWatch } from './folder-watch.js'
 import { Reads } from './reads.js'
 import { ServerLock } from './server-lock.js'
 import { SqliteEngine } from './sqlite-engine.js'
@@ -59,16 +59,18 @@ async function assemble(file: string, options: SqliteOptions, lock: ServerLock |
     onDiskFull: () => checkpointer.reclaim(),
   })
   await assertDatabaseFiles(file)
+  if (lock?.isNew === true) await assertUnused(file)
   await createPrivateFile(file)
   const warning = await readableByOthers(file)
   if (warning !== undefined) options.log.warn(warning)
   const connection = await openDatabaseFile(file)
-  const { reader, descriptor, identity } = await openBeside(file).catch((error: unknown) => {
+  const { reader, log, descriptor } = await openBeside(file).catch((error: unknown) => {
     connection.close()
     throw error
   })
+  const watch = new FolderWatch({ directory: dirname(file), database: file, log, lock: lock?.file ?? null, latch })
   const reads = new Reads({ connection, reader })
-  const sync = new WalSync({ descriptor, file: identity, latch })
+  const sync = new WalSync({ descriptor, watch, latch })
   const onWrite = options.onWrite ?? ((): void => undefined)
   const writer = new Writer({
     connection,
@@ -92,6 +94,7 @@ async function assemble(file: string, options: SqliteOptions, lock: ServerLock |
     checkpointer.stop()
     await writer.close()
     await sync.close()
+    watch.stop()
     await checkpointer.close()
     // The last connection to close moves the log into the database file, which must not happen to a log that a sync has failed on:
     // the next start reads it back and takes only what it can verify.
@@ -105,11 +108,12 @@ async function assemble(file: string, options: SqliteOptions, lock: ServerLock |
 }
 
 /** Opens the reader, and the log a second time for the engine's own syncs, and makes the log's entry in the folder durable. */
-async function openBeside(file: string): Promise<{ reader: SqliteConnection; descriptor: number; identity: FileIdentity }> {
+async function openBeside(file: string): Promise<{ reader: SqliteConnection; log: string; descriptor: number }> {
   const reader = await openReader(file)
   // SQLite puts the log beside the file that a link points to.
   const target = realpathSync(file)
-  const descriptor = openSync(`${target}-wal`, 'r+')
+  const log = `${target}-wal`
+  const descriptor = openSync(log, 'r+')
   await syncDirectory(dirname(target))
-  return { reader, descriptor, identity: await FileIdentity.of(file) }
+  return { reader, log, descriptor }
 }

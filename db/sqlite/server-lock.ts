@@ -11,32 +11,36 @@ import { driverCode, isBusy } from './translate-error.js'
  * The lock is the kernel's, so it ends with the process however that ends, and a file left behind means nothing.
  */
 export class ServerLock {
+  /** Its path. */
+  readonly file: string
+  /** Whether there was none: then a server may be running whose lock was deleted. */
+  readonly isNew: boolean
   readonly #connection: SqliteConnection
 
-  private constructor(connection: SqliteConnection) {
+  private constructor(file: string, isNew: boolean, connection: SqliteConnection) {
+    this.file = file
+    this.isNew = isNew
     this.#connection = connection
   }
 
-  /** Throws a `DatabaseFailure` when another process, or another part of this one, has the lock. */
+  /** @throws DatabaseFailure when another process, or another part of this one, has the lock */
   static async acquire(directory: string): Promise<ServerLock> {
     const file = join(directory, 'server.lock')
     // SQLite would fall back to reading a file that it must not write, and reading takes no exclusive lock.
     await access(file, constants.R_OK | constants.W_OK).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'ENOENT') throw unusable(file, error.code, error)
     })
-    await createPrivateFile(file)
+    const isNew = await createPrivateFile(file)
     let connection: SqliteConnection | undefined
     try {
       connection = new SqliteConnection(file)
       // Nothing is ever written, so there is nothing to keep in a journal beside the file.
       connection.execute('PRAGMA journal_mode = MEMORY')
       connection.execute('BEGIN EXCLUSIVE')
-      return new ServerLock(connection)
+      return new ServerLock(file, isNew, connection)
     } catch (error) {
       connection?.close()
-      if (isBusy(error)) {
-        throw new DatabaseFailure(`another Rowhouse server is running on the data folder ${directory}; stop it, or give this one a folder of its own`)
-      }
+      if (isBusy(error)) throw anotherServer(directory)
       throw unusable(file, driverCode(error), error)
     }
   }
@@ -44,6 +48,11 @@ export class ServerLock {
   release(): void {
     this.#connection.close()
   }
+}
+
+/** What a second server is told. */
+export function anotherServer(directory: string): DatabaseFailure {
+  return new DatabaseFailure(`another Rowhouse server is running on the data folder ${directory}; stop it, or give this one a folder of its own`)
 }
 
 function unusable(file: string, code: string | undefined, cause: unknown): DatabaseFailure {

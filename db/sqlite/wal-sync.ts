@@ -1,13 +1,9 @@
 import { AsyncResource } from 'node:async_hooks'
-import { close, fdatasync, fstatSync } from 'node:fs'
+import { close, fdatasync } from 'node:fs'
 import type { Commit } from '../engine/engine.js'
 import { DatabaseFailure } from '../errors/errors.js'
 import type { FailureLatch } from './failure-latch.js'
-import type { FileIdentity } from './file-identity.js'
-
-const replacedFile =
-  'the database file was deleted or replaced while it was in use; nothing more is accepted, ' +
-  'move away the log beside it, which belongs to the file that is gone, restore a backup and restart'
+import type { FolderWatch } from './folder-watch.js'
 
 /** A commit that waits for the sync which covers it. */
 export class PendingCommit implements Commit {
@@ -34,8 +30,8 @@ export class PendingCommit implements Commit {
 interface WalSyncParts {
   /** A descriptor of the `-wal` file, which is closed at the end. SQLite holds no locks on that file, so closing a second descriptor is safe. */
   readonly descriptor: number
-  /** The database file that the log belongs to. */
-  readonly file: FileIdentity
+  /** What the log and the database file that it belongs to are watched by. */
+  readonly watch: FolderWatch
   readonly latch: FailureLatch
 }
 
@@ -47,7 +43,7 @@ interface WalSyncParts {
  */
 export class WalSync {
   readonly #descriptor: number
-  readonly #file: FileIdentity
+  readonly #watch: FolderWatch
   readonly #latch: FailureLatch
   /** Keeps the chain of syncs out of the asynchronous context, and so the memory, of the request that happened to start it. */
   readonly #scope = new AsyncResource('RowhouseWalSync')
@@ -58,7 +54,7 @@ export class WalSync {
 
   constructor(parts: WalSyncParts) {
     this.#descriptor = parts.descriptor
-    this.#file = parts.file
+    this.#watch = parts.watch
     this.#latch = parts.latch
   }
 
@@ -101,20 +97,18 @@ export class WalSync {
     if (error !== null) {
       const code = 'code' in error ? String(error.code) : error.message
       this.#finish(`the disk refused to store what was written (${code}); nothing more is accepted, check the disk and restart`, error)
-    } else if (fstatSync(this.#descriptor).nlink === 0) {
-      this.#finish('the log beside the database file was deleted while it was in use; nothing more is accepted, restore a backup and restart')
     } else {
-      this.#file.whenExamined((replaced) => this.#finish(replaced ? replacedFile : undefined))
+      this.#finish(this.#watch.problem())
     }
   }
 
-  #finish(problem?: string, cause?: Error): void {
+  #finish(problem: string | null, cause?: Error): void {
     const covered = this.#covered
     this.#covered = []
     this.#running = false
-    if (problem !== undefined) this.#fail(covered, new DatabaseFailure(problem, { cause }))
+    if (problem !== null) this.#fail(covered, new DatabaseFailure(problem, { cause }))
     if (this.#waiting.length > 0) this.#start()
-    if (problem === undefined) for (const commit of covered) commit.resolve()
+    if (problem === null) for (const commit of covered) commit.resolve()
     if (!this.#running) this.#whenIdle?.()
   }
 

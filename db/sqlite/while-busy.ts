@@ -10,9 +10,9 @@ export const busyLimit = 15_000
 /** How long each pause between two tries is, in milliseconds. */
 export const busyPause = 3
 
-/** Runs something that may find a lock held by another process, again and again until it is free; the event loop goes on in the pauses. */
-export async function whileBusy<T>(run: () => T): Promise<T> {
-  const until = performance.now() + busyLimit
+/** Runs something that may find a lock held by another process, again and again until it is free, or `limit` milliseconds are over; the event loop goes on in the pauses. */
+export async function whileBusy<T>(run: () => T, limit = busyLimit): Promise<T> {
+  const until = performance.now() + limit
   for (;;) {
     try {
       return run()

@@ -136,7 +136,8 @@ async function startApp({ app, configuration, log, declarations, services, close
   // Each event stream listens; Node.js warns of a leak beyond ten.
   setMaxListeners(0, stopping.signal)
 
-  const platform = await collectDeclarations(app, new Registry(configuration, 'platform'), () => declarePlatform({ stopping: stopping.signal }))
+  const sources = { stopping: stopping.signal, hasFailed: services.hasFailed }
+  const platform = await collectDeclarations(app, new Registry(configuration, 'platform'), () => declarePlatform(sources))
   const endpoints = [...declarations.endpoints, ...platform.endpoints]
   const urls = new EndpointUrls(endpoints)
 

@@ -37,7 +37,7 @@ export async function inspectApp(directory: string): Promise<InspectedApp> {
     loadModules({ app, configuration, buildDirectory }),
   )
   const platform = await collectDeclarations(app, new Registry(configuration, 'platform'), () =>
-    declarePlatform({ stopping: new AbortController().signal }),
+    declarePlatform({ stopping: new AbortController().signal, hasFailed: () => false }),
   )
   const own = [...declarations.endpoints, ...platform.endpoints]
   // Making these is what finds endpoints that stand in each other's way.

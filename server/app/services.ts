@@ -28,6 +28,8 @@ export interface Services {
   readonly origins: Origins
   readonly deadlines: Deadlines
   readonly temporaryFiles: TemporaryFiles
+  /** Whether the database can no longer be trusted. */
+  hasFailed(): boolean
   /** Finishes what they have been asked for, and closes them. */
   close(): Promise<void>
 }
@@ -39,6 +41,7 @@ export interface Services {
  */
 export async function openServices({ configuration, tables, log, openEngine, onFailure }: ServicesOptions): Promise<Services> {
   const writes = new CallWrites()
+  let hasFailed = false
   const database = await openDatabase({
     directory: configuration.data,
     tables,
@@ -49,7 +52,10 @@ export async function openServices({ configuration, tables, log, openEngine, onF
     scope: new CallScope(),
     openEngine,
     onWrite: (commit) => (currentCall()?.writes ?? writes).add(commit),
-    onFailure,
+    onFailure: (failure) => {
+      hasFailed = true
+      onFailure(failure)
+    },
   })
   const deadlines = new Deadlines()
   const temporaryFiles = new TemporaryFiles(join(configuration.data, 'request-bodies'), () => log.error('the disk is full: a request body was refused; make room'))
@@ -60,6 +66,7 @@ export async function openServices({ configuration, tables, log, openEngine, onF
     origins: new Origins(configuration),
     deadlines,
     temporaryFiles,
+    hasFailed: () => hasFailed,
     close: async () => {
       deadlines.close()
       temporaryFiles.close()

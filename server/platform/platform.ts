@@ -1,12 +1,9 @@
-import { declareHealth } from './health.js'
+import { declareHealth, type HealthSources } from './health.js'
 
 /** What the platform's own endpoints work with. */
-export interface PlatformServices {
-  /** Aborts when the server begins to stop. */
-  readonly stopping: AbortSignal
-}
+export type PlatformServices = HealthSources
 
 /** Declares what Rowhouse itself answers under `/_/`, by the functions that an app's modules use. */
-export function declarePlatform({ stopping }: PlatformServices): void {
-  declareHealth(stopping)
+export function declarePlatform(services: PlatformServices): void {
+  declareHealth(services)
 }
