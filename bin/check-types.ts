@@ -50,13 +50,14 @@ function findCompiler(folder: string): Compiler | null {
 }
 
 /** Used where there is no tsconfig.json: strict, and reading modules as they are run, which is as ES modules from a bundler. */
-function defaultOptions({ ScriptTarget, ModuleKind, ModuleResolutionKind }: Compiler): TypeScript.CompilerOptions {
+function defaultOptions({ JsxEmit, ScriptTarget, ModuleKind, ModuleResolutionKind }: Compiler): TypeScript.CompilerOptions {
   return {
     strict: true,
     target: ScriptTarget.ES2022,
     module: ModuleKind.ESNext,
     moduleResolution: ModuleResolutionKind.Bundler,
     allowImportingTsExtensions: true,
+    jsx: JsxEmit.Preserve,
     resolveJsonModule: true,
     skipLibCheck: true,
   }

@@ -100,7 +100,7 @@ t.test('only modules below pages/api are endpoints: no pages, tests, types or da
     '.hidden.ts': told('hidden'),
     'shown.test.ts': told('test'),
     'types.d.ts': 'export declare const get: number',
-    'page.tsx': 'export const get = () => 1',
+    'page.test.tsx': 'export const get = () => 1',
     'data.json': '{}',
     'notes.md': '# notes',
     _drafts: { 'draft.ts': told('draft') },
@@ -433,8 +433,9 @@ t.test('a middleware without a function as default stops the start, and so do tw
   t.match(await middleware('export const middleware = () => 1'), /^pages\/api\/middleware\.ts:1: a middleware exports a function as default, such as: .*; it exports no default$/)
   t.match(await middleware('\nexport default {}'), /^pages\/api\/middleware\.ts:2: .*; got an object$/)
   t.match(await middleware('export default class Guard {}'), /; got the class Guard$/)
-  t.match(await failure(t, { pages: { api: { 'a.ts': told('a'), 'Middleware.ts': 'export default () => 1' } } }), /^pages\/api\/Middleware\.ts:1: middleware is in a file called "middleware", not "Middleware"; rename the file$/)
-  t.match(await failure(t, { pages: { api: { 'a.ts': told('a'), 'middleware.ts': 'export default () => 1', 'middleware.js': 'export default () => 1' } } }), /^pages\/api\/middleware\.ts:1: this folder has a second middleware, pages\/api\/middleware\.js; keep one$/)
+  t.match(await failure(t, { pages: { api: { 'a.ts': told('a'), 'Middleware.ts': 'export default () => 1' } } }), /^pages\/api\/Middleware\.ts guards nothing: middleware is in a file middleware\.ts /)
+  t.match(await failure(t, { pages: { api: { 'a.ts': told('a'), 'middleware.tsx': 'export const guard = 1' } } }), /^pages\/api\/middleware\.tsx:1: a middleware exports a function as default, .*; it exports no default$/)
+  t.match(await failure(t, { pages: { api: { 'a.ts': told('a'), 'middleware.ts': 'export default () => 1', 'middleware.cjs': 'module.exports = () => 1' } } }), /^pages\/api\/middleware\.ts:1: this folder has a second middleware, pages\/api\/middleware\.cjs; keep one$/)
 })
 
 t.test('two places for one path and method are both named; with different methods they share the path', async (t) => {

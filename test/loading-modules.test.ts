@@ -49,6 +49,39 @@ t.test('tables.ts and every module in modules/ are run, by name and folder by fo
   t.equal((await app.inject('/_/api/e')).statusCode, 404)
 })
 
+t.test('files of every extension are run, whatever their kind, and so are those that links lead to', async (t) => {
+  const module = (name: string) => `import { httpEndpoint } from 'rowhouse'\nhttpEndpoint('/${name}', () => ['${name}'])\n`
+  const required = (name: string) => `const { httpEndpoint } = require('rowhouse')\nhttpEndpoint('/${name}', () => ['${name}'])\n`
+  const element = `const React = { createElement: (name: string) => name }\nhttpEndpoint('/tsx', () => [<p />])\n`
+  for (const extension of ['ts', 'mts', 'cts', 'tsx', 'js', 'mjs', 'cjs', 'jsx']) {
+    const isCommonJS = extension === 'cjs'
+    const guard = (header: string) => `async (request, next) => { const response = await next(); response.headers.set('${header}', '1'); return response }`
+    const exported = (value: string) => `${isCommonJS ? 'module.exports =' : 'export default'} ${value}\n`
+    const { app, get } = await load(t, {
+      [`rowhouse.config.${extension}`]: exported(`{ name: 'configured ${extension}' }`),
+      [`tables.${extension}`]: isCommonJS ? `require('rowhouse').defineTables({})` : `import { defineTables } from 'rowhouse'\ndefineTables({})\n`,
+      [`fastify.${extension}`]: exported(`async (app) => void app.get('/plugin', () => 'plugin')`),
+      modules: { [`a.${extension}`]: isCommonJS ? required('a') : module('a') },
+      pages: {
+        [`middleware.${extension}`]: exported(guard('x-outer')),
+        api: { [`middleware.${extension}`]: exported(guard('x-inner')), [`b.${extension}`]: exported(`() => 'b'`) },
+      },
+    })
+    t.equal(app.rowhouse.configuration.name, `configured ${extension}`)
+    t.same(await get('/a'), ['a'], extension)
+    t.equal((await app.inject('/plugin')).body, 'plugin', extension)
+    t.match(await app.inject('/api/b'), { body: 'b', headers: { 'x-outer': '1', 'x-inner': '1' } }, extension)
+  }
+  const linked = await load(t, {
+    lib: { 'one.ts': module('one'), several: { 'two.ts': module('two'), again: t.fixture('symlink', '..') }, 'guard.ts': `export default () => 'guarded'` },
+    modules: { 'tsx.tsx': `import { httpEndpoint } from 'rowhouse'\n${element}`, 'one.ts': t.fixture('symlink', '../lib/one.ts'), more: t.fixture('symlink', '../lib/several') },
+    pages: { 'middleware.ts': t.fixture('symlink', '../lib/guard.ts'), api: { 'b.ts': `export const get = () => 'open'` } },
+  })
+  for (const name of ['one', 'two']) t.same(await linked.get(`/${name}`), [name], 'a link, and a folder with a link to itself')
+  t.same(await linked.get('/tsx'), ['p'])
+  t.equal((await linked.app.inject('/api/b')).body, 'guarded')
+})
+
 t.test('a file that several modules import is evaluated once, also as data, and top-level await is waited for', async (t) => {
   const { get } = await load(t, {
     lib: { 'counter.ts': `globalThis.evaluations = (globalThis.evaluations ?? 0) + 1; export const slow: string = await new Promise((resolve) => setTimeout(() => resolve('waited'), 20))` },

@@ -46,9 +46,8 @@ t.test(
       'rowhous.config.mjs',
       'rowhouse.configuration.ts',
       'rowhouse.settings.ts',
-      'rowhouse.config.cjs',
-      'rowhouse.config.cts',
-      'rowhouse.config.tsx',
+      'rowhouse-config.cts',
+      'rowhouse.settings.tsx',
       'rowhouse.config.TS',
     ]) {
       t.same(await refusal(t, { modules, [name]: settings }), [`${name} ${why} rename it`])
@@ -70,6 +69,11 @@ t.test(
       [`Rowhouse.config.ts ${why} rename it`],
       'also beside the right one',
     )
+    t.same(
+      await refusal(t, { modules, 'rowhouse.config.ts': 'export default {}', 'rowhouse.config.json': '{}' }),
+      [`rowhouse.config.json ${why} write them there, as export default defineConfig({ … })`],
+      'another format beside the right one, which does not import it',
+    )
   },
 )
 
@@ -83,14 +87,21 @@ t.test(
       'Tables.ts',
       'tabels.ts',
       'TABLES.mjs',
-      'tables.tsx',
-      'tables.cts',
+      'table.tsx',
+      'tabels.cts',
       'tables.TS',
     ])
       t.same(await refusal(t, { modules, [name]: tables }), [`${name} ${why}`])
-    t.same(await refusal(t, { modules, tables: { 'index.ts': `export * from './all.js'`, 'all.ts': tables } }), [
-      `tables/index.ts ${why}`,
-    ])
+    for (const index of ['index.ts', 'index.tsx', 'index.cjs', 'Index.ts']) {
+      t.same(await refusal(t, { modules, tables: { [index]: `export * from './all.js'`, 'all.ts': tables } }), [
+        `tables/${index} ${why}`,
+      ])
+    }
+    t.same(
+      await refusal(t, { modules, 'tables.ts': tables, tables: { 'index.ts': tables } }),
+      [`tables/index.ts ${why}`],
+      'a folder beside the right file, which does not import it',
+    )
     t.same(
       await refusal(t, { modules, 'tables.ts': tables, 'Tables.ts': '' }),
       [`Tables.ts ${why}`],
@@ -115,11 +126,12 @@ t.test(
   },
 )
 
-t.test('a file in modules/ that declares endpoints and has an extension that is not run stops the start', async (t) => {
-  for (const name of ['tasks.tsx', 'tasks.jsx', 'tasks.cjs', 'tasks.cts', 'tasks.TS']) {
-    t.same(await refusal(t, { modules: { ...modules, deep: { [name]: hello } } }), [
-      `modules/deep/${name} is not run: a module ends in .ts, .mts, .js or .mjs; ` +
-        'rename it, or begin its name with _ if it is none',
+t.test('a file in modules/ or pages/api/ whose extension has capital letters stops the start, whatever it declares', async (t) => {
+  const why = 'is not run: write its extension in small letters, or begin its name with _ if it is to be left out'
+  for (const name of ['tasks.TS', 'tasks.Js', 'tasks.MTS', 'tasks.tsX', 'tasks.CJS']) {
+    t.same(await refusal(t, { modules: { ...modules, deep: { [name]: 'start()' } } }), [`modules/deep/${name} ${why}`])
+    t.same(await refusal(t, { pages: { api: { ...pages.api, deep: { [name]: 'start()' } } } }), [
+      `pages/api/deep/${name} ${why}`,
     ])
   }
 })
@@ -145,8 +157,26 @@ t.test(
   async (t) => {
     const why =
       'guards nothing: middleware is in a file middleware.ts in pages/ or below pages/api/; rename or move it'
-    for (const name of ['Middleware.ts', 'middlewares.ts', '_middleware.js'])
+    const names = ['Middleware.ts', 'MIDDLEWARE.mjs', 'middleware.TS', 'middlewares.ts', 'middelware.ts']
+    for (const name of [...names, '_middleware.js', '_middleware.tsx', '.middleware.ts']) {
       t.same(await refusal(t, { pages: { ...pages, [name]: guard } }), [`pages/${name} ${why}`])
+      t.same(await refusal(t, { pages: { api: { ...pages.api, [name]: guard } } }), [`pages/api/${name} ${why}`])
+    }
+    for (const source of [
+      `module.exports = (request, next) => next()\n`,
+      `export { guard as default } from '../lib/guard.js'\n`,
+      `export { default } from '../lib/guard.js'\n`,
+      `const guard = 1\nexport { guard as middleware }\n`,
+    ])
+      t.same(await refusal(t, { pages: { ...pages, '_middleware.ts': source } }), [`pages/_middleware.ts ${why}`])
+    for (const folder of ['middleware', 'Middleware', '_middleware', 'middlewares', 'middleware.ts']) {
+      for (const file of ['index.ts', 'auth.cjs', 'index.mjs']) {
+        t.same(await refusal(t, { pages: { ...pages, [folder]: { [file]: guard } } }), [`pages/${folder}/${file} ${why}`])
+        t.same(await refusal(t, { pages: { api: { ...pages.api, users: { [folder]: { [file]: guard } } } } }), [
+          `pages/api/users/${folder}/${file} ${why}`,
+        ])
+      }
+    }
     t.same(
       await refusal(t, { pages: { api: { '(staff)': { '_middleware.ts': guard, deep: { 'hello.ts': route } } } } }),
       [`pages/api/(staff)/_middleware.ts ${why}`],
@@ -177,13 +207,13 @@ t.test('all of them are told at once, and renaming helps', async (t) => {
 
 t.test('check tells of them together with mistakes of types, those of the configuration file too', { skip: takesLong('it runs the compiler') }, async (t) => {
   const directory = t.testdir({
-    modules: { 'a.ts': `${hello}export const a: number = 'a'\n`, 'b.tsx': hello },
+    modules: { 'a.ts': `${hello}export const a: number = 'a'\n`, 'b.TS': hello },
     'rowhouse.config.ts': `export default {}\nexport const b: number = 'b'\n`,
   })
   t.match(await runRowhouse(t, ['check', directory]), {
     code: 1,
     stderr:
-      /^modules\/b\.tsx is not run: .*\nmodules\/a\.ts:3:14: .*\(TS2322\)\nrowhouse\.config\.ts:2:14: .*\(TS2322\)\n$/,
+      /^modules\/b\.TS is not run: .*\nmodules\/a\.ts:3:14: .*\(TS2322\)\nrowhouse\.config\.ts:2:14: .*\(TS2322\)\n$/,
   })
 })
 
@@ -217,7 +247,7 @@ t.test('what an app calls its own files is no mistake, however much it looks lik
     },
     'data beside the configuration': {
       modules,
-      'rowhouse.config.ts': 'export default {}',
+      'rowhouse.config.ts': `import settings from './rowhouse.config.json' with { type: 'json' }\nexport default settings`,
       'rowhouse.config.json': '{}',
       'rowhouse-config.ts': '',
     },
@@ -227,17 +257,15 @@ t.test('what an app calls its own files is no mistake, however much it looks lik
       'table.ts': `export const html = '<table>'`,
       tables: { 'index.ts': 'export const rows = []' },
     },
-    'tables of a folder': { modules, 'tables.ts': tables, 'table.ts': tables, tables: { 'index.ts': tables } },
+    'tables of a folder': {
+      modules,
+      'tables.ts': `export * from './tables/index.js'`,
+      'table.ts': tables,
+      tables: { 'index.ts': tables },
+    },
     'a folder of its own beside modules': { modules, module: { ...modules }, 'module.ts': hello },
-    'a module that declares nothing': {
-      modules: {
-        ...modules,
-        'mail.tsx': `import { HttpError } from 'rowhouse'`,
-        'old.cjs': 'exports.a = router.route("/a")',
-        'b.test.tsx': hello,
-        '_c.tsx': hello,
-        'd.d.cts': '',
-      },
+    'what is left out of modules': {
+      modules: { ...modules, 'b.test.TSX': hello, '_c.TSX': hello, 'd.d.CTS': '' },
       models: { ...modules },
     },
     'pages of a site': {
@@ -247,6 +275,12 @@ t.test('what an app calls its own files is no mistake, however much it looks lik
     'what middleware shares': {
       pages: { ...pages, 'middleware.ts': guard, '_middleware.ts': guard },
       'middleware.ts': guard,
+    },
+    'a folder of its own beside middleware': {
+      pages: { ...pages, 'middleware.ts': guard, middleware: { 'auth.ts': guard } },
+    },
+    'a route about middleware': {
+      pages: { api: { middleware: { 'index.ts': route }, 'middlewares.ts': 'export default () => 1' } },
     },
     'no middleware': {
       pages: { api: { 'hello.ts': route, '_middleware.ts': 'export const user = 1' } },
@@ -258,12 +292,13 @@ t.test('what an app calls its own files is no mistake, however much it looks lik
 t.test('a file that is nearly called fastify.ts stops the start if it exports something by default', async (t) => {
   const plugin = `export default async (app) => void app.get('/hello', () => 'Hello')\n`
   const why = "is not run: the Fastify plugin of an app is its fastify.ts, in the app's folder; rename it"
-  for (const name of ['Fastify.ts', 'fastify.tsx', 'fastify.cjs', 'fastfy.ts']) {
+  for (const name of ['Fastify.ts', 'fastify.TSX', 'fastfy.tsx', 'fastfy.ts']) {
     t.same(await refusal(t, { modules, [name]: plugin }), [`${name} ${why}`])
   }
+  t.same(await refusal(t, { modules, 'fastfy.cjs': 'module.exports = (app) => app' }), [`fastfy.cjs ${why}`])
   t.same(await refusal(t, { modules, fastify: { 'index.ts': plugin } }), [`fastify/index.ts ${why}`])
   await starts(t, {
     'beside the right one': { modules, 'fastify.ts': plugin, 'fastifx.ts': plugin, fastify: { 'index.ts': plugin } },
-    'one that exports no plugin': { modules, 'fastify.tsx': 'export const a = 1\n' },
+    'one that exports no plugin': { modules, 'fastfy.tsx': 'export const a = 1\n' },
   })
 })

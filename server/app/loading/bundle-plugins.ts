@@ -3,7 +3,9 @@ import { readFile } from 'node:fs/promises'
 import { isBuiltin } from 'node:module'
 import { dirname, extname, isAbsolute, join, sep } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import type { Loader, Message, OnResolveResult, Plugin } from 'esbuild'
+import type { Message, OnResolveResult, Plugin } from 'esbuild'
+import { loaderOf } from './esbuild.js'
+import { code } from './file-kinds.js'
 
 /** Marks the plugin's own question to esbuild's resolver, so that it does not answer itself. */
 const asked = Symbol('asked by the plugin')
@@ -66,8 +68,6 @@ function isInstalled(name: string, folder: string): boolean {
   return parent !== folder && isInstalled(name, parent)
 }
 
-const source = /\.[cm]?[jt]sx?$/
-const loaders: Readonly<Record<string, Loader>> = { '.ts': 'ts', '.mts': 'ts', '.cts': 'ts', '.tsx': 'tsx', '.jsx': 'jsx' }
 
 /**
  * Lets `import.meta.url`, `dirname` and `filename` be those of the source file and not of the bundle. The file gets its own from an import that is added behind its
@@ -83,12 +83,12 @@ export function importMeta(): Plugin {
         'import.meta.dirname': 'rowhouseImportMetaDirname',
         'import.meta.filename': 'rowhouseImportMetaFilename',
       }
-      build.onLoad({ filter: source, namespace: 'file' }, async ({ path }) => {
+      build.onLoad({ filter: code, namespace: 'file' }, async ({ path }) => {
         if (path.includes(`${sep}node_modules${sep}`)) return undefined
         const contents = await readFile(path, 'utf8')
         if (!contents.includes('import.meta')) return undefined
         const imported = 'url as rowhouseImportMetaUrl, dirname as rowhouseImportMetaDirname, filename as rowhouseImportMetaFilename'
-        return { contents: `${contents}\nimport { ${imported} } from ${JSON.stringify(scheme + path)}`, loader: loaders[extname(path)] ?? 'js' }
+        return { contents: `${contents}\nimport { ${imported} } from ${JSON.stringify(scheme + path)}`, loader: loaderOf(path) }
       })
       build.onResolve({ filter: new RegExp(`^${scheme}`) }, ({ path }) => ({ path: path.slice(scheme.length), namespace: 'import-meta', sideEffects: false }))
       build.onLoad({ filter: /.*/, namespace: 'import-meta' }, ({ path }) => {

@@ -1,7 +1,21 @@
+import { extname } from 'node:path'
 import type * as Esbuild from 'esbuild'
 
 /** An idle esbuild holds some 15 MB, and an app is rarely compiled: its process ends this long after it was last used, in milliseconds. */
 const idleTime = 1000
+
+const loaders: Readonly<Record<string, Esbuild.Loader>> = {
+  '.ts': 'ts',
+  '.mts': 'ts',
+  '.cts': 'ts',
+  '.tsx': 'tsx',
+  '.jsx': 'jsx',
+}
+
+/** How esbuild reads a file of TypeScript or JavaScript. */
+export function loaderOf(file: string): Esbuild.Loader {
+  return loaders[extname(file)] ?? 'js'
+}
 
 let active = 0
 let idle: NodeJS.Timeout | undefined

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { Message } from 'esbuild'
-import { withEsbuild } from './esbuild.js'
+import { loaderOf, withEsbuild } from './esbuild.js'
 
 /** Lines of a file's exports, by name. */
 export type ExportLines = ReadonlyMap<string, number>
@@ -18,7 +18,7 @@ export async function findExportLines(file: string, names: readonly string[]): P
   // One file after the other: an app has more of them than a process may have open at a time.
   const code = `${readFileSync(file, 'utf8')}\n${again}`
   const mistakes = await withEsbuild(({ transform }) =>
-    transform(code, { loader: file.endsWith('ts') ? 'ts' : 'js', logLevel: 'silent', logLimit: 0 }).then(
+    transform(code, { loader: loaderOf(file), logLevel: 'silent', logLimit: 0 }).then(
       () => [],
       (failure: { readonly errors?: readonly Message[] }) => failure.errors ?? [],
     ),

@@ -43,6 +43,11 @@ export function isPluginFile(file: string, directory: string): boolean {
   return dirname(file) === directory && fileKinds.plugin.test(basename(file))
 }
 
+/** Whether one of the files of an app that are {@link isRouteFile} is a middleware. */
+export function isMiddlewareFile(file: string): boolean {
+  return fileKinds.middleware.test(basename(file))
+}
+
 /** Whether one of the files of an app is a file route, or a middleware of file routes. */
 export function isRouteFile(file: string, directory: string): boolean {
   return file.startsWith(join(directory, 'pages') + sep)

@@ -6,7 +6,8 @@ import { declarePlugin } from '../../doors/fastify/declare-plugin.js'
 import { declareFileRoutes } from '../../doors/file-routes/file-routes.js'
 import { bundle } from './bundle.js'
 import { findExportLines } from './export-lines.js'
-import { findModules, isPluginFile, isRouteFile } from './find-modules.js'
+import { withoutExtension } from './file-kinds.js'
+import { findModules, isMiddlewareFile, isPluginFile, isRouteFile } from './find-modules.js'
 import { describeThrown, LoadError } from './load-error.js'
 import { displayPath, type SourceLocation } from '../../errors/source-location.js'
 import type { AppHandle } from '../../call/call.js'
@@ -78,7 +79,14 @@ export async function loadModules({ app, configuration, buildDirectory }: LoadMo
 }
 
 async function describeRouteFile(file: string, exports: Namespace, directory: string): Promise<RouteFile> {
-  return { file: displayPath(file, directory), exports, lines: await findExportLines(file, Object.keys(exports)) }
+  const place = displayPath(file, directory)
+  return {
+    file: place,
+    name: withoutExtension(place.slice('pages/'.length)),
+    isMiddleware: isMiddlewareFile(file),
+    exports,
+    lines: await findExportLines(file, Object.keys(exports)),
+  }
 }
 
 async function describeDefault(file: string, directory: string): Promise<SourceLocation> {

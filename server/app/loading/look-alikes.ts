@@ -2,11 +2,10 @@ import { readFile } from 'node:fs/promises'
 import { basename, dirname, join, sep } from 'node:path'
 import { distance } from 'fastest-levenshtein'
 import { displayPath } from '../../errors/source-location.js'
-import { fileKinds } from './file-kinds.js'
+import { code, fileKinds, isFolderOfModules, withoutExtension } from './file-kinds.js'
 import { listEntries, listFiles, listFilesBelow } from './list-files.js'
 
-/** Whatever can be code: what is called so and is no module may have been meant to be one. */
-const code = /\.[cm]?[jt]sx?$/i
+const indexFile = new RegExp(`^index${code.source}`, 'i')
 const notRun = /^[._]|\.(?:test|spec|d)\.\w+$/i
 
 /** What the text of a file has to have so that something would be left out with it. */
@@ -14,18 +13,27 @@ type Content = (text: string) => boolean
 
 const declaresTables: Content = (text) => /\bdefineTables\b/.test(text)
 const declaresEndpoints: Content = (text) =>
-  /['"]rowhouse['"]/.test(text) && /\b(?:httpEndpoint|route|crudEndpoints|errorHandler)\s*[(<]/.test(text)
-const exportsPlugin: Content = (text) => /\bexport\s+default\b|\bas\s+default\b/.test(text)
+  /['"]rowhouse['"]/.test(text) &&
+  /\b(?:httpEndpoint|route|crudEndpoints|errorHandler|authenticate|requiresAuth)\b/.test(text)
+const commonJS = String.raw`\bmodule\.exports\b|\bexports\.`
+const anyDefault = String.raw`\bexport\s+default\b|\bexport\s*=|\bexport\s*\{[^}]*\bdefault\b|${commonJS}`
+const exportsPlugin: Content = (text) => new RegExp(anyDefault).test(text)
+const methods = 'get|post|put|patch|del|head|options|endpoint'
 const answersRequests: Content = (text) =>
-  /\bexport\s+(?:default\b|class\b|\{|(?:async\s+)?function\s+(?:get|post|put|patch|del|head|options|endpoint)\b|const\s+(?:get|post|put|patch|del|head|options|endpoint)\b)/i.test(
-    text,
-  )
+  new RegExp(
+    String.raw`\bexport\s+(?:default\b|class\b|\{|(?:async\s+)?function\s+(?:${methods})\b|const\s+(?:${methods})\b)|${commonJS}`,
+    'i',
+  ).test(text)
 const exportsMiddleware: Content = (text) =>
-  /\bexport\s+(?:default\b|(?:async\s+)?function\s+middleware\b|const\s+middleware\b)/.test(text)
+  new RegExp(
+    String.raw`\bexport\s+(?:(?:async\s+)?function|const|let|class)\s+middleware\b|\bexport\s*\{[^}]*\bmiddleware\b|${anyDefault}`,
+  ).test(text)
+/** A route may export a function by default too, but goes on to nobody. */
+const goesOn: Content = (text) => exportsMiddleware(text) && /\b(?:next|Middleware)\b/.test(text)
 
 /** A name without its extension that can mean nothing but the configuration file. */
 const settingsName = /^(?:rowhouse[._-]?(?:config|conf|cfg|configuration|settings)|\.rowhouserc)$/
-const settingsExtension = /\.(?:[cm]?[jt]sx?|json[c5]?|ya?ml|toml)$/i
+const settingsExtension = new RegExp(String.raw`${code.source}|\.(?:json[c5]?|ya?ml|toml)$`, 'i')
 
 /**
  * A sentence about each file or folder of an app that would be left out without a word because of its name: what it is
@@ -45,7 +53,7 @@ export async function findLookAlikes(directory: string, files: readonly string[]
     ...tell(await likeModules(directory), 'is not looked at: modules are files in the folder modules/; rename it'),
     ...tell(
       await unlikeModules(directory),
-      'is not run: a module ends in .ts, .mts, .js or .mjs; rename it, or begin its name with _ if it is none',
+      'is not run: write its extension in small letters, or begin its name with _ if it is to be left out',
     ),
     ...tell(await likeRoutes(directory), 'is not looked at: file routes are in the folder pages/api/; rename it'),
     ...tell(
@@ -66,8 +74,13 @@ export async function findLookAlikes(directory: string, files: readonly string[]
 export async function findConfigurationLookAlikes(directory: string): Promise<string[]> {
   const names = (await listFiles(directory, /./)).map((path) => basename(path))
   const isThere = names.some((name) => fileKinds.configuration.test(name))
+  const texts = await Promise.all((await listFiles(directory, fileKinds.configuration)).map(read))
+  const isRead = (name: string): boolean => texts.some((text) => text.includes(name))
   const alike = names.filter(
-    (name) => isOtherCase(name, fileKinds.configuration) || (!isThere && isNearlyConfiguration(name)),
+    (name) =>
+      isOtherCase(name, fileKinds.configuration) ||
+      (!isThere && isNearlyConfiguration(name)) ||
+      (isThere && isOtherFormat(name) && !isRead(name)),
   )
   const whatToDo = (name: string): string =>
     code.test(name) ? 'rename it' : 'write them there, as export default defineConfig({ … })'
@@ -80,20 +93,27 @@ function isNearlyConfiguration(name: string): boolean {
   return settingsExtension.test(name) && !notRun.test(name) && distance(base, 'rowhouse.config') <= 2
 }
 
-/** `table.ts` in place of `tables.ts`, or a folder `tables/` with its index. */
+/** `rowhouse.config.json` in place of, or beside, `rowhouse.config.ts`. */
+function isOtherFormat(name: string): boolean {
+  return !code.test(name) && settingsExtension.test(name) && name.replace(settingsExtension, '') === 'rowhouse.config'
+}
+
+/** `table.ts` in place of `tables.ts`, or a folder `tables/` with its index, which `tables.ts` does not import. */
 async function likeTables(directory: string): Promise<string[]> {
   const files = await listFiles(directory, code)
   const otherCase = files.filter((path) => isOtherCase(basename(path), fileKinds.tables))
-  if (otherCase.length > 0 || files.some((path) => fileKinds.tables.test(basename(path)))) return otherCase
+  const right = files.filter((path) => fileKinds.tables.test(basename(path)))
+  const near = right.length > 0 ? [] : files.filter((path) => !otherCase.includes(path) && isNearly(stem(path), 'tables'))
+  return [...otherCase, ...(await having(declaresTables, near)), ...(await likeTablesFolder(directory, right))]
+}
+
+async function likeTablesFolder(directory: string, right: readonly string[]): Promise<string[]> {
   const folder = join(directory, 'tables')
+  const index = await listFiles(folder, indexFile)
+  if (index.length === 0) return []
+  const isImported = (await Promise.all(right.map(read))).some((text) => text.includes('/tables'))
   const isMeant = (await having(declaresTables, await listFilesBelow(folder, fileKinds.module))).length > 0
-  return [
-    ...(await having(
-      declaresTables,
-      files.filter((path) => isNearly(stem(path), 'tables')),
-    )),
-    ...(isMeant ? await listFiles(folder, /^index\.m?[jt]s$/) : []),
-  ]
+  return isMeant && !isImported ? index : []
 }
 
 /** `module/` or `modules.ts` in place of `modules/`. */
@@ -103,26 +123,23 @@ async function likeModules(directory: string): Promise<string[]> {
   const found: string[] = []
   for (const entry of entries.filter(({ name }) => name !== 'modules')) {
     const path = join(directory, entry.name)
-    const files = entry.isDirectory()
+    const files = entry.isFolder
       ? await listFilesBelow(path, fileKinds.module)
       : [path].filter((file) => code.test(file))
-    const isSame = entry.isDirectory() && entry.name.toLowerCase() === 'modules' && files.length > 0
+    const isSame = entry.isFolder && entry.name.toLowerCase() === 'modules' && files.length > 0
     const isMeant = isSame || (!isThere && (await having(declaresEndpoints, files)).length > 0)
-    if (isMeant) found.push(entry.isDirectory() ? path + sep : path)
+    if (isMeant) found.push(entry.isFolder ? path + sep : path)
   }
   return found
 }
 
-/** `modules/tasks.tsx` in place of `modules/tasks.ts`. */
+/** `modules/tasks.TS` in place of `modules/tasks.ts`, and the same of file routes. */
 async function unlikeModules(directory: string): Promise<string[]> {
-  const files = await listFilesBelow(join(directory, 'modules'), code)
-  const texts = await Promise.all(files.filter((path) => fileKinds.module.test(basename(path))).map(read))
-  // One that a module imports is run all the same.
-  const isImported = (path: string): boolean => texts.some((text) => new RegExp(`/${escape(stem(path))}(?:\\.\\w+)?['"]`).test(text))
-  return having(
-    declaresEndpoints,
-    files.filter((path) => !fileKinds.module.test(basename(path)) && !notRun.test(basename(path)) && !isImported(path)),
+  const below = await Promise.all(
+    [join(directory, 'modules'), join(directory, 'pages', 'api')].map((folder) => listFilesBelow(folder, code)),
   )
+  const isLikeMiddleware = (path: string): boolean => isOtherCase(basename(path), fileKinds.middleware)
+  return below.flat().filter((path) => isOtherCase(basename(path), fileKinds.module) && !isLikeMiddleware(path))
 }
 
 /** `page/api/` in place of `pages/api/`. */
@@ -139,36 +156,61 @@ async function likeRoutes(directory: string): Promise<string[]> {
   return found
 }
 
-/** `Fastify.ts` in place of `fastify.ts`, one that may hold JSX, or a folder `fastify/` with its index. */
+/** `Fastify.ts` in place of `fastify.ts`, or a folder `fastify/` with its index. */
 async function likePlugin(directory: string): Promise<string[]> {
   const files = await listFiles(directory, code)
   const otherCase = files.filter((path) => isOtherCase(basename(path), fileKinds.plugin))
   if (otherCase.length > 0 || files.some((path) => fileKinds.plugin.test(basename(path)))) return otherCase
-  const inFolder = await listFiles(join(directory, 'fastify'), /^index\.m?[jt]s$/)
+  const inFolder = await listFiles(join(directory, 'fastify'), indexFile)
   return having(exportsPlugin, [...files.filter((path) => isNearly(stem(path), 'fastify')), ...inFolder])
 }
 
 /**
- * `_middleware.ts` in place of `middleware.ts`, or one that lies beside `pages/`: routes would be open that it was
- * meant to close. Below `pages/api/` one in another case is a route, and is told of where file routes are declared.
+ * `_middleware.ts` or `middleware/index.ts` in place of `middleware.ts`, or one that lies beside `pages/`: routes would
+ * be open that it was meant to close.
  */
 async function likeMiddleware(directory: string, files: readonly string[]): Promise<string[]> {
   const pages = join(directory, 'pages')
   const inPages = files.filter((path) => path.startsWith(pages + sep))
   if (inPages.length === 0) return []
   const guarded = inPages.filter((path) => fileKinds.middleware.test(basename(path))).map((path) => dirname(path))
-  const alike = [
-    ...(await listFiles(pages, /^_?middlewares?\.m?[jt]s$/i)),
-    ...(await listFilesBelow(join(pages, 'api'), /^_middleware\.m?[jt]s$/i)),
-  ]
-  const otherCase = alike.filter((path) => isOtherCase(basename(path), fileKinds.middleware))
-  const unguarded = alike.filter((path) => !otherCase.includes(path) && !guarded.includes(dirname(path)))
+  const all = [...(await listFiles(pages, code)), ...(await listFilesBelow(join(pages, 'api'), code))]
+  const otherCase = all.filter((path) => isOtherCase(basename(path), fileKinds.middleware))
+  const alike = all.filter((path) => isNearlyMiddleware(path) && !otherCase.includes(path))
+  const unguarded = alike.filter((path) => !guarded.includes(dirname(path)))
+  const inFolders = (await listInFoldersOfMiddleware(pages)).filter(
+    (path) => !guarded.includes(dirname(dirname(path))) && !fileKinds.middleware.test(basename(path)),
+  )
   const outside = guarded.length === 0 ? await listFiles(directory, fileKinds.middleware) : []
-  return [...otherCase, ...(await having(exportsMiddleware, [...unguarded, ...outside]))]
+  return [
+    ...otherCase,
+    ...(await having(exportsMiddleware, unguarded.filter((path) => !inPages.includes(path)))),
+    // What is a route, too, may be one.
+    ...(await having(goesOn, [...unguarded.filter((path) => inPages.includes(path)), ...inFolders])),
+    ...(await having(exportsMiddleware, outside)),
+  ]
+}
+
+/** `_middleware.ts`, `middlewares.ts`, but not the right name; of folders that, too. */
+function isNearlyMiddleware(path: string, isFolder = false): boolean {
+  const isRight = !isFolder && fileKinds.middleware.test(basename(path))
+  return !isRight && isNearly(stem(path).replace(/^[._]/, ''), 'middleware')
+}
+
+/** The files of folders that are called as middleware is, in `pages/` and all that is below `pages/api/`. */
+async function listInFoldersOfMiddleware(folder: string, isPages = true): Promise<string[]> {
+  const found: string[] = []
+  for (const { name, isFolder } of await listEntries(folder)) {
+    const path = join(folder, name)
+    if (isFolder && isNearlyMiddleware(path, true)) found.push(...(await listFiles(path, fileKinds.module)))
+    else if (isFolder && (isPages ? name === 'api' : isFolderOfModules(name)))
+      found.push(...(await listInFoldersOfMiddleware(path, false)))
+  }
+  return found
 }
 
 async function listFolders(directory: string, isWanted: (name: string) => boolean): Promise<string[]> {
-  const folders = (await listEntries(directory)).filter((entry) => entry.isDirectory() && isWanted(entry.name))
+  const folders = (await listEntries(directory)).filter((entry) => entry.isFolder && isWanted(entry.name))
   return folders.map(({ name }) => join(directory, name))
 }
 
@@ -186,7 +228,7 @@ function isNearly(name: string, right: string): boolean {
 }
 
 function stem(path: string): string {
-  return basename(path).replace(code, '')
+  return withoutExtension(basename(path))
 }
 
 /** Those of some files that have such a text. What cannot be read is no reason to stop: nothing is known of it. */
@@ -197,9 +239,4 @@ async function having(content: Content, paths: readonly string[]): Promise<strin
 
 function read(path: string): Promise<string> {
   return readFile(path, 'utf8').catch(() => '')
-}
-
-/** A text as it stands in a regular expression. */
-function escape(text: string): string {
-  return text.replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&')
 }

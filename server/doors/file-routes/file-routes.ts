@@ -23,8 +23,6 @@ export type FileRouteArguments<Config extends { readonly params: Parameters }> =
   readonly [other: string]: unknown
 }
 
-const middlewareName = /(?:^|\/)(middleware)\.m?[jt]s$/i
-
 /**
  * Registers the endpoints that the files of `pages/` are.
  *
@@ -32,22 +30,15 @@ const middlewareName = /(?:^|\/)(middleware)\.m?[jt]s$/i
  */
 export function declareFileRoutes(files: readonly RouteFile[]): void {
   const registry = currentRegistry('a file route')
-  const middlewares = new Middlewares(files.filter(isMiddleware))
+  const middlewares = new Middlewares(files.filter(({ isMiddleware }) => isMiddleware))
   for (const route of files) {
-    if (isMiddleware(route)) continue
+    if (route.isMiddleware) continue
     for (const endpoint of readEndpoints(route, middlewares, registry.settings)) registry.addEndpoint(endpoint)
   }
 }
 
-function isMiddleware(route: RouteFile): boolean {
-  const name = middlewareName.exec(route.file)?.[1]
-  // As a route it would answer requests, and guard none.
-  if (name !== undefined && name !== 'middleware') throw new DeclarationError(`middleware is in a file called "middleware", not "${name}"; rename the file`, locate(route))
-  return name !== undefined
-}
-
 function readEndpoints(route: RouteFile, middlewares: Middlewares, settings: DeclarationSettings): Endpoint[] {
-  const path = readRoutePath(route.file)
+  const path = readRoutePath(route)
   const options = readConfig(route, path.text, settings)
   return readMethods(route).map(({ name, methods, handler }) => ({
     door: 'file',

@@ -4,6 +4,9 @@ import type { SourceLocation } from '../../errors/source-location.js'
 export interface RouteFile {
   /** Relative to the app's folder, with `/` between its parts: `pages/api/users/[id].ts`. */
   readonly file: string
+  /** Its place without `pages/` and its extension, from which its path is read: `api/users/[id]`. */
+  readonly name: string
+  readonly isMiddleware: boolean
   readonly exports: Readonly<Record<string, unknown>>
   /** The lines of its exports, by name; some that come from another file are missing. */
   readonly lines: ReadonlyMap<string, number>

@@ -1,7 +1,7 @@
 import { makePattern, type PathPattern, type PathSegment } from '../../endpoint/path-pattern.js'
 import { DeclarationError, withPlace } from '../../errors/declaration-error.js'
+import type { RouteFile } from './route-file.js'
 
-const extension = /\.m?[jt]s$/
 /** A folder that sorts files and is not part of the path: `(admin)`. */
 const group = /^\([^()[\]]+\)$/
 /** `[name]`, `[...name]`, `[[...name]]`. */
@@ -11,12 +11,11 @@ const parameterName = /^[A-Za-z_][A-Za-z0-9_]*$/
 /**
  * Reads the path at which a file of `pages/` is served from its own: `pages/api/(admin)/users/[id].ts` at `/api/users/[id]`.
  *
- * @param file relative to the app's folder
  * @throws DeclarationError when a name with brackets is no parameter, two parameters have one name, or one for all the rest is not the last
  */
-export function readRoutePath(file: string): PathPattern {
+export function readRoutePath({ file, name }: Pick<RouteFile, 'file' | 'name'>): PathPattern {
   return withPlace({ file, line: 1 }, () => {
-    const [, ...folders] = file.replace(extension, '').split('/')
+    const folders = name.split('/')
     const last = folders.pop() ?? ''
     if (group.test(last)) throw new DeclarationError(`"${last}" is a name for a folder that is no part of the path; give the file a name without parentheses around it`)
     const parts = [...folders.filter((folder) => !group.test(folder)), ...(last === 'index' ? [] : [last])]
