@@ -118,6 +118,53 @@ t.test('refusals of the service name one cause each and change nothing', async (
   t.ok(await users.verify('me@example.com', password, here))
 })
 
+t.test('what HTTP Basic cannot carry, and what is longer than any address, is in no row, however it is written; a row from before can be removed', async (t) => {
+  const { users, table, database } = await open(t, t.testdir())
+  await users.add('me@example.com', password)
+  const [row] = await table.search().all()
+  const expected = { code: 'wrong-type', message: /^(row 1 of users: )?users\.email: expected an e-mail address without spaces, colons, .* of at most 254 bytes, got another text$/ }
+  const longest = `${'\u00e9'.repeat(121)}@example.org`
+  t.equal(Buffer.byteLength(longest), 254)
+  for (const email of ['a:b@example.com', ':@example.com', 'me@[IPv6:2001:db8::1]', `x${longest}`, 'x'.repeat(1_000_000), 'me\x7f@example.com', 'me\u0085@example.com', 'me\u200b@example.com']) {
+    const about = encodeURIComponent(email.slice(0, 30))
+    await t.rejects(users.add(email, password), { code: 'not-an-email', message: /without spaces, colons, control characters .* at most 254 bytes/ }, about)
+    await t.rejects(table.addRow({ email }), expected, about)
+    await t.rejects(table.addRows([{ email }]), expected, about)
+    await t.rejects(table.upsert({ email: 'me@example.com' }, { email } as never), expected, about)
+    await t.rejects(async () => row?.update({ email }), expected, about)
+    await t.rejects(table.search({ email: 'me@example.com' }).update({ email }), expected, about)
+    t.equal(await users.verify(email, password, here), null)
+  }
+  await t.rejects(users.add('half\ud83d@example.com', password), { code: 'not-an-email' })
+  t.strictSame(await table.search().map(({ email }) => email), ['me@example.com'])
+  await users.add(longest, password)
+  t.ok(await users.verify(longest.toUpperCase(), password, here), 'the longest address there is')
+
+  await database.write({ text: `UPDATE users SET email = 'a:b@example.com', emailKey = 'a:b@example.com' WHERE email = 'me@example.com'` }, [])
+  await users.remove('A:B@example.com')
+  t.equal(await table.search().count(), 1)
+})
+
+t.test('a text that is longer than any address or password is refused before anything else is done with it', async (t) => {
+  const { users } = await open(t, t.testdir())
+  await users.add('me@example.com', password)
+  // To sort so many marks would take longer than this test may.
+  const long = `e${'\u0323\u0301'.repeat(250_000)}`
+  for (const email of [`${long}@example.com`, `me@example.com${' '.repeat(1_000_000)}${long}`]) {
+    await t.rejects(users.add(email, password), { code: 'not-an-email' })
+    await t.rejects(users.setEnabled(email, false), { code: 'no-such-user' })
+    t.equal(await users.verify(email, password, here), null)
+  }
+  for (const [secret, told] of [[long, /at most 256 characters, got many more$/], [long.slice(0, 1000), /at most 256 characters, got 1000$/]] as const) {
+    await t.rejects(users.add('you@example.com', secret), { code: 'weak-password', rule: 'too-long', message: told })
+    await t.rejects(users.setPassword('me@example.com', secret), { code: 'weak-password', rule: 'too-long' })
+    for (const email of ['me@example.com', 'nobody@example.com']) t.equal(await hashesOf(() => users.verify(email, secret, here)), 0, 'and costs no hash, whoever it is for')
+  }
+  const marked = '\u03b1\u0313\u0300\u0345'.repeat(256)
+  await users.setPassword('me@example.com', marked)
+  t.ok(await users.verify('me@example.com', marked.normalize('NFC'), here), 'the longest way of typing 256 characters is no longer than that')
+})
+
 t.test('of ten additions of the same address at once, one adds a user', async (t) => {
   const { users, table } = await open(t, t.testdir())
   const results = await Promise.allSettled(Array.from({ length: 10 }, () => users.add('me@example.com', password)))

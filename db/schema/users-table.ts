@@ -1,5 +1,5 @@
 import { boolean, Column, datetime, integer, text, type Columns } from '../columns/columns.js'
-import { emailKey } from './email-key.js'
+import { storableAddress, storableEmailKey } from './email-key.js'
 import type { ColumnRules, RowOf, rowPart, TableIn } from '../rows/row-types.js'
 import { TableDeclaration } from '../columns/table-declaration.js'
 
@@ -41,7 +41,7 @@ const userColumns: Omit<UserColumns, typeof rowPart> = {
     required: true,
     unique: true,
     hidden: true,
-    derived: { from: 'email', compute: emailKey, expected: 'an e-mail address without spaces, control characters and look-alikes of ASCII letters' },
+    derived: { from: 'email', compute: storableEmailKey, expected: `an e-mail address ${storableAddress}` },
   }),
   sessionEpoch: integer().default(0).required().hidden(),
 }

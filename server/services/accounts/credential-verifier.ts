@@ -7,7 +7,7 @@ import type { Origin } from './hashing-queue.js'
 import type { LoginFailures } from './login-failures.js'
 import { networkOf } from './network.js'
 import type { PasswordHashing } from './password-hashing.js'
-import { isTooLong, normalizePassword } from './passwords.js'
+import { normalizePassword } from './passwords.js'
 import { VerifiedCredentials } from './verified-credentials.js'
 
 /** The parts of a {@link CredentialVerifier}. */
@@ -41,7 +41,7 @@ export class CredentialVerifier {
     const account = emailKey(email)
     const normalized = normalizePassword(password)
     // Nobody can have such an address or password, so answering at once tells nothing about anybody.
-    if (account === null || isTooLong(normalized)) return Promise.resolve(null)
+    if (account === null || normalized === null) return Promise.resolve(null)
     const id = this.#rowIds.get(account)
     if (id === undefined) return this.#verifyAnew(account, normalized, address)
     return this.#table.getById(id).then((user) => {

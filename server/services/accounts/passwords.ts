@@ -4,16 +4,24 @@ import { WeakPassword } from './errors.js'
 const leastPasswordLength = 8
 const greatestPasswordLength = 256
 
-/** A password in the form in which it is hashed and compared: as typed, composed (NFC), nothing cut. */
-export function normalizePassword(password: string): string {
-  return password.normalize('NFC')
-}
+/**
+ * The longest text that can be composed to a password of that length, in UTF-16 units: no character is composed of more
+ * than four of them (UAX #15, and the FAQ on normalisation, "maximum expansion factor": U+1F82 as UTF-16).
+ */
+const longestTyped = 4 * greatestPasswordLength
+/** No text of any language has so many marks on one letter (UAX #15, section 13); sorting them takes the square of it. */
+const heapOfMarks = /\p{M}{31}/u
 
-/** Whether a password in its compared form is longer than any that can have been stored. */
-export function isTooLong(normalized: string): boolean {
+/**
+ * A password in the form in which it is hashed and compared: as typed, composed (NFC), nothing cut. Null for one that is
+ * too long to have been stored. Its length comes first, because composing a long text takes its time.
+ */
+export function normalizePassword(password: string): string | null {
+  if (password.length > greatestPasswordLength && (password.length > longestTyped || heapOfMarks.test(password))) return null
+  const normalized = password.normalize('NFC')
   // A code point is one or two UTF-16 units: only between the two bounds do they have to be counted.
-  if (normalized.length <= greatestPasswordLength) return false
-  return normalized.length > 2 * greatestPasswordLength || [...normalized].length > greatestPasswordLength
+  if (normalized.length <= greatestPasswordLength) return normalized
+  return normalized.length > 2 * greatestPasswordLength || [...normalized].length > greatestPasswordLength ? null : normalized
 }
 
 let commonPasswords: Promise<ReadonlySet<string>> | undefined
@@ -36,12 +44,13 @@ function loadCommonPasswords(): Promise<ReadonlySet<string>> {
  */
 export async function checkNewPassword(password: string, email: string): Promise<string> {
   const normalized = normalizePassword(password)
+  if (normalized === null) {
+    const given = password.length > longestTyped ? 'many more' : [...password].length
+    throw new WeakPassword('too-long', `a password takes at most ${greatestPasswordLength} characters, got ${given}`)
+  }
   const length = [...normalized].length
   if (length < leastPasswordLength) {
     throw new WeakPassword('too-short', `a password takes at least ${leastPasswordLength} characters, got ${length}`)
-  }
-  if (length > greatestPasswordLength) {
-    throw new WeakPassword('too-long', `a password takes at most ${greatestPasswordLength} characters, got ${length}`)
   }
   if (/[\p{Cc}\p{Cs}]/u.test(normalized)) {
     throw new WeakPassword('unusable-character', 'a password takes no control characters, such as line ends, tabs or NUL')

@@ -1,5 +1,5 @@
 import type { Database } from '../../../db/database.js'
-import { emailKey } from '../../../db/schema/email-key.js'
+import { emailKey, storableAddress, storableEmailKey } from '../../../db/schema/email-key.js'
 import { TableError } from '../../../db/errors/errors.js'
 import type { UserRow, UsersTable } from '../../../db/schema/users-table.js'
 import { CredentialVerifier } from './credential-verifier.js'
@@ -60,10 +60,9 @@ export class Users {
    * @throws HashingOverloaded
    */
   async add(email: string, password: string, columns: Readonly<Record<string, unknown>> = {}): Promise<UserRow> {
-    const account = isAddress(email) ? emailKey(email) : null
-    if (account === null) {
-      const expected = 'expected an e-mail address such as name@example.com, without spaces, control characters and look-alikes of ASCII letters'
-      throw new UserError('not-an-email', expected)
+    const account = storableEmailKey(email)
+    if (account === null || !isAddress(account)) {
+      throw new UserError('not-an-email', `expected an e-mail address such as name@example.com, ${storableAddress}`)
     }
     if (await this.#table.search({ emailKey: account }).exists()) throw emailTaken()
     const passwordHash = await this.#hash(password, account)
@@ -124,9 +123,9 @@ export class Users {
   }
 }
 
-/** RFC 5321 section 4.5.3.1.3: 254 octets at most. What else an address may be, the mail server that has it decides. */
-function isAddress(email: string): boolean {
-  return /^.+@[^@]+$/.test(email.trim()) && Buffer.byteLength(email.trim()) <= 254
+/** What else an address may be, the mail server that has it decides. */
+function isAddress(account: string): boolean {
+  return /^.+@[^@]+$/.test(account)
 }
 
 function emailTaken(): UserError {
