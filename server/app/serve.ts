@@ -10,7 +10,8 @@ class ListenError extends Error {
 }
 
 /** The exit codes of a process that a signal ended (POSIX, 128 + the signal's number). */
-const signalExitCodes = { SIGINT: 130, SIGTERM: 143 } as const
+const signalExitCodes = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const
+const signals = ['SIGHUP', 'SIGINT', 'SIGTERM'] as const
 /** A terminal and the `npm` in between send the same Ctrl+C, one just after the other; milliseconds. */
 const sameSignal = 100
 /** How long the answers that tell of a database failure have to go out, in milliseconds. */
@@ -19,7 +20,7 @@ const lastWords = 100
 const closingTime = 5000
 
 /**
- * Runs an app until the process is told to stop (SIGTERM, SIGINT), and ends the process: with 0 once the requests in flight have ended, or run out of time, and the database is closed,
+ * Runs an app until the process is told to stop (SIGTERM, SIGINT, or SIGHUP, when its terminal is closed), and ends the process: with 0 once the requests in flight have ended, or run out of time, and the database is closed,
  * with 1 when something went wrong. A second signal ends it at once.
  *
  * @returns when the app listens
@@ -63,12 +64,11 @@ class ProcessLife {
 
   constructor(directory: string) {
     this.#directory = resolve(directory)
-    process.on('SIGTERM', (signal) => this.#onSignal(signal))
-    process.on('SIGINT', (signal) => this.#onSignal(signal))
+    for (const signal of signals) process.on(signal, () => this.#onSignal(signal))
     process.on('uncaughtException', (error) => this.#onError(error, 'an exception was not caught; the process ends'))
     process.on('unhandledRejection', (reason) => this.#onRejection(reason))
-    // Whoever read our output may go away; that is no reason to stop serving.
-    for (const stream of [process.stdout, process.stderr]) stream.on('error', (error: NodeJS.ErrnoException) => { if (error.code !== 'EPIPE') throw error })
+    // What the app's own code writes there may go nowhere, for want of a reader or of room; that is no reason to stop serving, and the log tells of it.
+    for (const stream of [process.stdout, process.stderr]) stream.removeAllListeners('error').on('error', () => undefined)
   }
 
   begin(app: FastifyInstance): void {
@@ -82,11 +82,11 @@ class ProcessLife {
     setTimeout(() => process.exit(1), lastWords)
   }
 
-  #onSignal(signal: NodeJS.Signals): void {
+  #onSignal(signal: (typeof signals)[number]): void {
     const now = performance.now()
     if (this.#stoppingSince !== null && now - this.#stoppingSince < sameSignal) return
     // Before the app is there nothing is in flight, and a second signal means now.
-    if (this.#app === null || this.#stoppingSince !== null) process.exit(signal === 'SIGINT' ? signalExitCodes.SIGINT : signalExitCodes.SIGTERM)
+    if (this.#app === null || this.#stoppingSince !== null) process.exit(signalExitCodes[signal])
     this.#stoppingSince = now
     this.#app.log.info(`${signal}: finishing the requests in flight`)
     void this.#stop(this.#app)

@@ -5,7 +5,7 @@ import { ConfigurationError } from '../settings/configuration-error.js'
 import { toBareMessage } from './bare-message.js'
 import { LogFile, reasonOf } from './log-file.js'
 import type { LoggingSettings } from './logging-settings.js'
-import { standardOutput } from './standard-output.js'
+import { StandardOutput, standardOutput, type Teller } from './standard-output.js'
 
 /** An app's log, with a way in for each kind of line. */
 export interface AppLog {
@@ -46,11 +46,15 @@ export async function openLog(options: LogOptions, stream?: DestinationStream): 
   const platform = file !== null && isBare ? hide(both(output, { write: (line) => isNote(line) || file.write(toBareMessage(line)) })) : own
   const requests = isBare ? hide(output) : own
   const logger = loggerTo(platform, level)
+  const stopTelling = file !== null && output instanceof StandardOutput ? output.tellAlso(tellIn(file, options.logging)) : null
   return {
     platform: logger,
     own: loggerTo(own, level),
     writeRequest: logger.isLevelEnabled('info') ? (line) => void requests.write(line) : null,
-    close: () => file?.close(),
+    close: () => {
+      stopTelling?.()
+      file?.close()
+    },
   }
 }
 
@@ -79,6 +83,12 @@ const note = /^\{"level":[123]0,/
 
 function isNote(line: string): boolean {
   return note.test(line)
+}
+
+/** Says in the file what is the matter with standard output. */
+function tellIn(file: LogFile, { level: least, format }: LoggingSettings['logging']): Teller {
+  const logger = loggerTo({ write: (line) => file.write(format === 'message' ? toBareMessage(line) : line) }, least)
+  return (level, message) => logger[level](message)
 }
 
 function openFile({ logging, data }: LogOptions, elsewhere: Logger): LogFile | null {
