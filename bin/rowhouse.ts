@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
+import { watchOutput } from './output.js'
 import { reportFailure } from './report-failure.js'
 
 /** Each command is loaded when it is asked for: a start should not wait for what it does not use. */
@@ -38,6 +39,7 @@ function readVersion(): string {
   return version
 }
 
+watchOutput()
 try {
   // Before anything native is loaded, which would end an old Node.js without a word.
   await import('../server/app/supported-node.js')

@@ -4,6 +4,7 @@ import type { Database, OpenDatabaseOptions } from '../db/database.js'
 import type { Configuration } from '../server/app/configuration/settings.js'
 import type { Users } from '../server/services/accounts/users.js'
 import { readColumnValues } from './column-values.js'
+import { say } from './output.js'
 
 /** Which users a command works on. */
 export interface UsersServiceOptions {
@@ -49,7 +50,7 @@ export async function withUsers(
     })
   }
   await withTables(defineTables({ users: usersTable(given.columns) }), async (database) => {
-    if (isNew) process.stdout.write(`made a new database in ${directory}\n`)
+    if (isNew) say(`made a new database in ${directory}`)
     await work(new Users({ database, ...(configuration !== null && { hashing: configuration.passwordHashing }) }), given.values)
   })
 }

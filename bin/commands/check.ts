@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { listModules } from '../../server/app/loading/find-modules.js'
 import type { NameCheck } from '../misuses/unknown-names.js'
+import { say } from '../output.js'
 import { reportFailure } from '../report-failure.js'
 
 /** `rowhouse check`: finds the mistakes that would stop a start, and those of types, without starting and without touching the data. */
@@ -50,8 +51,4 @@ class TypesError extends Error {
   constructor(mistakes: readonly string[]) {
     super(mistakes.join('\n'))
   }
-}
-
-function say(line: string): void {
-  process.stdout.write(`${line}\n`)
 }

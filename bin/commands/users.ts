@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import { TableError } from '../../db/errors/errors.js'
 import type { UserRow } from '../../db/schema/users-table.js'
 import { addAssignment } from '../column-values.js'
+import { print, say } from '../output.js'
 import { readNewPassword } from '../password-input.js'
 import { withUsers } from '../users-service.js'
 
@@ -80,29 +81,27 @@ async function addUser(email: string, { data, set }: AddOptions): Promise<string
 }
 
 async function listAsText(users: AsyncIterable<UserRow>): Promise<void> {
-  printLine('E-MAIL', 'STATUS', 'SIGNED UP', 'LAST LOGIN')
-  for await (const { email, enabled, signedUp, lastLogin } of users) printLine(email, enabled ? 'enabled' : 'disabled', toMinute(signedUp), toMinute(lastLogin))
+  await print(toLine('E-MAIL', 'STATUS', 'SIGNED UP', 'LAST LOGIN'))
+  for await (const { email, enabled, signedUp, lastLogin } of users) {
+    if (!(await print(toLine(email, enabled ? 'enabled' : 'disabled', toMinute(signedUp), toMinute(lastLogin))))) return
+  }
 }
 
 /** A JSON array with one user to a line, written as they are read. */
 async function listAsJson(users: AsyncIterable<UserRow>): Promise<void> {
   let separator = '[\n'
   for await (const user of users) {
-    process.stdout.write(separator + JSON.stringify(user))
+    if (!(await print(separator + JSON.stringify(user)))) return
     separator = ',\n'
   }
-  process.stdout.write(separator === '[\n' ? '[]\n' : '\n]\n')
+  await print(separator === '[\n' ? '[]\n' : '\n]\n')
 }
 
-function printLine(email: string, status: string, signedUp: string, lastLogin: string): void {
-  say(`${email.padEnd(40)} ${status.padEnd(9)} ${signedUp.padEnd(17)} ${lastLogin}`)
+function toLine(email: string, status: string, signedUp: string, lastLogin: string): string {
+  return `${email.padEnd(40)} ${status.padEnd(9)} ${signedUp.padEnd(17)} ${lastLogin}\n`
 }
 
 /** UTC, as `2026-01-31 09:05Z`. */
 function toMinute(instant: Date | null): string {
   return instant === null ? 'never' : `${instant.toISOString().slice(0, 16).replace('T', ' ')}Z`
-}
-
-function say(line: string): void {
-  process.stdout.write(`${line}\n`)
 }
