@@ -60,18 +60,46 @@ t.test('a name of a Media becomes the file name of the reply', async (t) => {
 t.test('a file that somebody may have uploaded is shown, and runs nothing in the name of the app', async (t) => {
   const { server } = await buildApp(t, () => {
     route('/file', () => new Media(bytes, { contentType: String(request.queryParams['type']), name: 'upload' }))
+    route('/back', { methods: ['POST'] }, () => request.body)
+    route('/blob', { methods: ['POST'] }, async () => new Blob([await request.text()], { type: request.contentType }))
     route('/page', () => new Media('<p>mine</p>', { contentType: 'text/html' }))
+    route('/own', { methods: ['POST'] }, () => new HttpResponse(200, request.body, { 'content-security-policy': "default-src 'self'" }))
+    route('/known', { methods: ['POST'] }, () => new HttpResponse(200, request.body, { 'content-security-policy': 'sandbox allow-scripts', 'content-disposition': 'inline' }))
+    route('/bytes', () => new HttpResponse(200, bytes, { 'content-type': 'text/html' }))
+    route('/web', () => new Response(ReadableStream.from([bytes]) as ReadableStream<Uint8Array<ArrayBuffer>>))
   })
-  const headersOf = async (type: string): Promise<Record<string, unknown>> => (await server.inject({ url: '/file', query: { type } })).headers
-  for (const type of ['text/html', ' Text/HTML ;charset=utf-8', 'image/svg+xml', 'application/xhtml+xml', 'text/xml', 'application/xml']) {
-    t.match(await headersOf(type), { 'content-security-policy': 'sandbox', 'x-content-type-options': 'nosniff' }, type)
+  const headersOf = async (path: string, type: string): Promise<Record<string, unknown>> =>
+    (await server.inject(path === '/file' ? { url: path, query: { type } } : { method: 'POST', url: path, payload: '<p>', headers: { 'content-type': type } })).headers
+  for (const path of ['/file', '/back', '/blob']) {
+    const named = path === '/file' ? "; filename*=UTF-8''upload" : ''
+    const shown = path === '/file' ? `inline${named}` : undefined
+    for (const type of ['text/html', 'Text/HTML;charset=utf-8', 'text/html;', 'image/svg+xml', 'application/xhtml+xml', 'text/xml', 'application/xml', 'video/x+xml']) {
+      const { 'content-type': sentType, 'content-disposition': disposition, ...headers } = await headersOf(path, type)
+      t.match(headers, { 'content-security-policy': 'sandbox', 'x-content-type-options': 'nosniff' }, `${path} ${type}`)
+      t.same([String(sentType).toLowerCase(), disposition], [type.toLowerCase(), shown], `${path} ${type}`)
+    }
+    for (const type of ['image/png', 'IMAGE/JPEG', 'audio/mpeg', 'video/mp4; codecs="avc1.42E01E"', 'application/pdf', 'text/plain; charset=utf-8', 'application/json']) {
+      const headers = await headersOf(path, type)
+      t.equal(headers['x-content-type-options'], 'nosniff', `${path} ${type}`)
+      t.equal(headers['content-disposition'], shown, `${path} ${type}`)
+      t.notOk('content-security-policy' in headers, `${path} ${type}`)
+    }
+    for (const type of ['multipart/x-mixed-replace; boundary=x', 'text/javascript', 'application/zip', 'x/y', 'text/plain; a="b, text/html"']) {
+      const headers = await headersOf(path, type)
+      t.match(headers, { 'content-type': type, 'content-security-policy': 'sandbox', 'x-content-type-options': 'nosniff', 'content-disposition': `attachment${named}` }, `${path} ${type}`)
+    }
+    for (const type of ['text/plain, text/html', 'text/html, text/plain', 'text/html x', 'text/html(x)', 'text/html;charset', 'text/html; a=b c', 'text/html; a="b', 'html', 'text/', '/', '*', ' ', `text/html; a=${'b'.repeat(1000)}`]) {
+      const headers = await headersOf(path, type)
+      t.match(headers, { 'content-type': 'application/octet-stream', 'content-security-policy': 'sandbox', 'x-content-type-options': 'nosniff', 'content-disposition': `attachment${named}` }, `${path} ${type}`)
+    }
   }
-  for (const type of ['image/png', 'application/pdf', 'text/plain']) {
-    const headers = await headersOf(type)
-    t.equal(headers['x-content-type-options'], 'nosniff', type)
-    t.notOk('content-security-policy' in headers, type)
+  t.match(await headersOf('/own', 'text/html'), { 'content-security-policy': "sandbox, default-src 'self'" }, 'a policy that stands on every answer does not open the sandbox')
+  t.match(await headersOf('/known', 'text/html'), { 'content-security-policy': 'sandbox allow-scripts', 'content-disposition': 'inline' })
+  for (const [path, type] of [['/page', 'text/html'], ['/bytes', 'text/html'], ['/web', undefined]] as const) {
+    const { headers } = await server.inject(path)
+    t.same([headers['content-type'], headers['x-content-type-options']], [type, 'nosniff'], path)
+    t.notOk('content-security-policy' in headers || 'content-disposition' in headers, `${path} is of the app’s own`)
   }
-  t.notOk('content-security-policy' in (await server.inject('/page')).headers, 'a page of the app’s own has no file name')
 })
 
 t.test('HttpResponse decides status, headers and body', async (t) => {

@@ -1,5 +1,6 @@
 import { Refusal } from '../columns/codec.js'
 import { Media } from '../values/media.js'
+import { markReceived } from '../values/received-bytes.js'
 
 /** Content type and name come first, as JSON behind their length in a 32-bit little-endian number; the bytes follow. */
 const lengthSize = 4
@@ -19,5 +20,5 @@ export function decodeMedia(stored: Uint8Array): Media {
   const start = lengthSize + frame.readUInt32LE()
   // Nothing else than encodeMedia writes such columns.
   const [contentType, name] = JSON.parse(frame.toString('utf8', lengthSize, start)) as [string, string | null]
-  return new Media(frame.subarray(start), { contentType, name })
+  return new Media(markReceived(frame.subarray(start)), { contentType, name })
 }

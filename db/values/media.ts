@@ -1,9 +1,11 @@
 import { ReadableStream } from 'node:stream/web'
+import { isMediaType, unknownType } from './media-type.js'
+import { isReceived, markReceived } from './received-bytes.js'
 import { piecesOf, StoredContent } from './stored-content.js'
 
 /** What a {@link Media} is, beside its bytes. */
 export interface MediaOptions {
-  /** Default `application/octet-stream`. */
+  /** Default `application/octet-stream`, which also stands for what is no media type (RFC 9110, 8.3.1). */
   readonly contentType?: string
   /** The name of the file, if it has one. */
   readonly name?: string | null
@@ -19,19 +21,22 @@ export class Media {
   readonly contentType: string
   readonly name: string | null
   readonly #content: Uint8Array | StoredContent
+  readonly #isReceived: boolean
   #read: WeakRef<Uint8Array> | null = null
 
   /**
    * Text is encoded as UTF-8.
    * @throws TypeError when the content is neither bytes nor text, or when content type or name could not be sent in a header.
    */
-  constructor(content: Uint8Array | ArrayBuffer | string | StoredContent, { contentType = 'application/octet-stream', name = null }: MediaOptions = {}) {
+  constructor(content: Uint8Array | ArrayBuffer | string | StoredContent, { contentType = unknownType, name = null }: MediaOptions = {}) {
     this.#content = content instanceof StoredContent ? content : bytesOf(content)
+    this.#isReceived = typeof content !== 'string' && (content instanceof StoredContent || isReceived(content))
     if (!isContentType(contentType)) throw new TypeError('Media: contentType must be printable ASCII')
     if (name !== null && (typeof name !== 'string' || /[\p{Cc}\p{Surrogate}]/u.test(name))) {
       throw new TypeError('Media: name must be a text without control characters, or null')
     }
-    this.contentType = contentType
+    // Whoever uploads a file says what it is. What is read as one type here and as another by a browser gets past every rule about types.
+    this.contentType = isMediaType(contentType) ? contentType : unknownType
     this.name = name
     Object.freeze(this)
   }
@@ -39,11 +44,11 @@ export class Media {
   /** All bytes. Where they are on disk, they are read when asked for, holding up everything else meanwhile; `stream()` does not. */
   get bytes(): Uint8Array {
     const content = this.#content
-    if (content instanceof Uint8Array) return content
+    if (content instanceof Uint8Array) return this.#marked(content)
     // Asked for in a loop, they are read once; asked for and dropped, they do not stay in memory. Whether they may be read at all does not depend on that.
     const known = this.#read?.deref()
     if (known !== undefined && content.isOpen) return known
-    const bytes = content.readSync()
+    const bytes = this.#marked(content.readSync())
     this.#read = new WeakRef(bytes)
     return bytes
   }
@@ -65,20 +70,17 @@ export class Media {
 
   /** A copy of the bytes. */
   async arrayBuffer(): Promise<ArrayBuffer> {
-    return new Uint8Array(await this.#all()).buffer
+    return this.#marked(new Uint8Array(await this.#all()).buffer)
   }
 
   /** The bytes as a stream; a new one each time. Where they are on disk, they are read as fast as the reader takes them. */
   stream(): ReadableStream<Uint8Array> {
-    const pieces = Media.piecesOf(this)
-    if (pieces !== null) return ReadableStream.from(pieces)
+    return this.#marked(ReadableStream.from(Media.piecesOf(this) ?? this.#wholeBytes()))
+  }
+
+  #wholeBytes(): Uint8Array[] {
     const { bytes } = this
-    return new ReadableStream({
-      start(controller) {
-        if (bytes.byteLength > 0) controller.enqueue(bytes)
-        controller.close()
-      },
-    })
+    return bytes.byteLength > 0 ? [bytes] : []
   }
 
   /** What stands for the media in a JSON answer: everything but the bytes. */
@@ -89,6 +91,16 @@ export class Media {
   async #all(): Promise<Uint8Array> {
     const content = this.#content
     return content instanceof Uint8Array ? content : await content.read(0, content.length)
+  }
+
+  /** What is made of received bytes is received, too. */
+  #marked<Content extends Uint8Array | ArrayBuffer | ReadableStream>(content: Content): Content {
+    return this.#isReceived ? markReceived(content) : content
+  }
+
+  /** Whether it is a file, whose type is what somebody says of it: bytes that were received, by way of the database too, or anything with a name. */
+  static isFile(media: Media): boolean {
+    return media.#isReceived || media.name !== null
   }
 
   /** The bytes piece by piece where they are on disk; null where they are in memory. */

@@ -1,4 +1,5 @@
 import { isContentType, Media } from '../../../db/values/media.js'
+import { markReceived } from '../../../db/values/received-bytes.js'
 import { refusal } from '../http-error.js'
 import type { BodyContent } from './body-store.js'
 import { readContentDisposition } from './content-disposition.js'
@@ -72,7 +73,8 @@ export function readMultipart(content: BodyContent, parts: readonly Part[]): For
       all.add(name, value)
     } else if (fileName !== '' || end > start) {
       const contentType = isContentType(headers.contentType) ? headers.contentType : undefined
-      const file = new Media(sliceOf(content, start, end), { ...(contentType !== undefined && { contentType }), name: fileName === '' ? null : fileName })
+      const slice = sliceOf(content, start, end)
+      const file = new Media(Buffer.isBuffer(slice) ? markReceived(slice) : slice, { ...(contentType !== undefined && { contentType }), name: fileName === '' ? null : fileName })
       files.add(name, file)
       all.add(name, file)
     }

@@ -1,8 +1,11 @@
 import type { OutgoingHttpHeaders } from 'node:http'
 import { Media } from '../../../db/values/media.js'
+import { isMediaType, unknownType } from '../../../db/values/media-type.js'
+import { isReceived } from '../../../db/values/received-bytes.js'
 import { Search } from '../../../db/rows/search.js'
 import { discard } from './discard.js'
 import { encodeJson, UnsendableValue } from './encode-json.js'
+import { headersOfFile, nosniff, withSandbox } from './file-headers.js'
 import { HttpResponse, Json } from './http-response.js'
 
 /** What goes on the wire. */
@@ -18,7 +21,8 @@ type ReplyBody = string | Buffer | AsyncIterable<unknown> | null
 type Content = Pick<Reply, 'headers' | 'body'>
 
 const json = { 'content-type': 'application/json' } as const
-const text = { 'content-type': 'text/plain; charset=utf-8' } as const
+const text = { 'content-type': 'text/plain; charset=utf-8', ...nosniff } as const
+const bytes = { 'content-type': unknownType, ...nosniff } as const
 
 /** Whether a body is sent piece by piece. */
 export function isStream(body: ReplyBody): body is AsyncIterable<unknown> {
@@ -47,13 +51,12 @@ function toCustomReply({ status, body, headers }: HttpResponse): Reply | Promise
     discard(body)
     return { status, headers: ownHeaders(headers.toNode(), status !== 304), body: null }
   }
-  const content = toContent(body)
-  const finish = ({ headers: contentHeaders, body: payload }: Content): Reply => ({
-    status,
+  const content = toContent(body, headers.get('content-type'))
+  const finish = ({ headers: contentHeaders, body: payload }: Content): Reply => {
     // The length of what is held in memory, or on disk, is known here; another one, copied from elsewhere, would cut the answer or hang the client.
-    headers: withCharset({ ...contentHeaders, ...ownHeaders(headers.toNode(), isWhole(payload) || 'content-length' in contentHeaders) }, payload),
-    body: payload,
-  })
+    const own = ownHeaders(headers.toNode(), isWhole(payload) || 'content-length' in contentHeaders)
+    return { status, headers: withCharset({ ...contentHeaders, ...withSandbox(own, contentHeaders) }, payload), body: payload }
+  }
   return content instanceof Promise ? content.then(finish) : finish(content)
 }
 
@@ -66,7 +69,11 @@ function fromWebResponse(response: Response): Reply {
     delete headers['content-encoding']
     delete headers['date']
   }
-  return { status: response.status, headers, body: response.body }
+  const { status, body } = response
+  if (body === null) return { status, headers, body }
+  const { 'content-type': _type, ...fileHeaders } = headersOfBytes(body, response.headers.get('content-type'))
+  // No type is invented for it. But as long as it may be sniffed, one without a type is a page if its bytes look like one.
+  return { status, headers: { ...fileHeaders, ...withSandbox(headers, fileHeaders) }, body }
 }
 
 /** Headers that speak of one connection or of how a message is cut into pieces (RFC 9110, 7.6.1): the server decides them, and a second opinion lets two readers of the answer disagree. */
@@ -88,18 +95,19 @@ function isWhole(body: Reply['body']): boolean {
   return typeof body === 'string' || Buffer.isBuffer(body)
 }
 
-function toContent(value: unknown): Content | Promise<Content> {
+/** @param ownType the content type that the author has given to the answer; null where the value's own counts */
+function toContent(value: unknown, ownType: string | null = null): Content | Promise<Content> {
   if (typeof value === 'string') return { headers: text, body: value }
   if (typeof value !== 'object' || value === null) return toJsonContent(value ?? null)
   if (Array.isArray(value)) return toJsonContent(value)
   if (value instanceof Search) return value.all().then(toJsonContent)
   if (value instanceof Json) return toJsonContent(value.value)
-  if (value instanceof Media) return fromMedia(value)
-  if (value instanceof Uint8Array) return bytes(Buffer.from(value.buffer, value.byteOffset, value.byteLength))
-  if (value instanceof ArrayBuffer) return bytes(Buffer.from(value))
-  if (value instanceof Blob) return fromBlob(value)
+  if (value instanceof Media) return fromMedia(value, ownType)
+  if (value instanceof Uint8Array) return { headers: headersOfBytes(value, ownType), body: Buffer.from(value.buffer, value.byteOffset, value.byteLength) }
+  if (value instanceof ArrayBuffer) return { headers: headersOfBytes(value, ownType), body: Buffer.from(value) }
+  if (value instanceof Blob) return fromBlob(value, ownType)
   // Streams of Node.js and of the web are async iterables too.
-  if (isAsyncIterable(value)) return { headers: { 'content-type': 'application/octet-stream' }, body: value }
+  if (isAsyncIterable(value)) return { headers: headersOfBytes(value, ownType), body: value }
   if (value instanceof HttpResponse || value instanceof Response) throw new UnsendableValue('cannot send a response as the body of another')
   return toJsonContent(value)
 }
@@ -108,36 +116,24 @@ function toJsonContent(value: unknown): Content {
   return { headers: json, body: encodeJson(value ?? null) }
 }
 
-function bytes(body: Buffer, contentType = 'application/octet-stream'): Content {
-  return { headers: { 'content-type': contentType }, body }
+/** Bytes of the author's own are what the author says; with those that were received, the type may have come as a claim. */
+function headersOfBytes(value: object, ownType: string | null): OutgoingHttpHeaders {
+  return ownType === null || !isReceived(value) ? bytes : { ...bytes, ...headersOfFile({ type: ownType, name: null }) }
 }
 
-async function fromBlob(blob: Blob): Promise<Content> {
-  return bytes(Buffer.from(await blob.arrayBuffer()), blob.type === '' ? undefined : blob.type)
+async function fromBlob(blob: Blob, ownType: string | null): Promise<Content> {
+  const type = isMediaType(blob.type) ? blob.type : unknownType
+  const headers = headersOfFile({ type: ownType ?? type, name: blob instanceof File ? blob.name : null })
+  return { headers: { 'content-type': type, ...headers }, body: Buffer.from(await blob.arrayBuffer()) }
 }
 
-function fromMedia(media: Media): Content {
+function fromMedia(media: Media, ownType: string | null): Content {
+  const { contentType, name, length } = media
+  const fileHeaders = Media.isFile(media) ? headersOfFile({ type: ownType ?? contentType, name }) : nosniff
+  const headers = { 'content-type': contentType, ...fileHeaders }
   const pieces = Media.piecesOf(media)
-  const { headers, body } =
-    pieces === null
-      ? bytes(Buffer.from(media.bytes.buffer, media.bytes.byteOffset, media.bytes.byteLength), media.contentType)
-      : { headers: { 'content-type': media.contentType, 'content-length': media.length }, body: pieces }
-  return { headers: { ...headers, 'x-content-type-options': 'nosniff', ...headersOfFile(media) }, body }
-}
-
-/** Media types that browsers run as pages. */
-const activeType = /^\s*(?:text\/html|text\/xml|application\/xml|[^;]+\+xml)\s*(?:;|$)/i
-
-/** What has a name is a file, which somebody may have uploaded: shown as a page, it must not act in the name of the app (CSP Level 3, 6.3.2). */
-function headersOfFile({ name, contentType }: Media): OutgoingHttpHeaders {
-  if (name === null) return {}
-  const disposition = `inline; filename*=UTF-8''${encodeFileName(name)}`
-  return { 'content-disposition': disposition, ...(activeType.test(contentType) && { 'content-security-policy': 'sandbox' }) }
-}
-
-/** The extended notation of RFC 8187, which leaves fewer characters bare than encodeURIComponent does. */
-function encodeFileName(name: string): string {
-  return encodeURIComponent(name.toWellFormed()).replace(/['()*]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`)
+  if (pieces !== null) return { headers: { ...headers, 'content-length': length }, body: pieces }
+  return { headers, body: Buffer.from(media.bytes.buffer, media.bytes.byteOffset, media.bytes.byteLength) }
 }
 
 function isAsyncIterable(value: object): value is AsyncIterable<unknown> {

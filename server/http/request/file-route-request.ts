@@ -1,4 +1,5 @@
 import type { JsonValue } from '../../../db/values/json-value.js'
+import { markReceived } from '../../../db/values/received-bytes.js'
 import type { StandardSchema } from '../../../db/values/standard-schema.js'
 import { CommonRequest } from './common-request.js'
 import type { RowhouseRequest } from './request.js'
@@ -36,6 +37,6 @@ export class FileRouteRequest<Config extends object = Record<never, never>> exte
   async body(): Promise<Buffer> {
     const { content } = CommonRequest.stateOf(this)
     if (content === null) return Buffer.alloc(0)
-    return Buffer.isBuffer(content) ? content : await content.read(0, content.length)
+    return markReceived(Buffer.isBuffer(content) ? content : await content.read(0, content.length))
   }
 }

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import type { FastifyRequest } from 'fastify'
 import { isContentType, Media } from '../../../db/values/media.js'
+import { markReceived } from '../../../db/values/received-bytes.js'
 import type { JsonValue } from '../../../db/values/json-value.js'
 import type { ReceivedBody } from '../body/read-body.js'
 import type { BodyContent } from '../body/body-store.js'
@@ -90,7 +91,8 @@ export class RequestState {
   /** The body, or null when there is none. */
   get body(): Media | null {
     if (this.received === null) return null
-    return (this.#body ??= new Media(this.received.content, {
+    const { content } = this.received
+    return (this.#body ??= new Media(Buffer.isBuffer(content) ? markReceived(content) : content, {
       ...(isContentType(this.contentType) && { contentType: this.contentType }),
       name: attachmentName(this.raw.headers['content-disposition']),
     }))
