@@ -3,10 +3,10 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { createApp, type CreateAppOptions } from 'rowhouse'
 import { requestIds } from '../../plugins/request-ids.js'
 import { requestLogs } from '../../plugins/request-logs.js'
+import { openBodyRooms } from '../../server/app/body-rooms.js'
 import type { HandlerArguments } from '../../server/endpoint/endpoint.js'
 import { Matcher } from '../../server/endpoint/matcher.js'
 import { readBody } from '../../server/http/body/read-body.js'
-import { TemporaryFiles } from '../../server/http/body/temporary-files.js'
 import { toReply } from '../../server/http/reply/reply.js'
 import { RequestState } from '../../server/http/request/request-state.js'
 import { RowhouseRequest } from '../../server/http/request/request.js'
@@ -27,8 +27,8 @@ interface ReadRequest {
  */
 export async function takeApart(options: CreateAppOptions) {
   const { configuration, endpoints } = (await createApp(options)).rowhouse
-  const { writeRequest } = await openLog(configuration)
-  const files = new TemporaryFiles(join(configuration.data, 'ladder-bodies'), () => undefined)
+  const { writeRequest, platform } = await openLog(configuration)
+  const rooms = openBodyRooms({ ...configuration, data: join(configuration.data, 'ladder') }, platform)
 
   const matcher = new Matcher(endpoints)
 
@@ -52,7 +52,7 @@ export async function takeApart(options: CreateAppOptions) {
     /** Takes in the body and makes the arguments. */
     readRequest(raw: FastifyRequest, response: FastifyReply): ReadRequest | Promise<ReadRequest> {
       const found = foundFor(raw)
-      return after(readBody(raw.raw, found.endpoint.options.bodyLimit, files), (body) => {
+      return after(readBody(raw.raw, raw, found.endpoint.options, rooms), (body) => {
         const request = new RowhouseRequest(new RequestState(raw, response.raw, found))
         RowhouseRequest.receive(request, body)
         return after(readArguments(found, request), (args) => ({ request, args }))

@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import type { Endpoint } from '../../server/endpoint/endpoint.js'
+import type { Door, Endpoint } from '../../server/endpoint/endpoint.js'
 import { plainBodyLimit } from '../../server/doors/fastify/collected-routes.js'
 import type { Configuration } from '../../server/app/configuration/settings.js'
 
@@ -32,6 +32,7 @@ function toJson({ methods, path, door, options, source }: Endpoint): object {
       params: options.params.map(([name]) => name),
       body: options.body !== null,
       bodyLimit: options.bodyLimit,
+      decompress: options.decompress,
       timeout: options.timeout,
       name: options.name,
       summary: options.summary,
@@ -46,11 +47,18 @@ function toCells({ methods, path, door, options, source }: Endpoint, { bodyLimit
     { user: 'authenticateUsers', optional: "authenticateUsers: 'optional'", credentials: 'requireCredentials', nobody: '' }[options.access],
     options.params.length === 0 ? '' : `params: ${options.params.map(([name]) => name).join(' ')}`,
     options.body === null ? '' : 'body',
-    options.bodyLimit === (door === 'fastify' ? plainBodyLimit : bodyLimit) ? '' : `bodyLimit: ${options.bodyLimit}`,
+    options.bodyLimit === usualBodyLimit(door, bodyLimit) ? '' : `bodyLimit: ${options.bodyLimit}`,
+    options.decompress ? 'decompress' : '',
     options.name === null ? '' : `name: ${options.name}`,
     options.timeout === handlerTimeout ? '' : `timeout: ${options.timeout}`,
   ]
   return [methods.join(' '), path.text, door, told.filter((text) => text !== '').join(', ') || '-', door === 'platform' ? '-' : `${source.file}:${source.line}`]
+}
+
+/** The limit that goes without saying. */
+function usualBodyLimit(door: Door, bodyLimit: number): number {
+  if (door === 'platform') return 0
+  return door === 'fastify' ? plainBodyLimit : bodyLimit
 }
 
 function toTable(rows: readonly (readonly string[])[]): string {

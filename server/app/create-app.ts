@@ -30,7 +30,7 @@ import { AppScheme } from '../pipeline/schemes/app-scheme.js'
 import { BasicScheme } from '../pipeline/schemes/basic-scheme.js'
 import type { Scheme } from '../pipeline/schemes/scheme.js'
 import { Unauthorized } from '../pipeline/schemes/unauthorized.js'
-import { declarePlatform } from '../platform/platform.js'
+import { declarePlatform, platformRegistry } from '../platform/platform.js'
 import type { Users } from '../services/accounts/users.js'
 import { loadConfiguration, type ConfigurationOverrides } from './configuration/configuration.js'
 import type { Configuration } from './configuration/settings.js'
@@ -131,13 +131,13 @@ interface AppParts {
 }
 
 async function startApp({ app, configuration, log, declarations, services, close }: AppParts): Promise<FastifyInstance> {
-  const { database, users, origins, deadlines, temporaryFiles, writes } = services
+  const { database, users, origins, deadlines, bodies, writes } = services
   const stopping = new AbortController()
   // Each event stream listens; Node.js warns of a leak beyond ten.
   setMaxListeners(0, stopping.signal)
 
   const sources = { stopping: stopping.signal, hasFailed: services.hasFailed }
-  const platform = await collectDeclarations(app, new Registry(configuration, 'platform'), () => declarePlatform(sources))
+  const platform = await collectDeclarations(app, platformRegistry(configuration), () => declarePlatform(sources))
   const endpoints = [...declarations.endpoints, ...platform.endpoints]
   const urls = new EndpointUrls(endpoints)
 
@@ -150,7 +150,7 @@ async function startApp({ app, configuration, log, declarations, services, close
     settings: configuration,
     log: log.platform,
     deadlines,
-    temporaryFiles,
+    bodies,
     errorHandlers: declarations.errorHandlers,
     schemes,
     unauthorized: new Unauthorized(schemes.flatMap(({ challenges }) => challenges)),

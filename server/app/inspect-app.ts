@@ -9,9 +9,9 @@ import { EndpointUrls } from '../endpoint/endpoint-urls.js'
 import type { Endpoint } from '../endpoint/endpoint.js'
 import { Matcher } from '../endpoint/matcher.js'
 import { loadModules } from './loading/load-modules.js'
-import { declarePlatform } from '../platform/platform.js'
+import { declarePlatform, platformRegistry } from '../platform/platform.js'
 import { collectDeclarations } from './loading/collect-declarations.js'
-import { Registry, type DeclaredPlugin, type Declarations } from '../endpoint/registry.js'
+import type { DeclaredPlugin, Declarations } from '../endpoint/registry.js'
 import type { Configuration } from './configuration/settings.js'
 import { describeThrown } from './loading/load-error.js'
 import { withTemporaryFolder } from './loading/temporary-folder.js'
@@ -36,7 +36,7 @@ export async function inspectApp(directory: string): Promise<InspectedApp> {
   const declarations = await withTemporaryFolder((buildDirectory) =>
     loadModules({ app, configuration, buildDirectory }),
   )
-  const platform = await collectDeclarations(app, new Registry(configuration, 'platform'), () =>
+  const platform = await collectDeclarations(app, platformRegistry(configuration), () =>
     declarePlatform({ stopping: new AbortController().signal, hasFailed: () => false }),
   )
   const own = [...declarations.endpoints, ...platform.endpoints]

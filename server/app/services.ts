@@ -1,13 +1,13 @@
-import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { openDatabase, type Database, type OpenDatabaseOptions } from '../../db/database.js'
 import { platformMigrations } from '../../migrations/index.js'
 import { CallWrites } from '../call/call-writes.js'
 import { CallScope, currentCall } from '../call/call.js'
 import { Deadlines } from '../call/deadlines.js'
-import { TemporaryFiles } from '../http/body/temporary-files.js'
+import type { BodyRooms } from '../http/body/read-body.js'
 import { Users } from '../services/accounts/users.js'
 import { Origins } from '../services/origins/origins.js'
+import { openBodyRooms } from './body-rooms.js'
 import type { Configuration } from './configuration/settings.js'
 
 /** What the services of an app are made from. */
@@ -27,7 +27,7 @@ export interface Services {
   readonly users: Users
   readonly origins: Origins
   readonly deadlines: Deadlines
-  readonly temporaryFiles: TemporaryFiles
+  readonly bodies: BodyRooms
   /** Whether the database can no longer be trusted. */
   hasFailed(): boolean
   /** Finishes what they have been asked for, and closes them. */
@@ -58,18 +58,18 @@ export async function openServices({ configuration, tables, log, openEngine, onF
     },
   })
   const deadlines = new Deadlines()
-  const temporaryFiles = new TemporaryFiles(join(configuration.data, 'request-bodies'), () => log.error('the disk is full: a request body was refused; make room'))
+  const bodies = openBodyRooms(configuration, log)
   return {
     database,
     writes,
     users: new Users({ database, hashing: configuration.passwordHashing }),
     origins: new Origins(configuration),
     deadlines,
-    temporaryFiles,
+    bodies,
     hasFailed: () => hasFailed,
     close: async () => {
       deadlines.close()
-      temporaryFiles.close()
+      bodies.files.close()
       await database.close()
     },
   }

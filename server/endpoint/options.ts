@@ -30,6 +30,8 @@ export interface EndpointSettings<
   readonly requireCredentials?: boolean
   /** The longest body in bytes; the app's `bodyLimit` by default. */
   readonly bodyLimit?: number
+  /** Whether the body may be compressed; bodies that are, are refused otherwise. A few bytes of one can take much memory. */
+  readonly decompress?: boolean
   /** How long the handler may run, in milliseconds; the app's `handlerTimeout` by default. */
   readonly timeout?: number
   /** What `urlFor` calls it; the name of its handler by default. */
@@ -53,6 +55,8 @@ export interface EndpointOptions {
   readonly body: StandardSchema | null
   /** In bytes. */
   readonly bodyLimit: number
+  /** Whether the body may be compressed. */
+  readonly decompress: boolean
   /** In milliseconds. */
   readonly timeout: number
   /** As it was given; null when `urlFor` goes by the handler's name. */
@@ -63,8 +67,12 @@ export interface EndpointOptions {
 /** What holds for endpoints that say nothing themselves. */
 export interface EndpointDefaults {
   readonly methods: readonly Method[]
+  /** In bytes. */
   readonly bodyLimit: number
-  readonly timeout: number
+  /** How much of the disk all bodies may take together, in bytes; one client gets half of it. */
+  readonly bodyDiskLimit: number
+  /** In milliseconds. */
+  readonly handlerTimeout: number
 }
 
 /** Other names for options, as the documents spell them that people come from. */
@@ -102,6 +110,7 @@ const checks: Readonly<Record<string, Check>> = {
   authenticateUsers: takes("true, false or 'optional'", (value) => typeof value === 'boolean' || value === 'optional'),
   requireCredentials: takesBoolean,
   bodyLimit: takes('a whole number of bytes above 0', isAmount),
+  decompress: takesBoolean,
   timeout: takes('a whole number of milliseconds above 0', isAmount),
   name: takes('a text that is not empty', (value) => isText(value) && value !== ''),
   summary: takes('a text', isText),
@@ -119,9 +128,18 @@ export function readSettings(path: string, settings: unknown, defaults: Endpoint
   if (typeof settings !== 'object' || settings === null || Array.isArray(settings)) {
     throw new DeclarationError(`the endpoint ${path} takes an object of options as its second argument, got ${describeGiven(settings)}`)
   }
-  const { given, mistakes } = checkSettings(settings)
+  const { given, mistakes: found } = checkSettings(settings)
+  const mistakes = [...found, ...checkRoom(given, defaults)]
   if (mistakes.length > 0) throw new DeclarationError(`the endpoint ${path}: ${mistakes.join('; ')}`)
   return complete(given, defaults)
+}
+
+/** A body that no client could ever send. */
+function checkRoom({ bodyLimit = 0 }: EndpointSettings, { bodyDiskLimit }: EndpointDefaults): readonly string[] {
+  const most = Math.floor(bodyDiskLimit / 2)
+  if (bodyLimit <= most) return []
+  const expected = `takes at most ${most}, half of the setting bodyDiskLimit, which is what one client gets`
+  return [`the option "bodyLimit" ${expected}, got ${bodyLimit}; raise bodyDiskLimit in rowhouse.config.ts`]
 }
 
 /** Options of an endpoint by their proper names, as far as they are right, and all that is wrong with the others. */
@@ -157,7 +175,8 @@ function complete(given: EndpointSettings, defaults: EndpointDefaults): ReturnTy
       params: Object.entries(given.params ?? {}),
       body: given.body ?? null,
       bodyLimit: given.bodyLimit ?? defaults.bodyLimit,
-      timeout: given.timeout ?? defaults.timeout,
+      decompress: given.decompress ?? false,
+      timeout: given.timeout ?? defaults.handlerTimeout,
       name: given.name ?? null,
       summary: given.summary ?? null,
     },

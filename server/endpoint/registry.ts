@@ -20,6 +20,8 @@ export interface DeclarationSettings {
   readonly apiPrefix: string
   /** In bytes. */
   readonly bodyLimit: number
+  /** In bytes. */
+  readonly bodyDiskLimit: number
   /** In milliseconds. */
   readonly handlerTimeout: number
   readonly private: { readonly accessKey: string | null }

@@ -75,9 +75,14 @@ export const errorCodes = {
     sentence: 'The body, or a part of it, is longer than the endpoint takes.',
     nextStep: 'send less at once, or raise the bodyLimit of the endpoint',
   },
+  'bodies-overloaded': {
+    status: 503,
+    sentence: 'Too much is being sent to the server at this moment; try again.',
+    nextStep: 'wait for as many seconds as Retry-After says',
+  },
   'unsupported-encoding': {
     status: 415,
-    sentence: 'The body is compressed in a way that is not known.',
+    sentence: 'The body is compressed, which the endpoint does not take, or in a way that is not known.',
     nextStep: 'send it uncompressed, or in one of the encodings in Accept-Encoding',
   },
   'unsupported-media-type': {

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import { bytes, listOf, mebibyte, milliseconds, second, type Check } from '../settings/checks.js'
+import { bytes, integer, listOf, mebibyte, milliseconds, second, type Check } from '../settings/checks.js'
 import { group, setting, type SettingsOf } from '../settings/setting.js'
 
 /** An IP address, or a network in CIDR notation. */
@@ -22,6 +22,16 @@ export const httpSettings = group(
      * The longest body that a request may have. Room for a photograph or a document, far from what exhausts the memory.
      */
     bodyLimit: setting(bytes, 20 * mebibyte),
+    /**
+     * How much of the memory the bodies of all requests may take together; one network gets half of it while it is
+     * alone. Room for a hundred of those that are held in memory, and little beside what the process takes anyway.
+     */
+    bodyMemoryLimit: setting(integer(64 * mebibyte, 1024 ** 4, 'bytes'), 128 * mebibyte),
+    /**
+     * The same for the bodies on disk, which are those of more than 1 MiB. Enough for fifty of the longest that
+     * `bodyLimit` allows; and they never take more than three fourths of what is free on the disk.
+     */
+    bodyDiskLimit: setting(integer(2, 1024 ** 4, 'bytes'), 1024 * mebibyte),
     /** The longest body of an answer that is held in memory; a stream may be longer. */
     responseLimit: setting(bytes, 20 * mebibyte),
     /** How long a client may take to send the headers of a request; slower ones occupy connections on purpose. */
@@ -41,12 +51,15 @@ export const httpSettings = group(
     /** The proxies whose `X-Forwarded-For` is believed. Nobody by default: anyone can send that header. */
     trustedProxies: setting(listOf(network), []),
   },
-  ({ headersTimeout, requestTimeout }) => {
-    if (headersTimeout <= requestTimeout) return []
-    const expected = `at most requestTimeout, ${requestTimeout}, of which the headers are a part`
-    return [`headersTimeout: expected ${expected}, got ${headersTimeout}`]
-  },
+  ({ headersTimeout, requestTimeout, bodyLimit, bodyDiskLimit }) => [
+    ...mismatch('headersTimeout', headersTimeout, requestTimeout, `requestTimeout, ${requestTimeout}, of which the headers are a part`),
+    ...mismatch('bodyLimit', bodyLimit, bodyDiskLimit / 2, `half of bodyDiskLimit, ${bodyDiskLimit}, which is what one client gets`),
+  ],
 )
+
+function mismatch(name: string, value: number, most: number, expected: string): readonly string[] {
+  return value <= most ? [] : [`${name}: expected at most ${expected}, got ${value}`]
+}
 
 /** Limits, times and proxies of messages. */
 export type HttpSettings = SettingsOf<typeof httpSettings>

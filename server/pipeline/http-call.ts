@@ -21,7 +21,7 @@ export class HttpCall implements Call {
   readonly declarations = null
   readonly writes = new CallWrites()
   deadline: Deadline | null = null
-  /** What keeps a body on disk open; null where there is none. */
+  /** What keeps a body there, on disk or counted in memory; null where there is none. */
   lease: BodyLease | null = null
   /** The answer, once it is made. */
   reply: Reply | null = null

@@ -3,7 +3,7 @@ import type { AppHandle } from '../call/call.js'
 import type { Deadlines } from '../call/deadlines.js'
 import type { ErrorHandlers } from '../endpoint/error-handlers.js'
 import type { AddressSettings } from '../http/base-path.js'
-import type { TemporaryFiles } from '../http/body/temporary-files.js'
+import type { BodyRooms } from '../http/body/read-body.js'
 import type { Scheme } from './schemes/scheme.js'
 import type { Unauthorized } from './schemes/unauthorized.js'
 import type { ReplyLimits } from '../http/reply/send-reply.js'
@@ -25,8 +25,8 @@ export interface PipelineParts {
   /** The log, for the platform's lines. */
   readonly log: Logger
   readonly deadlines: Deadlines
-  /** Where bodies are that are too large for memory. */
-  readonly temporaryFiles: TemporaryFiles
+  /** Where the bodies of all requests are. */
+  readonly bodies: BodyRooms
   readonly errorHandlers: ErrorHandlers
   /** The ways of showing who calls, in the order in which they are asked. */
   readonly schemes: readonly Scheme[]

@@ -7,7 +7,7 @@ import type { Principal } from '../call/principal.js'
 import type { HandlerArguments } from '../endpoint/endpoint.js'
 import { isA } from '../errors/to-error.js'
 import { leaseBody } from '../http/body/body-lease.js'
-import { readBody, type ReceivedBody } from '../http/body/read-body.js'
+import { readBody, type BodyLimits, type ReceivedBody } from '../http/body/read-body.js'
 import { EarlyReply } from '../http/early-reply.js'
 import { refusal } from '../http/http-error.js'
 import { discard } from '../http/reply/discard.js'
@@ -64,13 +64,16 @@ function identify(call: HttpCall): void {
   step(call, authenticate(call), receive)
 }
 
+/** For a request without an endpoint. */
+const noBody: BodyLimits = { bodyLimit: 0, decompress: false }
+
 /** A body is waited for under limits of its own. */
 function receive(call: HttpCall, principal: Principal): void {
   const { parts, raw, endpoint } = call
   raw.foundPrincipal = principal
   if (call.isDecided) return
   call.stopTime()
-  step(call, readBody(raw.raw, endpoint?.options.bodyLimit ?? 0, parts.temporaryFiles), enterCall)
+  step(call, readBody(raw.raw, raw, endpoint?.options ?? noBody, parts.bodies), enterCall)
 }
 
 function enterCall(call: HttpCall, body: ReceivedBody | null): void {

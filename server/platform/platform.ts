@@ -1,7 +1,13 @@
+import { Registry, type DeclarationSettings } from '../endpoint/registry.js'
 import { declareHealth, type HealthSources } from './health.js'
 
 /** What the platform's own endpoints work with. */
 export type PlatformServices = HealthSources
+
+/** The registry of the platform's own endpoints. They take no body unless they say so: nobody has to, and anybody may ask them. */
+export function platformRegistry(settings: DeclarationSettings): Registry {
+  return new Registry({ ...settings, bodyLimit: 0 }, 'platform')
+}
 
 /** Declares what Rowhouse itself answers under `/_/`, by the functions that an app's modules use. */
 export function declarePlatform(services: PlatformServices): void {

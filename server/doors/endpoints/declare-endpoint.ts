@@ -35,8 +35,8 @@ export function declareEndpoint({ door, call, methods, prefix: prefixOf }: Modul
   const [settings, handler] = typeof optionsOrHandler === 'function' && optionalHandler === undefined ? [{}, optionsOrHandler] : [optionsOrHandler, optionalHandler]
   const registry = currentRegistry(`${call}()`)
   const source = registry.callSite()
-  const { bodyLimit, handlerTimeout } = registry.settings
-  const prefix = prefixOf(registry.settings)
+  const { settings: defaults } = registry
+  const prefix = prefixOf(defaults)
   withPlace(source, () => {
     if (typeof path !== 'string') throw new DeclarationError(`${call}() takes a path such as "/tasks" as its first argument, got ${describeGiven(path)}`)
     if (typeof handler !== 'function') throw new DeclarationError(`the endpoint ${path} has no handler: ${call}(path, options, handler) takes a function as its last argument, got ${describeGiven(handler)}`)
@@ -46,7 +46,7 @@ export function declareEndpoint({ door, call, methods, prefix: prefixOf }: Modul
       door,
       path: parsePath(prefix + path),
       prefix,
-      ...readSettings(path, settings, { methods, bodyLimit, timeout: handlerTimeout }),
+      ...readSettings(path, settings, { ...defaults, methods }),
       // The overloads of the door hold the author to this type.
       handler: handler as Handler,
       source,

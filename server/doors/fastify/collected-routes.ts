@@ -117,6 +117,8 @@ export class CollectedRoutes {
         params: [],
         body: null,
         bodyLimit: route.bodyLimit ?? plainBodyLimit,
+        // Fastify does not, unless a plugin sees to it.
+        decompress: false,
         timeout: handlerTimeout,
         name: null,
         summary: summaryOf(route),

@@ -51,7 +51,7 @@ function readEndpoints(route: RouteFile, middlewares: Middlewares, settings: Dec
   }))
 }
 
-function readConfig(route: RouteFile, path: string, { bodyLimit, handlerTimeout }: DeclarationSettings): EndpointOptions {
+function readConfig(route: RouteFile, path: string, settings: DeclarationSettings): EndpointOptions {
   const name = Object.keys(route.exports).find((key) => key.toLowerCase() === 'config') ?? 'config'
   const source = locate(route, name)
   // One that is not seen would leave open what its author meant to close.
@@ -63,7 +63,7 @@ function readConfig(route: RouteFile, path: string, { bodyLimit, handlerTimeout 
   }
   const misplaced = Object.keys(config).find((key) => /^methods?$/i.test(key))
   if (misplaced !== undefined) throw new DeclarationError(`config has no option "${misplaced}": a file answers the methods that it exports functions for`, source)
-  return withPlace(source, () => readSettings(path, config, { methods: [], bodyLimit, timeout: handlerTimeout }).options)
+  return withPlace(source, () => readSettings(path, config, { ...settings, methods: [] }).options)
 }
 
 /** Without a name: every file has a `get`, so urlFor() finds file routes only by the option `name`. */

@@ -1,3 +1,4 @@
+import type { BodyHolding, BodySource } from './body-room.js'
 import { FileSlice, type TemporaryFile } from './temporary-file.js'
 import type { TemporaryFiles } from './temporary-files.js'
 
@@ -8,12 +9,24 @@ export type BodyContent = Buffer | FileSlice
 export const longestInMemory = 1024 * 1024
 /** How much may wait to be written, in bytes, before the client has to wait. */
 const mostWaiting = 512 * 1024
+/** What a chunk takes in memory beside its bytes, in bytes. */
+const chunkOverhead = 256
+
+/** Where a body is put. */
+export interface BodyStoreOptions {
+  readonly files: TemporaryFiles
+  /** What the body takes of the memory of all bodies. */
+  readonly memory: BodyHolding
+  readonly source: BodySource
+  /** Called after `add` has returned false, once there is room for more. */
+  readonly onRoom: () => void
+  /** Called when the file cannot be written. */
+  readonly onFailure: (error: unknown) => void
+}
 
 /** Takes a body in as it arrives. It stays in memory up to 1 MiB; beyond that all of it goes to a temporary file. */
 export class BodyStore {
-  readonly #files: TemporaryFiles
-  readonly #onRoom: () => void
-  readonly #onFailure: (error: unknown) => void
+  readonly #options: BodyStoreOptions
   #waiting: Buffer[] = []
   #waitingLength = 0
   #length = 0
@@ -21,26 +34,22 @@ export class BodyStore {
   #isWriting = false
   #onWritten: (() => void) | null = null
 
-  /**
-   * @param onRoom called after `add` has returned false, once there is room for more
-   * @param onFailure called when the file cannot be written
-   */
-  constructor(files: TemporaryFiles, onRoom: () => void, onFailure: (error: unknown) => void) {
-    this.#files = files
-    this.#onRoom = onRoom
-    this.#onFailure = onFailure
+  constructor(options: BodyStoreOptions) {
+    this.#options = options
   }
 
   /**
    * @returns whether there is room for more at once
-   * @throws HttpError 507 when there is no room for a file, and whatever keeps it from being made
+   * @throws HttpError 503 when all bodies together have taken the memory, 507 when there is no room for a file, and whatever keeps it from being made
    */
   add(chunk: Buffer): boolean {
+    const { files, memory, source } = this.#options
+    memory.add(chunk.length + chunkOverhead)
     this.#waiting.push(chunk)
     this.#waitingLength += chunk.length
     this.#length += chunk.length
     if (this.#length <= longestInMemory) return true
-    this.#file ??= this.#files.create()
+    this.#file ??= files.create(source)
     if (!this.#isWriting) void this.#write(this.#file)
     return this.#waitingLength < mostWaiting
   }
@@ -58,22 +67,25 @@ export class BodyStore {
   abandon(): void {
     this.#file?.close()
     this.#waiting = []
+    this.#options.memory.release()
   }
 
   async #write(file: TemporaryFile): Promise<void> {
+    const { files, memory, onRoom, onFailure } = this.#options
     this.#isWriting = true
     try {
       while (this.#waiting.length > 0) {
-        const wasFull = this.#waitingLength >= mostWaiting
+        const length = this.#waitingLength
         const batch = this.#takeWaiting()
-        if (wasFull) this.#onRoom()
+        if (length >= mostWaiting) onRoom()
         await file.append(batch)
+        memory.remove(length + batch.length * chunkOverhead)
       }
       this.#isWriting = false
       this.#onWritten?.()
     } catch (error) {
       // Once it has been given up, nobody wants to hear of it.
-      if (file.isOpen) this.#onFailure(this.#files.describeFailure(error))
+      if (file.isOpen) onFailure(files.describeFailure(error))
     }
   }
 

@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http'
 import { createBrotliDecompress, createGunzip, createInflate, type BrotliDecompress, type Gunzip, type Inflate } from 'node:zlib'
 import { refusal } from '../http-error.js'
 
@@ -6,29 +5,51 @@ import { refusal } from '../http-error.js'
 export type Decompressor = Gunzip | Inflate | BrotliDecompress
 
 const options = { chunkSize: 64 * 1024 }
+/** What a decompressor takes beside its window, in bytes: its tables, and a piece before and after it. */
+const ownMemory = 256 * 1024
+
+/** A way of compressing bodies. */
+export interface ContentEncoding {
+  /** Makes what decompresses a body. */
+  readonly create: () => Decompressor
+  /** How much memory that takes for a body with this first byte, in bytes. */
+  memoryFor(firstByte: number): number
+}
+
+const gzip: ContentEncoding = { create: () => createGunzip(options), memoryFor: () => ownMemory }
+const deflate: ContentEncoding = { create: () => createInflate(options), memoryFor: () => ownMemory }
+const brotli: ContentEncoding = {
+  create: () => createBrotliDecompress(options),
+  // A few bytes are enough to make it take all of its window, and tables of up to a fourth of that.
+  memoryFor: (firstByte) => ownMemory + 1.25 * 2 ** brotliWindowBits(firstByte),
+}
 
 /** By the names of RFC 9110, 8.4.1; `deflate` means the zlib format there. */
-const decompressors: ReadonlyMap<string, () => Decompressor> = new Map<string, () => Decompressor>([
-  ['gzip', () => createGunzip(options)],
-  ['x-gzip', () => createGunzip(options)],
-  ['deflate', () => createInflate(options)],
-  ['br', () => createBrotliDecompress(options)],
-])
+const encodings: ReadonlyMap<string, ContentEncoding> = new Map([['gzip', gzip], ['x-gzip', gzip], ['deflate', deflate], ['br', brotli]])
 
 /**
- * Decompresses a body while it arrives, as its `Content-Encoding` says.
+ * Says how a body is compressed, as its `Content-Encoding` has it.
  *
+ * @param isTaken whether the endpoint takes compressed bodies at all
  * @returns null when it is not compressed
- * @throws HttpError 415 for an encoding that is not known, or several, with the known ones in `Accept-Encoding` (RFC 9110, 15.5.16)
+ * @throws HttpError 415 where it takes none, and for an encoding that is not known, or several; those that are taken are in `Accept-Encoding` (RFC 9110, 15.5.16)
  */
-export function decompress(raw: IncomingMessage, encoding: string): Decompressor | null {
-  const name = encoding.trim().toLowerCase()
+export function readContentEncoding(value: string, isTaken: boolean): ContentEncoding | null {
+  const name = value.trim().toLowerCase()
   if (name === 'identity' || name === '') return null
-  const create = decompressors.get(name)
-  if (create === undefined) {
-    const known = 'gzip, deflate, br'
-    const message = `the body is sent with content-encoding ${JSON.stringify(encoding)}; send it uncompressed, or with one of ${known}`
-    throw refusal('unsupported-encoding', message, { headers: { 'accept-encoding': known } })
-  }
-  return raw.pipe(create())
+  const encoding = isTaken ? encodings.get(name) : undefined
+  if (encoding !== undefined) return encoding
+  const taken = isTaken ? 'gzip, deflate, br' : 'identity'
+  const remedy = isTaken ? `send it uncompressed, or with one of ${taken}` : 'this endpoint takes none that is compressed; send it as it is'
+  const message = `the body is sent with content-encoding ${JSON.stringify(value)}; ${remedy}`
+  throw refusal('unsupported-encoding', message, { headers: { 'accept-encoding': taken } })
+}
+
+/** The size of the window that a brotli stream asks for, as the exponent of 2 (RFC 7932, 9.1, WBITS). */
+function brotliWindowBits(firstByte: number): number {
+  if ((firstByte & 1) === 0) return 16
+  const large = (firstByte >> 1) & 7
+  if (large > 0) return 17 + large
+  const small = (firstByte >> 4) & 7
+  return small === 0 ? 17 : 8 + small
 }

@@ -50,10 +50,16 @@ export class MultipartScanner {
   #restStart = -lineBreak.length
   #headers: PartHeaders | null = null
   #contentStart = 0
+  #headerLength = 0
 
   constructor(boundary: string) {
     this.#boundary = boundary
     this.#delimiter = Buffer.from(`\r\n--${boundary}`)
+  }
+
+  /** How long the headers of all parts are that have been found, in bytes: they are kept in memory. */
+  get headerLength(): number {
+    return this.#headerLength
   }
 
   /** @throws HttpError 400 when the body is malformed or has more than 1000 parts */
@@ -125,6 +131,7 @@ export class MultipartScanner {
       throw refusal('malformed-multipart', `the multipart form is malformed: ${what}`)
     }
     if (end === -1) return { position, isWaiting: true }
+    this.#headerLength += end - position
     this.#headers = readPartHeaders(bytes.subarray(position, end), this.#parts.length + 1)
     this.#contentStart = this.#restStart + end + blankLine.length
     this.#state = 'content'

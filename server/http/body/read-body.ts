@@ -1,8 +1,9 @@
 import type { IncomingMessage } from 'node:http'
 import { refusal, type HttpError } from '../http-error.js'
+import type { BodyHolding, BodyRoom, BodySource } from './body-room.js'
 import { BodyStore, type BodyContent } from './body-store.js'
 import { ChunkJoiner } from './chunk-joiner.js'
-import { decompress, type Decompressor } from './content-encoding.js'
+import { readContentEncoding, type ContentEncoding } from './content-encoding.js'
 import { sayContinue } from './continue.js'
 import { readBoundary } from './multipart-boundary.js'
 import { MultipartScanner, type Part } from './multipart-scanner.js'
@@ -14,6 +15,23 @@ export interface ReceivedBody {
   readonly content: BodyContent
   /** The parts of a `multipart/form-data` body; null for any other. */
   readonly parts: readonly Part[] | null
+  /** What it takes of the memory of all bodies. Whoever is given the body releases it. */
+  readonly memory: BodyHolding
+}
+
+/** What an endpoint takes. */
+export interface BodyLimits {
+  /** The longest body in bytes, before and after decompression; 0 where there is to be none at all. */
+  readonly bodyLimit: number
+  /** Whether it may be compressed. */
+  readonly decompress: boolean
+}
+
+/** Where all bodies of a process are. */
+export interface BodyRooms {
+  readonly memory: BodyRoom
+  /** Where those are that are too large for memory. */
+  readonly files: TemporaryFiles
 }
 
 /** Tells whether a message says that a body follows (RFC 9112, 6.3). */
@@ -25,19 +43,21 @@ export function hasBody({ headers }: IncomingMessage): boolean {
 /**
  * Takes in the body of a request, whatever its method and type, and tells a client to send it that waits for that: up to 1 MiB into memory, larger ones into a temporary file. A compressed one is decompressed, and a multipart form taken apart, on the way.
  *
- * @param limit in bytes, before and after decompression; a body of exactly this length passes
+ * @param source who sends it; all that bodies take is shared out by that
+ * @param limits a body of exactly the limit passes
  * @returns null when there is no body, at once where there can be none
- * @throws HttpError 413 when the body is longer, 415 when it is compressed in a way that is not known, 400 when it is malformed or the client broke off, 507 when there is no room for it
+ * @throws HttpError 413 when the body is longer, or none is taken, 415 when it is compressed in a way that is not taken, 400 when it is malformed or the client broke off, 503 when all bodies together take too much, 507 when there is no room for it on disk
  */
-export function readBody(raw: IncomingMessage, limit: number, files: TemporaryFiles): Promise<ReceivedBody | null> | null {
+export function readBody(raw: IncomingMessage, source: BodySource, limits: BodyLimits, rooms: BodyRooms): Promise<ReceivedBody | null> | null {
   const { 'content-length': length, 'content-encoding': encoding, 'content-type': contentType } = raw.headers
+  const { bodyLimit: limit, decompress } = limits
   if (!hasBody(raw)) return null
   try {
-    if (length !== undefined && Number(length) > limit) throw tooLong(limit)
+    if (limit === 0 || (length !== undefined && Number(length) > limit)) throw tooLong(limit)
     const scanner = contentType !== undefined && /^\s*multipart\/form-data\s*(?:;|$)/i.test(contentType) ? new MultipartScanner(readBoundary(contentType)) : null
-    const decompressor = encoding === undefined ? null : decompress(raw, encoding)
+    const compression = encoding === undefined ? null : readContentEncoding(encoding, decompress)
     if (raw.headers.expect !== undefined) sayContinue(raw)
-    return receive({ raw, decompressor, limit, files, scanner })
+    return receive({ raw, source, compression, limit, rooms, scanner })
   } catch (error) {
     discard(raw)
     throw error
@@ -46,21 +66,24 @@ export function readBody(raw: IncomingMessage, limit: number, files: TemporaryFi
 
 interface Reception {
   readonly raw: IncomingMessage
-  readonly decompressor: Decompressor | null
+  readonly source: BodySource
+  readonly compression: ContentEncoding | null
   readonly limit: number
-  readonly files: TemporaryFiles
+  readonly rooms: BodyRooms
   readonly scanner: MultipartScanner | null
 }
 
-function receive({ raw, decompressor, limit, files, scanner }: Reception): Promise<ReceivedBody | null> {
+function receive({ raw, source, compression, limit, rooms, scanner }: Reception): Promise<ReceivedBody | null> {
   return new Promise((resolve, reject) => {
-    const source = decompressor ?? raw
+    const memory = rooms.memory.hold(source)
+    const decompressor = compression?.create() ?? null
+    const stream = decompressor ?? raw
     const joiner = new ChunkJoiner()
-    const store = new BodyStore(files, () => source.resume(), fail)
-    let [sent, length] = [0, 0]
+    const store = new BodyStore({ files: rooms.files, memory, source, onRoom: () => stream.resume(), onFailure: fail })
+    let [sent, length, headerLength, window] = [0, 0, 0, 0]
 
     function stop(): void {
-      source.off('data', onData).off('end', onEnd)
+      stream.off('data', onData).off('end', onEnd)
       raw.off('close', onClose).off('error', onClose)
       decompressor?.off('error', onCorrupt)
       if (decompressor !== null) raw.off('data', onSent)
@@ -72,9 +95,15 @@ function receive({ raw, decompressor, limit, files, scanner }: Reception): Promi
       discard(raw)
       reject(error)
     }
+    // Called before the decompressor gets to see a chunk.
     function onSent(chunk: Buffer): void {
-      sent += chunk.length
-      if (sent > limit) fail(tooLong(limit))
+      try {
+        if (sent === 0) memory.add((window = compression?.memoryFor(chunk[0] ?? 0) ?? 0))
+        sent += chunk.length
+        if (sent > limit) throw tooLong(limit)
+      } catch (error) {
+        fail(error)
+      }
     }
     function onData(chunk: Buffer): void {
       try {
@@ -87,8 +116,13 @@ function receive({ raw, decompressor, limit, files, scanner }: Reception): Promi
     }
     function pass(bytes: Buffer | null): void {
       if (bytes === null) return
-      scanner?.push(bytes)
-      if (!store.add(bytes)) source.pause()
+      if (scanner !== null) scan(scanner, bytes)
+      if (!store.add(bytes)) stream.pause()
+    }
+    function scan(parts: MultipartScanner, bytes: Buffer): void {
+      parts.push(bytes)
+      memory.add(parts.headerLength - headerLength)
+      headerLength = parts.headerLength
     }
     function onEnd(): void {
       // A decompressor that has seen the end of its format leaves the rest alone.
@@ -106,8 +140,10 @@ function receive({ raw, decompressor, limit, files, scanner }: Reception): Promi
       }
     }
     function complete(content: BodyContent | null): void {
-      const body = content === null ? null : { content, parts: scanner?.finish() ?? null }
+      const body = content === null ? null : { content, parts: scanner?.finish() ?? null, memory }
       stop()
+      if (body === null) memory.release()
+      else memory.remove(window)
       resolve(body)
     }
     function onCorrupt(error: Error): void {
@@ -118,10 +154,9 @@ function receive({ raw, decompressor, limit, files, scanner }: Reception): Promi
       if (!raw.readableEnded) fail(refusal('malformed-body', 'the connection ended before the body did'))
     }
 
-    if (decompressor !== null) raw.on('data', onSent)
-    decompressor?.on('error', onCorrupt)
+    if (decompressor !== null) raw.on('data', onSent).pipe(decompressor.on('error', onCorrupt))
     raw.on('close', onClose).on('error', onClose)
-    source.on('data', onData).on('end', onEnd)
+    stream.on('data', onData).on('end', onEnd)
   })
 }
 
@@ -133,5 +168,6 @@ function discard(raw: IncomingMessage): void {
 }
 
 function tooLong(limit: number): HttpError {
-  return refusal('body-too-large', `the body is longer than the ${limit} bytes that this endpoint takes`)
+  const message = limit === 0 ? 'this endpoint takes no body; send none' : `the body is longer than the ${limit} bytes that this endpoint takes`
+  return refusal('body-too-large', message)
 }

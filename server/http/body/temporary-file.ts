@@ -1,6 +1,7 @@
 import { close, read, readSync, writev } from 'node:fs'
 import { promisify } from 'node:util'
 import { StoredContent } from '../../../db/values/stored-content.js'
+import type { BodyHolding } from './body-room.js'
 
 const readFile = promisify(read)
 const writeFile = promisify(writev)
@@ -11,14 +12,17 @@ const largestRead = 2 ** 30
 /** An open file without a name: it is gone once it is closed. */
 export class TemporaryFile {
   #descriptor: number | null
+  readonly #room: BodyHolding
   readonly #onClose: () => void
   #length = 0
   /** How many reads and writes are under way. The number of a closed file may be given to the next one that is opened, so it is not closed under them. */
   #underWay = 0
   #isOpen = true
 
-  constructor(descriptor: number, onClose: () => void) {
+  /** @param room what it takes of the room that the files of all bodies have; given back when it is closed */
+  constructor(descriptor: number, room: BodyHolding, onClose: () => void) {
     this.#descriptor = descriptor
+    this.#room = room
     this.#onClose = onClose
   }
 
@@ -26,8 +30,13 @@ export class TemporaryFile {
     return this.#isOpen
   }
 
-  /** Writes at the end. One at a time: wait for it before the next. */
+  /**
+   * Writes at the end. One at a time: wait for it before the next.
+   *
+   * @throws HttpError 503 when all bodies together have taken the room on disk
+   */
   async append(chunks: readonly Buffer[]): Promise<void> {
+    this.#room.add(chunks.reduce((sum, { length }) => sum + length, 0))
     await this.#use(async (descriptor) => {
       for (let rest = chunks; rest.length > 0; ) {
         const { bytesWritten } = await writeFile(descriptor, rest, this.#length)
@@ -87,6 +96,7 @@ export class TemporaryFile {
     // Giving up a large file takes a while, so it is not done at once; and nothing can be done about a failure.
     close(this.#descriptor, () => undefined)
     this.#descriptor = null
+    this.#room.release()
     this.#onClose()
   }
 }

@@ -62,11 +62,11 @@ function declareParameters(): void {
   )
   httpEndpoint('/body', { methods: ['POST', 'PUT'], body: wrongBody }, () => 1)
   httpEndpoint('/both', { methods: ['POST'], params: { count: integer() }, body: wrongBody }, () => 1)
-  httpEndpoint('/json', { methods: ['POST'] }, () => request.bodyJson)
+  httpEndpoint('/json', { methods: ['POST'], decompress: true }, () => request.bodyJson)
   httpEndpoint('/form', { methods: ['POST'] }, () => request.formParams)
   httpEndpoint('/large-form', { methods: ['POST'], bodyLimit: 30 * 1024 * 1024 }, () => request.formParams)
   httpEndpoint('/pick', { methods: ['POST'] }, () => pick<{ title: string }>(request.bodyJson, ['title']))
-  httpEndpoint('/small', { methods: ['POST'], bodyLimit: 10 }, () => 1)
+  httpEndpoint('/small', { methods: ['POST'], bodyLimit: 10, decompress: true }, () => 1)
 }
 
 function declareMain(tables: AppTables): void {

@@ -47,6 +47,12 @@ export const bodyCases: Cases = {
     headers: { ...jsonType, 'content-encoding': 'zstd-x' },
     body: '{}',
   },
+  'a compressed body for an endpoint that takes none': {
+    line: `POST ${api}/pick`,
+    headers: { ...jsonType, 'content-encoding': 'gzip' },
+    body: gzipSync('{}'),
+  },
+  'a body for an endpoint that takes none': { line: 'GET /_/health/live', headers: { 'content-length': '2' }, body: '{}' },
   'a body that is not compressed although it says so': {
     line: `POST ${api}/json`,
     headers: { ...jsonType, 'content-encoding': 'gzip' },
