@@ -30,6 +30,7 @@ const rooms = [
   'db/transactions',
   'db/columns',
   'db/engine',
+  'db/files',
   'db/values',
   'db/errors',
 ]

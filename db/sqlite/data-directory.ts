@@ -1,9 +1,8 @@
 import { constants, type Stats } from 'node:fs'
-import { access, mkdir, open, stat } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { access, open, stat } from 'node:fs/promises'
 import { DatabaseFailure } from '../errors/errors.js'
+import { makeFolder } from '../files/folders.js'
 import { fileSystemKind } from './network-file-system.js'
-import { syncDirectory } from './sync-directory.js'
 
 /**
  * Makes the data folder if it is not there, for its owner alone, and checks that a database can live in it.
@@ -82,10 +81,7 @@ async function statFile(file: string): Promise<Stats | undefined> {
 
 async function makeDirectory(directory: string): Promise<void> {
   try {
-    const first = await mkdir(directory, { recursive: true, mode: 0o700 })
-    if (first === undefined) return
-    // Each new folder is an entry of the one above it, which has to be durable before the first acknowledged write.
-    for (let made = directory; made.length >= first.length; made = dirname(made)) await syncDirectory(dirname(made))
+    await makeFolder(directory)
   } catch (error) {
     const code = errorCode(error)
     if (code === 'EEXIST' || code === 'ENOTDIR') {

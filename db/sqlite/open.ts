@@ -2,6 +2,7 @@ import { openSync, realpathSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import type { CommitListener, Engine } from '../engine/engine.js'
 import type { DatabaseFailure } from '../errors/errors.js'
+import { syncFolder } from '../files/folders.js'
 import { Checkpointer } from './checkpointer.js'
 import type { SqliteConnection } from './connection.js'
 import { assertDatabaseFiles, createPrivateFile, prepareDataDirectory, readableByOthers } from './data-directory.js'
@@ -12,7 +13,6 @@ import { FolderWatch } from './folder-watch.js'
 import { Reads } from './reads.js'
 import { ServerLock } from './server-lock.js'
 import { SqliteEngine } from './sqlite-engine.js'
-import { syncDirectory } from './sync-directory.js'
 import { WalSync } from './wal-sync.js'
 import { busyLimit } from './while-busy.js'
 import { Writer } from './writer.js'
@@ -114,6 +114,6 @@ async function openBeside(file: string): Promise<{ reader: SqliteConnection; log
   const target = realpathSync(file)
   const log = `${target}-wal`
   const descriptor = openSync(log, 'r+')
-  await syncDirectory(dirname(target))
+  await syncFolder(dirname(target))
   return { reader, log, descriptor }
 }

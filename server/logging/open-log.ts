@@ -1,6 +1,7 @@
 import { rmSync, writeFileSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { pino, stdSerializers, stdTimeFunctions, type DestinationStream, type Logger } from 'pino'
+import { makeFolder } from '../../db/files/folders.js'
 import { ConfigurationError } from '../settings/configuration-error.js'
 import { toBareMessage } from './bare-message.js'
 import { LogFile, reasonOf } from './log-file.js'
@@ -38,7 +39,7 @@ export interface LogOptions extends LoggingSettings {
 export async function openLog(options: LogOptions, stream?: DestinationStream): Promise<AppLog> {
   const { level, format } = options.logging
   const output = stream ?? (await standardOutput())
-  const file = openFile(options, loggerTo(output, level))
+  const file = await openFile(options, loggerTo(output, level))
   const isBare = format === 'message'
   const { accessKey } = options.private
   const hide = (to: DestinationStream): DestinationStream => (accessKey === null ? to : without(accessKey, to))
@@ -91,7 +92,7 @@ function tellIn(file: LogFile, { level: least, format }: LoggingSettings['loggin
   return (level, message) => logger[level](message)
 }
 
-function openFile({ logging, data }: LogOptions, elsewhere: Logger): LogFile | null {
+async function openFile({ logging, data }: LogOptions, elsewhere: Logger): Promise<LogFile | null> {
   const { file: path, maxSize, keep, format } = logging
   if (path === null) return null
   if (dirname(path) === data && /^(rowhouse\.db|server\.lock)/.test(basename(path))) throw new ConfigurationError([`logging.file: ${path} belongs to the database; choose another file`])
@@ -101,6 +102,8 @@ function openFile({ logging, data }: LogOptions, elsewhere: Logger): LogFile | n
   }
   let file: LogFile | null = null
   try {
+    // It may be in the data folder, which would then be made here.
+    await makeFolder(dirname(path))
     file = new LogFile({ path, maxSize, keep, tell: (level, message) => elsewhere[level](message), describeLoss })
     assertRoom(path)
     return file

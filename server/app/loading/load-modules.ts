@@ -1,7 +1,8 @@
 import { statSync } from 'node:fs'
-import { mkdir, readdir, realpath, rm, stat, writeFile } from 'node:fs/promises'
+import { readdir, realpath, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { makeFolder } from '../../../db/files/folders.js'
 import { declarePlugin } from '../../doors/fastify/declare-plugin.js'
 import { declareFileRoutes } from '../../doors/file-routes/file-routes.js'
 import { bundle } from './bundle.js'
@@ -55,10 +56,14 @@ export async function loadModules({ app, configuration, buildDirectory }: LoadMo
   }
   const outputFile = join(buildDirectory, `app-${process.pid}-${++loads}.mjs`)
   const exported = [...routeFiles, ...pluginFiles]
-  const [code] = await Promise.all([
+  const [bundled, prepared] = await Promise.allSettled([
     bundle({ directory: folder, files, exported, outputFile }),
     prepareFolder(buildDirectory),
   ])
+  // Neither is still at work when the other has failed.
+  if (bundled.status === 'rejected') throw bundled.reason
+  if (prepared.status === 'rejected') throw prepared.reason
+  const code = bundled.value
   await writeFile(outputFile, code).catch(refuse(buildDirectory))
   process.setSourceMapsEnabled(true)
   try {
@@ -94,7 +99,7 @@ async function describeDefault(file: string, directory: string): Promise<SourceL
 }
 
 async function prepareFolder(buildDirectory: string): Promise<void> {
-  await mkdir(buildDirectory, { recursive: true, mode: 0o700 }).catch(refuse(buildDirectory))
+  await makeFolder(buildDirectory).catch(refuse(buildDirectory))
   for (const name of await readdir(buildDirectory)) {
     const path = join(buildDirectory, name)
     const status = await stat(path).catch(() => null)
