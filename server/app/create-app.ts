@@ -5,6 +5,7 @@ import type { FastifyInstance } from 'fastify'
 import type { DestinationStream } from 'pino'
 import type { OpenDatabaseOptions } from '../../db/database.js'
 import { gracefulClose } from '../../plugins/graceful-close.js'
+import { lingeringClose } from '../../plugins/lingering-close.js'
 import { requestIds } from '../../plugins/request-ids.js'
 import { requestLogs } from '../../plugins/request-logs.js'
 import type { AppHandle } from '../call/call.js'
@@ -177,6 +178,7 @@ async function startApp({ app, configuration, log, declarations, services, close
   const beside = { endpoints, parts, pipeline: server, log: log.own, lines, accessKey, stopping: signal, decorations }
   const door = plugin === null ? null : await openDoor({ plugin, configuration, ...beside })
   if (door !== null) served.push(...door.endpoints)
+  await server.register(lingeringClose, { timeout: configuration.requestTimeout })
   await server.register(gracefulClose, { timeout: configuration.shutdownTimeout })
   if (lines !== null) await server.register(requestLogs, door?.linesOfPipeline(lines) ?? lines)
   requireAccessKey(server, basePathOf(configuration), accessKey)

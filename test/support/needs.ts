@@ -8,7 +8,7 @@ interface Need {
   readonly isHere: () => boolean
   /** What whoever misses it can do. */
   readonly remedy: string
-  /** Whether it is something slow, so that the fast lane leaves out what needs it: a browser, or a program that is started for each request. */
+  /** Whether it is something slow, so that the fast lane leaves out what needs it: a browser, a server, or a program that is started for each request. */
   readonly isSlow: boolean
 }
 
@@ -21,6 +21,8 @@ function program(names: readonly string[], debianPackage: string, isSlow = false
 const known = {
   bash: program(['bash'], 'bash'),
   curl: program(['curl'], 'curl', true),
+  haproxy: program(['haproxy'], 'haproxy', true),
+  nginx: program(['nginx'], 'nginx-light', true),
   npm: program(['npm'], 'npm'),
   script: program(['script'], 'bsdutils'),
   strace: program(['strace'], 'strace', true),
@@ -33,9 +35,12 @@ const known = {
   '/proc': { isHere: () => existsSync('/proc/self/fd'), remedy: 'run on Linux', isSlow: false },
 } satisfies Record<string, Need>
 
-/** The path of a program that goes by one of these names, or null when none of them is in `PATH`. */
+/** Where Debian has servers, which is not in the `PATH` of everybody. */
+const serverFolder = '/usr/sbin'
+
+/** The path of a program that goes by one of these names, or null when none of them is in `PATH` or where servers are. */
 function find(names: readonly string[]): string | null {
-  for (const folder of (process.env['PATH'] ?? '').split(delimiter)) {
+  for (const folder of [...(process.env['PATH'] ?? '').split(delimiter), serverFolder]) {
     for (const name of names) {
       try {
         accessSync(join(folder, name), constants.X_OK)
@@ -51,6 +56,17 @@ function find(names: readonly string[]): string | null {
 /** The path of the Chromium that is installed on this machine, or null. */
 export function findBrowser(): string | null {
   return find(browsers)
+}
+
+/**
+ * The path of a program that a test needs.
+ *
+ * @throws Error when it is not there
+ */
+export function findProgram(name: string): string {
+  const path = find([name])
+  if (path === null) throw new Error(`there is no ${name}`)
+  return path
 }
 
 const inFastLane = process.env['TEST_LANE'] === 'fast'

@@ -1,7 +1,8 @@
-import { IncomingMessage, ServerResponse } from 'node:http'
+import { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import type { PipelineParts, PipelineSettings } from '../parts.js'
 import { errorCodes, type ErrorCode } from '../../errors/error-codes.js'
+import { pendingAnswer } from '../../http/reply/pending-answer.js'
 import { toErrorReply } from './error-reply.js'
 
 /** What Node.js refuses before there is a request: the code of its parser or of its time limits, with ours and the message. */
@@ -14,16 +15,32 @@ const refusals: Readonly<Record<string, readonly [ErrorCode, string]>> = {
  * Answers what is no HTTP request, in the form of every other error, and closes the connection. Where requests before it on the same connection wait for their answers,
  * the first of them gets its own, which then is the last: told 400 in its place, the client would take for refused what has been done.
  */
-export function refuseClient({ log, settings }: Pick<PipelineParts, 'log' | 'settings'>, requestId: string, error: NodeJS.ErrnoException, socket: Socket): void {
+export function refuseClient(parts: Pick<PipelineParts, 'log' | 'settings'>, requestId: string, error: NodeJS.ErrnoException, socket: Socket): void {
+  // What follows a request that was to be the last: the answer to that ends the connection.
+  if (error.code === 'HPE_CLOSED_CONNECTION') return
+  const { log, settings } = parts
   const pending = pendingAnswer(socket)
-  if (pending !== null && pending.req.complete && !pending.headersSent && error.code !== 'ECONNRESET') {
-    pending.shouldKeepAlive = false
-    return
+  if (pending !== null && error.code !== 'ECONNRESET') {
+    if (pending.req.complete && !pending.headersSent) {
+      pending.shouldKeepAlive = false
+      return
+    }
+    if (pending.writableEnded) {
+      // Whole, and on its way.
+      pending.once('finish', () => refuseClient(parts, requestId, error, socket))
+      return
+    }
   }
   // The client is gone, or an answer to this very request is on its way or out already, to which another must not be added.
-  const isAnswered = pending === null ? !isBetweenRequests(socket) : pending.headersSent
-  if (error.code === 'ECONNRESET' || !socket.writable || isAnswered) {
+  const isAnswered = pending === null && !isBetweenRequests(socket)
+  if (error.code === 'ECONNRESET' || !socket.writable || pending?.headersSent === true) {
     socket.destroy()
+    return
+  }
+  if (isAnswered) {
+    // It may not have been read yet. A body that has not come to its end in its time has had that.
+    if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') socket.destroy()
+    else socket.destroySoon()
     return
   }
   const [code, message] = refusals[error.code ?? ''] ?? ['malformed-request', 'the request is not valid HTTP']
@@ -32,27 +49,12 @@ export function refuseClient({ log, settings }: Pick<PipelineParts, 'log' | 'set
   else log.info({ requestId, method: pending.req.method, path: pathOf(pending.req, settings), code: error.code, status }, 'a request was refused while its body arrived')
   const { headers, body } = toErrorReply({ status, code, message, details: {}, headers: {} }, { requestId, accept: undefined, alwaysJson: settings.errors === 'json' })
   const text = String(body)
-  socket.end(
+  socket.write(
     `HTTP/1.1 ${status} ${status === 400 ? 'Bad Request' : status === 408 ? 'Request Timeout' : 'Request Header Fields Too Large'}\r\n` +
       `content-type: ${String(headers['content-type'])}\r\ncontent-length: ${Buffer.byteLength(text)}\r\nx-request-id: ${requestId}\r\nconnection: close\r\n\r\n${text}`,
   )
-  // The other half of the connection would stay open as long as the client likes, and a late rest of the request would make it run although it has been refused.
-  if (status === 408) socket.destroySoon()
-  else endAfter(socket, lingering)
-}
-
-/** How long a refused client that is still sending has to read why, in milliseconds: a connection that is ended at once, with something unread, takes the answer with it. */
-const lingering = 1000
-
-function endAfter(socket: Socket, milliseconds: number): void {
-  const timer = setTimeout(() => socket.destroy(), milliseconds).unref()
-  socket.once('close', () => clearTimeout(timer))
-}
-
-/** The answer that a connection waits for. Node.js keeps it under this name, for its own handling of such errors; it is undocumented, and not relied on. */
-function pendingAnswer(socket: Socket): ServerResponse | null {
-  const answer: unknown = Reflect.get(socket, '_httpMessage')
-  return answer instanceof ServerResponse ? answer : null
+  // No late rest of the request makes it run although it has been refused: from here on the connection is not read as HTTP.
+  socket.destroySoon()
 }
 
 /**
