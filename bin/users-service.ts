@@ -51,7 +51,8 @@ export async function withUsers(
   }
   await withTables(defineTables({ users: usersTable(given.columns) }), async (database) => {
     if (isNew) say(`made a new database in ${directory}`)
-    await work(new Users({ database, ...(configuration !== null && { hashing: configuration.passwordHashing }) }), given.values)
+    const settings = configuration === null ? {} : { name: configuration.name, hashing: configuration.passwordHashing }
+    await work(new Users({ database, ...settings }), given.values)
   })
 }
 

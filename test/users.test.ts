@@ -90,14 +90,16 @@ t.test('a user gets in with the password and nothing else, and the password is n
 
 t.test('a password may have colons and any script, counts to 256 characters, and is the same composed or not', async (t) => {
   const { users } = await open(t, t.testdir())
-  const passwords = ['a:b::c:d:', 'пароль длинный', '😀'.repeat(256), `${'x'.repeat(255)}y`, 'e\u0301tude number 3', ' spaces around ']
+  const faces = String.fromCodePoint(...Array.from({ length: 256 }, (_, n) => 0x1f300 + ((n * n * 7) % 251)))
+  const long = Array.from({ length: 255 }, (_, n) => String.fromCodePoint(97 + ((n * n * 7 + n) % 26))).join('')
+  const passwords = ['a:b::c:d:', 'пароль длинный', faces, `${long}y`, 'e\u0301tude number 3', ' spaces around ']
   for (const [n, one] of passwords.entries()) {
     await users.add(`u${n}@x.io`, one)
     t.ok(await users.verify(`u${n}@x.io`, one, here), one.slice(0, 20))
   }
   t.ok(await users.verify('u4@x.io', '\u00e9tude number 3', elsewhere), 'the composed form of the same text')
-  t.equal(await users.verify('u3@x.io', `${'x'.repeat(255)}z`, here), null, 'the last character counts')
-  t.equal(await users.verify('u3@x.io', `${'x'.repeat(255)}yy`, here), null, 'what follows the 256th is not cut off')
+  t.equal(await users.verify('u3@x.io', `${long}z`, here), null, 'the last character counts')
+  t.equal(await users.verify('u3@x.io', `${long}yy`, here), null, 'what follows the 256th is not cut off')
   t.equal(await hashesOf(() => users.verify('u3@x.io', 'x'.repeat(257), here)), 0, 'an impossible password costs no hash')
 })
 
@@ -160,9 +162,38 @@ t.test('a text that is longer than any address or password is refused before any
     await t.rejects(users.setPassword('me@example.com', secret), { code: 'weak-password', rule: 'too-long' })
     for (const email of ['me@example.com', 'nobody@example.com']) t.equal(await hashesOf(() => users.verify(email, secret, here)), 0, 'and costs no hash, whoever it is for')
   }
-  const marked = '\u03b1\u0313\u0300\u0345'.repeat(256)
+  const marked = Array.from({ length: 256 }, (_, n) => `${'αηω'.charAt((n * n) % 7 % 3)}\u0313\u0300\u0345`).join('')
   await users.setPassword('me@example.com', marked)
   t.ok(await users.verify('me@example.com', marked.normalize('NFC'), here), 'the longest way of typing 256 characters is no longer than that')
+})
+
+/** What stands at the top of lists of stolen passwords, as far as it has eight characters. */
+const stolen = `12345678 123456789 1234567890 password password1 Password1 P@ssw0rd P@$$w0rd passw0rd qwertyuiop qwerty123 1q2w3e4r
+  1q2w3e4r5t 1qaz2wsx zaq12wsx q1w2e3r4t5 a1b2c3d4 987654321 87654321 0987654321 00000000 11111111 12121212 123123123 12341234
+  1234512345 11223344 1122334455 aabb1122 147258369 789456123 123654789 aaaaaaaa zzzzzzzz abcdefgh abcdefg123 abcd1234 Abcd@1234
+  Aa123456 Aa@123456 Pass@123 Admin@123 admin123 admin1234 adminadmin Welcome1 Welcome@123 changeme iloveyou iloveyou1 sunshine
+  princess football baseball superman trustno1 starwars computer asdfghjkl asdfasdf zxcvbnm123 poiuytrewq qwertyuiop[] 19871987
+  20202020 10203040 hahahaha 69696969 1password passwordpassword drowssap summer2024 Summer2024! liverpool1 12345678a`
+
+t.test('a password that is tried first is refused, wherever one is set: common ones, repeats, sequences, the address, the name of the app', async (t) => {
+  const { users } = await open(t, t.testdir(), { name: 'Corner Shop' })
+  const email = 'anna.smith@acme-tools.example'
+  await users.add(email, password)
+  const patterns = ['abababab', 'abcabcabc', 'zyxwvuts', '\u0430\u0431\u0432\u0433\u0434\u0435\u0436\u0437', 'lkjhgfdsa', '1qazxsw2', 'qpwoeiru', '1998199919981999', '(((((((((', '\uff50\uff41\uff53\uff53\uff57\uff4f\uff52\uff44', 'p\u00e1ssword12']
+  const own = [email, 'ANNA.SMITH', 'annasmith83', 'Smith1983!!', 'acme-tools', 'acmetools2938', '4711anna.smith@acme-tools.example', 'cornershop', 'Corner Shop 77', '20xxcornershop']
+  for (const secret of [...stolen.split(/\s+/), ...patterns, ...own]) {
+    const expected = { name: 'WeakPassword', code: 'weak-password', rule: /^(too-common|too-simple|is-the-email|is-the-app)$/, message: /choose another, such as a few words/ }
+    await t.rejects(users.setPassword(email, secret), expected, secret)
+    if (!own.includes(secret) || secret.toLowerCase().includes('corner')) await t.rejects(users.add('you@example.com', secret), expected, secret)
+    if (secret !== 'password') t.notMatch(await users.setPassword(email, secret).catch(String), secret)
+  }
+  await t.rejects(users.setPassword(email, 'Corner Shop 77'), { name: 'WeakPassword', rule: 'is-the-app' })
+  await t.rejects(users.setPassword(email, 'annasmith83'), { name: 'WeakPassword', rule: 'is-the-email' })
+  const good = ['my password', 'correct horse', 'Tr0ub4dor&3', 'kwxqpzrt', 'x7#kQx7#kQ', 'shopping in the corner', 'smithereens of an anvil', 'acme rockets 44', 'aaaa is no battery staple', '1234 wild horses']
+  for (const secret of good) {
+    await users.setPassword(email, secret)
+    t.ok(await users.verify(email, secret, here), secret)
+  }
 })
 
 t.test('of ten additions of the same address at once, one adds a user', async (t) => {

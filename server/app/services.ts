@@ -62,7 +62,7 @@ export async function openServices({ configuration, tables, log, openEngine, onF
   return {
     database,
     writes,
-    users: new Users({ database, hashing: configuration.passwordHashing }),
+    users: new Users({ database, name: configuration.name, hashing: configuration.passwordHashing }),
     origins: new Origins(configuration),
     deadlines,
     bodies,

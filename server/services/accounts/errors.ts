@@ -14,7 +14,8 @@ export class UserError extends Error {
 }
 
 /** Which rule a new password breaks. */
-export type PasswordRule = 'too-short' | 'too-long' | 'unusable-character' | 'too-common' | 'is-the-email'
+export type PasswordRule =
+  'too-short' | 'too-long' | 'unusable-character' | 'too-common' | 'too-simple' | 'is-the-email' | 'is-the-app'
 
 /** A new password that breaks a rule; the message says which, and nothing of the password. */
 export class WeakPassword extends UserError {

@@ -11,6 +11,8 @@ import { checkNewPassword } from './passwords.js'
 /** What the users service works on. */
 export interface UsersOptions {
   readonly database: Database
+  /** The name of the app, which is no password. */
+  readonly name?: string
   /** What a hash costs. Default: the least. */
   readonly hashing?: Partial<HashingCost>
   /** The clock by which failures are counted, in milliseconds since 1970. Default: the system's. */
@@ -25,10 +27,12 @@ export class Users {
   readonly #table: UsersTable
   readonly #hashing: PasswordHashing
   readonly #verifier: CredentialVerifier
+  readonly #name: string
 
   /** @throws RangeError when the hashing cost is below the least */
-  constructor({ database, hashing, now }: UsersOptions) {
+  constructor({ database, name = '', hashing, now }: UsersOptions) {
     this.#table = database.users
+    this.#name = name
     this.#hashing = new PasswordHashing(hashing)
     this.#verifier = new CredentialVerifier({ table: this.#table, hashing: this.#hashing, failures: new LoginFailures(database, now) })
   }
@@ -119,7 +123,7 @@ export class Users {
   }
 
   async #hash(password: string, account: string): Promise<string> {
-    return this.#hashing.hash(await checkNewPassword(password, account), { network: ownNetwork, account })
+    return this.#hashing.hash(await checkNewPassword(password, account, this.#name), { network: ownNetwork, account })
   }
 }
 
