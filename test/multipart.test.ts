@@ -276,13 +276,13 @@ t.test('a part whose headers are made to be read slowly holds nobody up', async 
   }
 })
 
-t.test('texts of a form may have 20 MiB together; files do not count', async (t) => {
-  const { server } = await buildApp(t, () => httpEndpoint('/form', () => [(request.formParams['a'] as string | undefined)?.length, (request.files['f'] as Media).length]), { bodyLimit: 50_000_000 })
+t.test('texts of a form may be as long together as decodeLimit says; files do not count', async (t) => {
+  const { server } = await buildApp(t, () => httpEndpoint('/form', () => [(request.formParams['a'] as string | undefined)?.length, (request.files['f'] as Media).length]), { bodyLimit: 50_000_000, decodeLimit: 20 * 1024 * 1024 })
   const text = 20 * 1024 * 1024
   const post = async (length: number) =>
     await server.inject({ method: 'POST', url: `${api}/form`, payload: multipart('X', [[field('a'), Buffer.alloc(length, 'a')], [file('f', 'f'), Buffer.alloc(text)]]), headers: { 'content-type': 'multipart/form-data; boundary=X' } })
   t.equal((await post(text)).body, `[${text},${text}]`)
-  t.match(await post(text + 1), { statusCode: 413, body: /longer than 20971520 bytes together; send large contents as files/ })
+  t.match(await post(text + 1), { statusCode: 413, body: /longer than the 20971520 bytes that this endpoint decodes \(decodeLimit\); send large contents as files/ })
   const urlencoded = await server.inject({ method: 'POST', url: `${api}/form`, payload: `a=${'x'.repeat(text)}`, headers: { 'content-type': 'application/x-www-form-urlencoded' } })
   t.equal(urlencoded.statusCode, 413)
 })

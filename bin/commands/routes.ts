@@ -32,6 +32,7 @@ function toJson({ methods, path, door, options, source }: Endpoint): object {
       params: options.params.map(([name]) => name),
       body: options.body !== null,
       bodyLimit: options.bodyLimit,
+      decodeLimit: options.decodeLimit,
       decompress: options.decompress,
       timeout: options.timeout,
       name: options.name,
@@ -42,12 +43,13 @@ function toJson({ methods, path, door, options, source }: Endpoint): object {
   }
 }
 
-function toCells({ methods, path, door, options, source }: Endpoint, { bodyLimit, handlerTimeout }: Configuration): string[] {
+function toCells({ methods, path, door, options, source }: Endpoint, { bodyLimit, decodeLimit, handlerTimeout }: Configuration): string[] {
   const told = [
     { user: 'authenticateUsers', optional: "authenticateUsers: 'optional'", credentials: 'requireCredentials', nobody: '' }[options.access],
     options.params.length === 0 ? '' : `params: ${options.params.map(([name]) => name).join(' ')}`,
     options.body === null ? '' : 'body',
     options.bodyLimit === usualBodyLimit(door, bodyLimit) ? '' : `bodyLimit: ${options.bodyLimit}`,
+    door === 'fastify' || options.decodeLimit === decodeLimit ? '' : `decodeLimit: ${options.decodeLimit}`,
     options.decompress ? 'decompress' : '',
     options.name === null ? '' : `name: ${options.name}`,
     options.timeout === handlerTimeout ? '' : `timeout: ${options.timeout}`,

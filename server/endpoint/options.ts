@@ -30,6 +30,11 @@ export interface EndpointSettings<
   readonly requireCredentials?: boolean
   /** The longest body in bytes; the app's `bodyLimit` by default. */
   readonly bodyLimit?: number
+  /**
+   * How much of a body is decoded in memory, in bytes: JSON, a form, or the fields of one with files; the app's
+   * `decodeLimit` by default. The bytes of a longer one can still be read.
+   */
+  readonly decodeLimit?: number
   /** Whether the body may be compressed; bodies that are, are refused otherwise. A few bytes of one can take much memory. */
   readonly decompress?: boolean
   /** How long the handler may run, in milliseconds; the app's `handlerTimeout` by default. */
@@ -55,6 +60,8 @@ export interface EndpointOptions {
   readonly body: StandardSchema | null
   /** In bytes. */
   readonly bodyLimit: number
+  /** How much of a body is decoded in memory, in bytes. */
+  readonly decodeLimit: number
   /** Whether the body may be compressed. */
   readonly decompress: boolean
   /** In milliseconds. */
@@ -71,6 +78,8 @@ export interface EndpointDefaults {
   readonly bodyLimit: number
   /** How much of the disk all bodies may take together, in bytes; one client gets half of it. */
   readonly bodyDiskLimit: number
+  /** In bytes. */
+  readonly decodeLimit: number
   /** In milliseconds. */
   readonly handlerTimeout: number
 }
@@ -110,6 +119,7 @@ const checks: Readonly<Record<string, Check>> = {
   authenticateUsers: takes("true, false or 'optional'", (value) => typeof value === 'boolean' || value === 'optional'),
   requireCredentials: takesBoolean,
   bodyLimit: takes('a whole number of bytes above 0', isAmount),
+  decodeLimit: takes('a whole number of bytes above 0', isAmount),
   decompress: takesBoolean,
   timeout: takes('a whole number of milliseconds above 0', isAmount),
   name: takes('a text that is not empty', (value) => isText(value) && value !== ''),
@@ -175,6 +185,7 @@ function complete(given: EndpointSettings, defaults: EndpointDefaults): ReturnTy
       params: Object.entries(given.params ?? {}),
       body: given.body ?? null,
       bodyLimit: given.bodyLimit ?? defaults.bodyLimit,
+      decodeLimit: given.decodeLimit ?? defaults.decodeLimit,
       decompress: given.decompress ?? false,
       timeout: given.timeout ?? defaults.handlerTimeout,
       name: given.name ?? null,

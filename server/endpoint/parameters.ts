@@ -142,7 +142,7 @@ function readInstant(text: string): Date | undefined {
 
 function readJson(text: string): unknown {
   try {
-    return parseJson(Buffer.from(text))
+    return parseJson(Buffer.from(text), Infinity)
   } catch {
     return undefined
   }

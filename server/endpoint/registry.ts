@@ -22,6 +22,8 @@ export interface DeclarationSettings {
   readonly bodyLimit: number
   /** In bytes. */
   readonly bodyDiskLimit: number
+  /** In bytes. */
+  readonly decodeLimit: number
   /** In milliseconds. */
   readonly handlerTimeout: number
   readonly private: { readonly accessKey: string | null }

@@ -73,7 +73,7 @@ export const errorCodes = {
   'body-too-large': {
     status: 413,
     sentence: 'The body, or a part of it, is longer than the endpoint takes.',
-    nextStep: 'send less at once, or raise the bodyLimit of the endpoint',
+    nextStep: 'send less at once, or raise the bodyLimit or decodeLimit of the endpoint',
   },
   'bodies-overloaded': {
     status: 503,

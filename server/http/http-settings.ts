@@ -23,6 +23,11 @@ export const httpSettings = group(
      */
     bodyLimit: setting(bytes, 20 * mebibyte),
     /**
+     * How much of a body is decoded in memory: JSON, forms, the fields of forms with files. Everything else waits while
+     * that is done, some 10 ms for a form of this length and up to 100 for JSON.
+     */
+    decodeLimit: setting(bytes, mebibyte),
+    /**
      * How much of the memory the bodies of all requests may take together; one network gets half of it while it is
      * alone. Room for a hundred of those that are held in memory, and little beside what the process takes anyway.
      */

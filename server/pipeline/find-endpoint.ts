@@ -26,6 +26,10 @@ export class FoundEndpoint implements RequestPlace {
     return this.endpoint.prefix
   }
 
+  get decodeLimit(): number {
+    return this.endpoint.options.decodeLimit
+  }
+
   namePathParameters(target: Record<string, unknown>): void {
     if (this.#values.length > 0) nameValues(target, this.endpoint.path.segments, this.#values)
   }

@@ -8,6 +8,7 @@ import type { HandlerArguments } from '../endpoint/endpoint.js'
 import { isA } from '../errors/to-error.js'
 import { leaseBody } from '../http/body/body-lease.js'
 import { readBody, type BodyLimits, type ReceivedBody } from '../http/body/read-body.js'
+import { turnFor } from '../http/body/turns.js'
 import { EarlyReply } from '../http/early-reply.js'
 import { refusal } from '../http/http-error.js'
 import { discard } from '../http/reply/discard.js'
@@ -73,7 +74,13 @@ function receive(call: HttpCall, principal: Principal): void {
   raw.foundPrincipal = principal
   if (call.isDecided) return
   call.stopTime()
-  step(call, readBody(raw.raw, raw, endpoint?.options ?? noBody, parts.bodies), enterCall)
+  step(call, readBody(raw.raw, raw, endpoint?.options ?? noBody, parts.bodies), takeTurn)
+}
+
+function takeTurn(call: HttpCall, body: ReceivedBody | null): void {
+  const turn = body === null ? null : turnFor(body.content.length)
+  if (turn === null) enterCall(call, body)
+  else step(call, turn, () => enterCall(call, body))
 }
 
 function enterCall(call: HttpCall, body: ReceivedBody | null): void {
@@ -85,7 +92,10 @@ function enterCall(call: HttpCall, body: ReceivedBody | null): void {
 }
 
 function prepare(call: HttpCall): void {
-  step(call, readArguments(call.raw.found as FoundEndpoint, requestOf(call)), handle)
+  const args = readArguments(call.raw.found as FoundEndpoint, requestOf(call))
+  // To ask anything else for `then` is to look at the arguments, which may have to be decoded for it.
+  if (args instanceof Promise) step(call, args, handle)
+  else handle(call, args)
 }
 
 function handle(call: HttpCall, args: HandlerArguments): void {

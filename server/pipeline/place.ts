@@ -5,7 +5,7 @@ import { pathOf } from './failure/log-error.js'
 
 /** Where a request was sent to, whether or not there is an endpoint. */
 export function placeOf(raw: FastifyRequest): RequestPlace {
-  return raw.found ?? { prefix: '', target: targetOf(raw), namePathParameters: () => undefined }
+  return raw.found ?? { prefix: '', decodeLimit: 0, target: targetOf(raw), namePathParameters: () => undefined }
 }
 
 function targetOf(raw: FastifyRequest): RequestTarget {

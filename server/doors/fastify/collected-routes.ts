@@ -117,6 +117,8 @@ export class CollectedRoutes {
         params: [],
         body: null,
         bodyLimit: route.bodyLimit ?? plainBodyLimit,
+        // Fastify has one limit for both.
+        decodeLimit: route.bodyLimit ?? plainBodyLimit,
         // Fastify does not, unless a plugin sees to it.
         decompress: false,
         timeout: handlerTimeout,

@@ -6,7 +6,7 @@ import { readContentDisposition } from './content-disposition.js'
 import { readParameters } from './header-parameters.js'
 import type { Part } from './multipart-scanner.js'
 import { NamedValues } from './named-values.js'
-import { parseUrlEncoded } from './url-encoded.js'
+import { parseUrlEncodedBytes } from './url-encoded.js'
 
 /** Fields by name: a text, or a list of them where the name was repeated. */
 export type FieldValues = Readonly<Record<string, string | readonly string[]>>
@@ -31,24 +31,22 @@ export const emptyForm: Form = Object.freeze({ fields: nothing, files: nothing, 
 
 /** More fields than any form has; each costs far more to take apart than to send. */
 const mostFields = 1000
-/** The longest that the texts of a form may be together, in bytes: as long as a whole body usually may be. Unlike files, texts are held in memory. */
-const longestTexts = 20 * 1024 * 1024
-
-const [space, plus] = [0x20, 0x2b]
+const ampersand = 0x26
 
 /**
  * Decodes a form (application/x-www-form-urlencoded, WHATWG URL Standard, 5.1).
  *
- * @throws HttpError 400 when it has more than 1000 fields, 413 when it is longer than 20 MiB
+ * @param limit how long it may be, in bytes: it is held in memory, and everybody waits while it is decoded
+ * @throws HttpError 400 when it has more than 1000 fields, 413 when it is longer than the limit
  */
-export function parseForm(content: BodyContent): Form {
-  checkTextLength(content.length)
-  const text = withSpaces(bytesOf(content)).toString('utf8')
+export function parseForm(content: BodyContent, limit: number): Form {
+  checkTextLength(content.length, limit)
+  const bytes = bytesOf(content)
   let fields = 1
-  for (let position = text.indexOf('&'); position !== -1; position = text.indexOf('&', position + 1)) {
+  for (let position = bytes.indexOf(ampersand); position !== -1; position = bytes.indexOf(ampersand, position + 1)) {
     if (++fields > mostFields) throw refusal('too-many-fields', `the form has more than ${mostFields} fields`)
   }
-  const values = parseUrlEncoded(text)
+  const values = parseUrlEncodedBytes(bytes)
   return { fields: values, files: nothing, all: values }
 }
 
@@ -56,10 +54,11 @@ export function parseForm(content: BodyContent): Form {
  * Decodes the parts of a form (multipart/form-data, RFC 7578). A part with a file name is a file, any other a field. A file without name and content is what
  * browsers send for a file input in which nothing was chosen, and is left out.
  *
- * @throws HttpError 413 when the fields are longer than 20 MiB together
+ * @param limit how long the fields may be together, in bytes; unlike files they are held in memory
+ * @throws HttpError 413 when they are longer
  */
-export function readMultipart(content: BodyContent, parts: readonly Part[]): Form {
-  checkTextLength(parts.reduce((sum, { headers, start, end }) => sum + (headers.isFile ? 0 : end - start), 0))
+export function readMultipart(content: BodyContent, parts: readonly Part[], limit: number): Form {
+  checkTextLength(textLength(parts), limit)
   const decode = decoderFor(formCharset(content, parts))
   const [fields, files, all] = [new NamedValues<string>(), new NamedValues<Media>(), new NamedValues<string | Media>()]
   for (const part of parts) {
@@ -107,9 +106,14 @@ function createDecoder(label: string): InstanceType<typeof TextDecoder> | null {
   }
 }
 
-function checkTextLength(length: number): void {
-  if (length <= longestTexts) return
-  const what = `the texts of the form are longer than ${longestTexts} bytes together`
+/** How long the fields of a multipart form are together, in bytes. */
+export function textLength(parts: readonly Part[]): number {
+  return parts.reduce((sum, { headers, start, end }) => sum + (headers.isFile ? 0 : end - start), 0)
+}
+
+function checkTextLength(length: number, limit: number): void {
+  if (length <= limit) return
+  const what = `the texts of the form are longer than the ${limit} bytes that this endpoint decodes (decodeLimit)`
   throw refusal('body-too-large', `${what}; send large contents as files`)
 }
 
@@ -120,13 +124,4 @@ function bytesOf(content: BodyContent, start = 0, end: number = content.length):
 
 function sliceOf(content: BodyContent, start: number, end: number): BodyContent {
   return Buffer.isBuffer(content) ? content.subarray(start, end) : content.slice(start, end)
-}
-
-/** Turns each "+" into the space that it stands for. Byte by byte that takes milliseconds where the parser, which would do it, takes seconds: for a long text of nothing else. */
-function withSpaces(bytes: Buffer): Buffer {
-  const first = bytes.indexOf(plus)
-  if (first === -1) return bytes
-  const copy = Buffer.from(bytes)
-  for (let position = first; position < copy.length; position++) if (copy[position] === plus) copy[position] = space
-  return copy
 }

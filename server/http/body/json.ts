@@ -16,10 +16,14 @@ export function isJsonType(mimetype: string): boolean {
 /**
  * Decodes a JSON body; null, which stands for no body, is malformed too.
  *
- * @throws HttpError 400 with the position when it is malformed, not UTF-8 or nested more than 100 deep, or has a number too large to be read, 413 when it is too long for a text of JavaScript
+ * @param limit how long it may be, in bytes: what it becomes is held in memory, and everybody waits while it is decoded
+ * @throws HttpError 400 with the position when it is malformed, not UTF-8 or nested more than 100 deep, or has a number too large to be read, 413 when it is longer than the limit, or than a text of JavaScript may be
  */
-export function parseJson(content: BodyContent | null): JsonValue {
+export function parseJson(content: BodyContent | null, limit: number): JsonValue {
   if (content === null) throw malformed('it is empty')
+  if (content.length > limit) {
+    throw refusal('body-too-large', `the JSON is longer than the ${limit} bytes that this endpoint decodes (decodeLimit)`)
+  }
   const { MAX_STRING_LENGTH: longest } = constants
   if (content.length > longest) {
     throw refusal('body-too-large', `the body is longer than the ${longest} bytes that JSON may have`)

@@ -55,7 +55,7 @@ export abstract class CommonRequest<Body = JsonValue | null, SignedIn extends bo
   /**
    * The fields of a form, sent as `application/x-www-form-urlencoded` or `multipart/form-data`; a repeated one is a list. The object has no prototype.
    *
-   * @throws HttpError 400 when there are more than 1000, 413 when they are longer than 20 MiB together
+   * @throws HttpError 400 when there are more than 1000, 413 when they are longer than `decodeLimit` together
    */
   get formParams(): FieldValues {
     return this.#state.form.fields
@@ -94,7 +94,7 @@ export abstract class CommonRequest<Body = JsonValue | null, SignedIn extends bo
   /**
    * The decoded body when its type is `application/json` or `application/…+json`, else null; what the endpoint's `body` schema made of it where there is one.
    *
-   * @throws HttpError 400 when it is malformed, with the position
+   * @throws HttpError 400 when it is malformed, with the position, 413 when it is longer than `decodeLimit`
    */
   get bodyJson(): Body {
     const { validatedJson, content, mimetype } = this.#state
@@ -106,7 +106,7 @@ export abstract class CommonRequest<Body = JsonValue | null, SignedIn extends bo
   /**
    * The body decoded as JSON, whatever its content type says. Every call gives the same value.
    *
-   * @throws HttpError 400 when there is no body, or it is malformed, with the position
+   * @throws HttpError 400 when there is no body, or it is malformed, with the position, 413 when it is longer than `decodeLimit`
    */
   async json(): Promise<unknown> {
     return decodeJson(this.#state)
@@ -121,7 +121,7 @@ export abstract class CommonRequest<Body = JsonValue | null, SignedIn extends bo
    * The fields and files of a form, `application/x-www-form-urlencoded` or `multipart/form-data`; several under one name are a list. Empty for any other content type.
    * The object has no prototype.
    *
-   * @throws HttpError 400 when there are more than 1000 fields, 413 when they are longer than 20 MiB together
+   * @throws HttpError 400 when there are more than 1000 fields, 413 when they are longer than `decodeLimit` together
    */
   async form(): Promise<FormFields> {
     return this.#state.form.all
@@ -170,7 +170,7 @@ export abstract class CommonRequest<Body = JsonValue | null, SignedIn extends bo
 }
 
 function decodeJson(state: RequestState): JsonValue {
-  return (state.json ??= { value: parseJson(state.content) }).value
+  return (state.json ??= { value: parseJson(state.content, state.place.decodeLimit) }).value
 }
 
 function namePathParameters({ place }: RequestState): Readonly<Record<string, PathValue>> {

@@ -6,7 +6,7 @@ import type { JsonValue } from '../../../db/values/json-value.js'
 import type { ReceivedBody } from '../body/read-body.js'
 import type { BodyContent } from '../body/body-store.js'
 import { readContentDisposition } from '../body/content-disposition.js'
-import { emptyForm, parseForm, readMultipart, type Form } from '../body/form.js'
+import { emptyForm, parseForm, readMultipart, textLength, type Form } from '../body/form.js'
 import type { UserRow } from '../../../db/schema/users-table.js'
 import type { Authorization } from './authorization.js'
 import type { RequestHeaders } from './headers.js'
@@ -32,6 +32,8 @@ export interface RequestPlace {
   readonly target: RequestTarget
   /** The part at the front of the path that `path` leaves out. */
   readonly prefix: string
+  /** How much of a body is decoded in memory, in bytes. */
+  readonly decodeLimit: number
   /** Assigns the values of the path's parameters to members of `target` with the parameters' names. */
   namePathParameters(target: Record<string, unknown>): void
 }
@@ -103,9 +105,22 @@ export class RequestState {
     return this.received === null ? emptyForm : (this.#form ??= this.#readForm(this.received))
   }
 
+  /** How much there is to decode in the form that the body is, in bytes; 0 when it is none. */
+  get formLength(): number {
+    if (this.received === null) return 0
+    const { content, parts } = this.received
+    if (parts !== null) return textLength(parts)
+    return this.#isUrlEncoded ? content.length : 0
+  }
+
+  get #isUrlEncoded(): boolean {
+    return this.mimetype === 'application/x-www-form-urlencoded'
+  }
+
   #readForm({ content, parts }: ReceivedBody): Form {
-    if (parts !== null) return readMultipart(content, parts)
-    return this.mimetype === 'application/x-www-form-urlencoded' ? parseForm(content) : emptyForm
+    const { decodeLimit } = this.place
+    if (parts !== null) return readMultipart(content, parts, decodeLimit)
+    return this.#isUrlEncoded ? parseForm(content, decodeLimit) : emptyForm
   }
 }
 

@@ -64,7 +64,8 @@ function declareParameters(): void {
   httpEndpoint('/both', { methods: ['POST'], params: { count: integer() }, body: wrongBody }, () => 1)
   httpEndpoint('/json', { methods: ['POST'], decompress: true }, () => request.bodyJson)
   httpEndpoint('/form', { methods: ['POST'] }, () => request.formParams)
-  httpEndpoint('/large-form', { methods: ['POST'], bodyLimit: 30 * 1024 * 1024 }, () => request.formParams)
+  httpEndpoint('/short-form', { methods: ['POST'], decodeLimit: 10 }, () => request.formParams)
+  httpEndpoint('/short-json', { methods: ['POST'], decodeLimit: 10 }, () => request.bodyJson)
   httpEndpoint('/pick', { methods: ['POST'] }, () => pick<{ title: string }>(request.bodyJson, ['title']))
   httpEndpoint('/small', { methods: ['POST'], bodyLimit: 10, decompress: true }, () => 1)
 }
