@@ -2,6 +2,7 @@ import { statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { Database, OpenDatabaseOptions } from '../db/database.js'
 import type { Configuration } from '../server/app/configuration/settings.js'
+import type { AppSettings } from '../server/services/accounts/app-settings.js'
 import type { Users } from '../server/services/accounts/users.js'
 import { readColumnValues } from './column-values.js'
 import { say } from './output.js'
@@ -36,9 +37,10 @@ export async function withUsers(
   const isNew = !mayHaveDatabase(directory)
   if (isNew) await assertMayMake(directory, configuration, create && set.size === 0)
   // Loaded here, so that a help text does not wait for it.
-  const [{ defineTables }, { usersTable }, { Users }] = await Promise.all([
+  const [{ defineTables }, { usersTable }, { recordedAppSettings }, { Users }] = await Promise.all([
     import('../db/schema/define-tables.js'),
     import('../db/schema/users-table.js'),
+    import('../server/services/accounts/app-settings.js'),
     import('../server/services/accounts/users.js'),
   ])
   // The app's own tables are not known here, and left alone; so are its own columns, but for those that are set.
@@ -51,9 +53,13 @@ export async function withUsers(
   }
   await withTables(defineTables({ users: usersTable(given.columns) }), async (database) => {
     if (isNew) say(`made a new database in ${directory}`)
-    const settings = configuration === null ? {} : { name: configuration.name, hashing: configuration.passwordHashing }
+    const settings = configuration === null ? await recordedAppSettings(database) : settingsOf(configuration)
     await work(new Users({ database, ...settings }), given.values)
   })
+}
+
+function settingsOf({ name, passwordHashing }: Configuration): AppSettings {
+  return { name, hashing: passwordHashing }
 }
 
 async function currentConfiguration(): Promise<Configuration> {

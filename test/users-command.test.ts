@@ -1,5 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import Database from 'better-sqlite3'
@@ -131,6 +132,31 @@ t.test('an address is stored without the spaces around it, and one with a line e
   }
   const emails = (JSON.parse(run(['list', '--json', '--data', data]).stdout) as { email: string }[]).map(({ email }) => email)
   t.strictSame(emails, ['a@x.io', 'b@x.io', 'c@x.io'])
+})
+
+t.test('from elsewhere, passwords are hashed at the cost of the app, and its name is refused as one', { skip: runsOften }, async (t) => {
+  const config = `import { defineConfig } from 'rowhouse'
+export default defineConfig({ name: 'Corner Shop', passwordHashing: { iterations: 3 } })
+`
+  const directory = t.testdir({ 'rowhouse.config.ts': config, modules: { 'me.ts': module } })
+  const data = join(directory, '.rowhouse')
+  const server = await startServer(t, directory)
+  t.equal(run(['add', 'me@x.io', '--data', data], password, tmpdir()).stderr, '')
+  const hashes = () => {
+    const database = new Database(join(data, 'rowhouse.db'), { readonly: true })
+    try {
+      return database.prepare('SELECT passwordHash FROM users').pluck().all() as string[]
+    } finally {
+      database.close()
+    }
+  }
+  t.match(hashes(), [/^\$argon2id\$v=19\$m=19456,p=1,t=3\$/])
+  const [before] = hashes()
+  t.equal(run(['password', 'me@x.io', '--data', data], 'another password', tmpdir()).stderr, '')
+  t.match(hashes(), [/,t=3\$/])
+  t.notSame(hashes(), [before])
+  t.match(run(['password', 'me@x.io', '--data', data], 'cornershop2024', tmpdir()), { code: 1, stdout: '', stderr: /may not be the name of the app/ })
+  t.equal((await fetch(`${server.url}/_/api/me`, { headers: basic('me@x.io', 'another password') })).status, 200)
 })
 
 t.test('a list shows everyone in readable columns, or as JSON, and nothing hidden', { skip: runsOften }, async (t) => {

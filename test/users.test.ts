@@ -235,6 +235,33 @@ t.test('an unknown address, a disabled user and one without a password cost the 
   t.strictSame(await attempts('invited@x.io', password), expected)
 })
 
+t.test('whoever is unknown, disabled, or has a hash of another cost than new ones have, costs the same work to refuse', { skip: hashesOften }, async (t) => {
+  const directory = t.testdir()
+  const cheap = await open(t, directory)
+  const dear = await open(t, directory, { hashing: { iterations: 12 } })
+  for (const email of ['old@x.io', 'disabled@x.io']) await cheap.users.add(email, password)
+  await dear.users.add('new@x.io', password)
+  await cheap.users.setEnabled('disabled@x.io', false)
+  /** What ten attempts take of the processor, which says the same on a machine that is busy with other things. */
+  const cost = async (users: Users, email: string, secret?: string): Promise<number> => {
+    const before = process.cpuUsage()
+    for (let n = 0; n < 5; n++) t.equal(await users.verify(email, secret ?? `wrong password ${n}`, `192.0.2.${n}`), null)
+    const { user, system } = process.cpuUsage(before)
+    return user + system
+  }
+  for (const { users } of [dear, await open(t, directory)]) {
+    // The first attempt tells a process of less cost that there are dearer hashes.
+    await users.verify('new@x.io', 'wrong password', '192.0.2.99')
+    const expected = await cost(users, 'unknown@x.io')
+    for (const [email, secret] of [['old@x.io'], ['new@x.io'], ['disabled@x.io', password], ['disabled@x.io'], ['unknown@x.io', password]] as const) {
+      const share = (await cost(users, email, secret)) / expected
+      t.ok(share > 0.5 && share < 2, `${email} costs ${share.toFixed(2)} of what an unknown address does`)
+    }
+  }
+  t.ok(await dear.users.verify('old@x.io', password, elsewhere))
+  t.match((await dear.table.get({ email: 'old@x.io' }))?.passwordHash, /t=12/, 'whose hash is renewed')
+})
+
 t.test('of 200 attempts at once on one account from one network, ten at most are hashed, and the owner gets in from elsewhere meanwhile', { skip: takesLong('it tries hundreds of passwords') }, async (t) => {
   const { users } = await open(t, t.testdir(), { now: () => newYear })
   await users.add('me@example.com', password)

@@ -5,6 +5,7 @@ import { CallWrites } from '../call/call-writes.js'
 import { CallScope, currentCall } from '../call/call.js'
 import { Deadlines } from '../call/deadlines.js'
 import type { BodyRooms } from '../http/body/read-body.js'
+import { recordAppSettings } from '../services/accounts/app-settings.js'
 import { Users } from '../services/accounts/users.js'
 import { Origins } from '../services/origins/origins.js'
 import { openBodyRooms } from './body-rooms.js'
@@ -57,12 +58,19 @@ export async function openServices({ configuration, tables, log, openEngine, onF
       onFailure(failure)
     },
   })
+  const { name, passwordHashing: hashing } = configuration
+  try {
+    await recordAppSettings(database, { name, hashing })
+  } catch (error) {
+    await database.close()
+    throw error
+  }
   const deadlines = new Deadlines()
   const bodies = openBodyRooms(configuration, log)
   return {
     database,
     writes,
-    users: new Users({ database, name: configuration.name, hashing: configuration.passwordHashing }),
+    users: new Users({ database, name, hashing }),
     origins: new Origins(configuration),
     deadlines,
     bodies,

@@ -88,7 +88,9 @@ export class CredentialVerifier {
   /** One real attempt. Unless it succeeds it does the same work, and so takes as long, whether or not there is such a user. */
   async #make(user: UserRow | null, password: string, origin: Origin): Promise<boolean> {
     await this.#failures.check(origin)
-    const matches = await this.#hashing.matches(user?.passwordHash ?? null, password, origin, () => this.#failures.count(origin))
+    // The password of a disabled user is wrong in any case, and costs what any wrong one does.
+    const stored = user?.enabled === true ? user.passwordHash : null
+    const matches = await this.#hashing.matches(stored, password, origin, () => this.#failures.count(origin))
     if (!matches || user === null || user.passwordHash === null || !user.enabled) return false
     await this.#failures.clear(origin)
     await this.#changeUnlessReplaced(user, user.passwordHash, { lastLogin: new Date() })

@@ -15,6 +15,8 @@ export interface HashingCost {
 const least: HashingCost = { memoryKiB: 19_456, iterations: 2 }
 /** One, so that a hash occupies one core and the bound on hashes at once is a bound on cores. */
 const lanes = 1
+/** What argon2 takes for one lane, in KiB (RFC 9106, section 3.1). */
+const leastMemory = 8
 
 /** Node.js hashes, syncs and reads files in four threads; hashes leave two of them to the others, however many cores there are. */
 const mostAtOnce = 2
@@ -57,17 +59,31 @@ function unmatchableHash({ memoryKiB, iterations }: HashingCost): string {
   return `$argon2id$v=19$m=${memoryKiB},t=${iterations},p=${lanes}$${unpadded(16)}$${unpadded(32)}`
 }
 
+/** The time that a hash takes, as far as its parameters say. */
+function workOf({ memoryKiB, iterations }: HashingCost): number {
+  return memoryKiB * iterations
+}
+
+/** Work that is left, as a hash of its own; it takes no more memory than `most`. */
+function costOf(work: number, most: number): HashingCost {
+  const iterations = Math.ceil(work / most)
+  return { memoryKiB: Math.max(leastMemory, Math.round(work / iterations)), iterations }
+}
+
 /**
  * Hashes passwords with argon2id, at most one per two processor cores and two in all at a time, so that the process goes on serving everybody else.
  */
 export class PasswordHashing {
   readonly #cost: HashingCost
-  readonly #unmatchable: string
+  /** The dearest hash that there is, as far as is known: what every refusal costs. */
+  #dearest: HashingCost
+  #unmatchable: string
   readonly #queue = new HashingQueue(Math.max(1, Math.min(mostAtOnce, Math.floor(availableParallelism() / 2))), waitingPlaces)
 
   /** @throws RangeError when a cost is below the least */
   constructor(cost: Partial<HashingCost> = {}) {
     this.#cost = checkedCost(cost)
+    this.#dearest = this.#cost
     this.#unmatchable = unmatchableHash(this.#cost)
   }
 
@@ -82,16 +98,25 @@ export class PasswordHashing {
   }
 
   /**
-   * Whether the password is the one that `stored` was made from. Without a stored hash, or with one that is none, it is not, at the same cost.
+   * Whether the password is the one that `stored` was made from. Without a stored hash, or with one that is none, it is
+   * not. A no costs the same each time, whatever the cost of the stored hash: that of the dearest one met so far.
    *
    * @param admit runs when the turn has come, before any work; what it throws refuses the attempt
    * @throws HashingOverloaded
    */
   matches(stored: string | null, password: string, origin: Origin, admit: () => Promise<void>): Promise<boolean> {
-    const comparable = stored !== null && readStored(stored) !== null ? stored : this.#unmatchable
+    const made = stored === null ? null : readStored(stored)
+    if (made !== null && workOf(made) > workOf(this.#dearest)) {
+      this.#dearest = made
+      this.#unmatchable = unmatchableHash(made)
+    }
     return this.#queue.run(origin, async () => {
       await admit()
-      return verify(comparable, password)
+      if (stored === null || made === null) return verify(this.#unmatchable, password)
+      if (await verify(stored, password)) return true
+      const left = workOf(this.#dearest) - workOf(made)
+      if (left > 0) await verify(unmatchableHash(costOf(left, this.#dearest.memoryKiB)), password)
+      return false
     })
   }
 
