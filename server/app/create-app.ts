@@ -20,6 +20,7 @@ import { Registry, type Declarations } from '../endpoint/registry.js'
 import { DeclarationError } from '../errors/declaration-error.js'
 import { runningApps } from '../exports/running-app.js'
 import { basePathOf } from '../http/base-path.js'
+import { serveInTurn } from '../http/request/in-turn.js'
 import { openLog, type AppLog } from '../logging/open-log.js'
 import { AccessKey, requireAccessKey } from '../pipeline/access-key.js'
 import { isDebugging } from '../pipeline/failure/debug/debug-setting.js'
@@ -186,6 +187,8 @@ async function startApp({ app, configuration, log, declarations, services, close
   findEndpoints(server, { destinationOf, addresses: configuration })
   server.route({ method: server.supportedMethods, url: '*', handler: (request, reply) => serve(parts, request, reply) })
 
+  // Around all else that looks at what the listener tells, such as the plugin.
+  serveInTurn(server.server, (waiting) => log.platform.warn(`a connection was cut on which ${waiting} requests waited for their turn: too many wait in all`))
   server.addHook('onListen', () => {
     for (const address of server.addresses()) if (typeof address !== 'string') origins.listenAt(address)
   })

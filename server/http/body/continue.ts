@@ -9,10 +9,10 @@ export function awaitContinue(request: IncomingMessage, response: ServerResponse
 }
 
 /**
- * Says "100 Continue" to a client that waits for it, unless the answer has to wait for another on the same connection, in the middle of which it would be written.
+ * Says "100 Continue" to a client that waits for it.
  * Where it has not been said, Node.js closes the connection after the answer: whether the body will still come, nobody knows.
  */
 export function sayContinue(request: IncomingMessage): void {
   const response = awaited.get(request)
-  if (response !== undefined && response.socket !== null && !response.headersSent) response.writeContinue()
+  if (response !== undefined && !response.headersSent) response.writeContinue()
 }
