@@ -1,4 +1,4 @@
-import type { CommitListener, Connection, Engine, SqlRow, SqlValue, Statement } from './engine/engine.js'
+import type { CommitListener, Connection, Engine, ReadBudget, SqlRow, SqlValue, Statement } from './engine/engine.js'
 import { SchemaError, type DatabaseFailure } from './errors/errors.js'
 import { migrate, type Migration } from './migrate.js'
 import { updateSchema } from './schema/schema-changes.js'
@@ -44,11 +44,15 @@ export interface OpenDatabaseOptions extends EngineOptions {
   readonly scope: TransactionScope
   /** Opens another engine than SQLite's. */
   readonly openEngine?: ((options: EngineOptions) => Promise<Engine>) | undefined
+  /** How many bytes the rows of one search may take in memory together; default 64 MiB. */
+  readonly searchLimit?: number
   /** For how many milliseconds a transaction may do nothing before it is rolled back; default 10,000. */
   readonly transactionIdleLimit?: number
 }
 
 const defaultIdleLimit = 10_000
+
+const defaultSearchLimit = 64 * 1024 * 1024
 
 /**
  * Opens a database, brings its schema up to date and lets the tables work on it.
@@ -70,7 +74,7 @@ export async function openDatabase(options: OpenDatabaseOptions): Promise<Databa
       idleLimit: options.transactionIdleLimit ?? defaultIdleLimit,
       onCallbackError: (error) => log.error(`a function given to onCommit() failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`),
     })
-    await attach(engine, transactions, layouts)
+    await attach(engine, transactions, layouts, options.searchLimit ?? defaultSearchLimit)
     return new Database(engine, transactions, options.tables, layouts)
   } catch (error) {
     await engine.close()
@@ -101,8 +105,13 @@ export class Database implements Connection {
   }
 
   /** Runs a statement that changes nothing; in the current transaction, if there is one. */
-  read(statement: Statement, values: readonly SqlValue[]): SqlRow[] | Promise<SqlRow[]> {
-    return this.#transactions.connection().read(statement, values)
+  read(statement: Statement, values: readonly SqlValue[], budget?: ReadBudget): SqlRow[] | Promise<SqlRow[]> {
+    return this.#transactions.connection().read(statement, values, budget)
+  }
+
+  /** The same for a getter, which cannot wait. */
+  readSync(statement: Statement, values: readonly SqlValue[]): SqlRow[] {
+    return this.#transactions.connection().readSync(statement, values)
   }
 
   /** Runs a statement that writes; in the current transaction, if there is one. */
@@ -148,14 +157,15 @@ function layoutsOf(tables: OpenDatabaseOptions['tables']): TableLayout[] {
   })
 }
 
-async function attach(engine: Engine, transactions: Transactions, layouts: readonly TableLayout[]): Promise<void> {
+async function attach(engine: Engine, transactions: Transactions, layouts: readonly TableLayout[], searchLimit: number): Promise<void> {
   const stored = await readStoredTables(engine)
   for (const layout of layouts) {
     const tableNumber = stored.find(({ name }) => name === layout.name)?.number
     if (tableNumber === undefined) throw new SchemaError(`table ${layout.name} is missing in the database's registry of tables`)
     layout.attach({
       tableNumber,
-      statements: new Statements(engine.dialect, layout.name, layout.columns.map(({ name }) => name)),
+      statements: new Statements(engine.dialect, layout.name, layout.columns),
+      searchLimit,
       connection: () => transactions.connection(),
       together: (work) => transactions.together(work),
       renews: (row, undo) => transactions.renews(row, undo),

@@ -66,7 +66,7 @@ export async function takeApart(options: CreateAppOptions) {
 
     /** Turns what the handler returned into the text that is sent. */
     encode(value: unknown): string | Promise<string> {
-      return after(toReply(value), ({ body }) => {
+      return after(toReply(value, Infinity), ({ body }) => {
         if (typeof body !== 'string') throw new Error('the endpoints of the ladder answer with text')
         return body
       })

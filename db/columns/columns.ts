@@ -196,7 +196,7 @@ export function json(validator?: StandardSchema): Column<Json<unknown, never>, '
   return new Column(validator === undefined ? { kind: 'json' } : { kind: 'json', validator })
 }
 
-/** Bytes with a content type and a name. Kept in the row and read with it: for pictures and small documents, not for films. */
+/** Bytes with a content type and a name. Kept in the row, and read whole when they are asked for: for pictures and documents, not for films. */
 export function media(): Column<'media', 'nullable'> {
   return new Column({ kind: 'media' })
 }

@@ -14,6 +14,8 @@ export interface Dialect {
   readonly nullSafeEqual: string
   /** The condition that a column with a JSON list of numbers contains every member of the JSON list `members`; false when the column is null. */
   listContains(column: string, members: string): string
+  /** An expression that is the text of a column, or the number 0 where that is longer than so many bytes. */
+  unlessLonger(column: string, bytes: number): string
   /** A query for the names of all tables, views and indexes, which a new table cannot have. */
   readonly takenNames: string
   /** What follows the column list of CREATE TABLE. */

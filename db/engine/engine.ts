@@ -31,10 +31,24 @@ export interface Commit {
   readonly isDurable: boolean
 }
 
+/**
+ * How many bytes of rows may still be read, shared by reads that belong together. A read stops before the row that would
+ * exceed it, and says so; the first row of all is given whatever its size.
+ */
+export interface ReadBudget {
+  left: number
+  /** Whether a row has been given. */
+  isBegun: boolean
+  /** Whether a read has stopped before its end. */
+  isExceeded: boolean
+}
+
 /** The statements that can be run, inside a transaction or outside of one. */
 export interface Connection {
-  /** Runs a statement that changes nothing, and gives its rows: at once where the engine has them at once, which spares every reader a promise. What fails is a rejected promise. */
-  read(statement: Statement, values: readonly SqlValue[]): SqlRow[] | Promise<SqlRow[]>
+  /** Runs a statement that changes nothing, and gives its rows: at once where the engine has them at once, which spares every reader a promise. What fails is a rejected promise. With a budget no more than that is held in memory. */
+  read(statement: Statement, values: readonly SqlValue[], budget?: ReadBudget): SqlRow[] | Promise<SqlRow[]>
+  /** The same for a getter, which cannot wait: holds up everything else meanwhile. */
+  readSync(statement: Statement, values: readonly SqlValue[]): SqlRow[]
   /**
    * Runs a statement that writes, atomically, and resolves to the rows that it gives once they are visible to every reader.
    * It does not wait for the disk; see {@link Commit.durable}.

@@ -7,6 +7,7 @@ export type TableErrorCode =
   | 'broken-link'
   | 'several-rows'
   | 'row-deleted'
+  | 'row-changed'
   | 'bad-cursor'
   | 'bad-query'
   | 'read-only'

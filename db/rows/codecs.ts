@@ -1,7 +1,7 @@
 import { Refusal, type Codec } from '../columns/codec.js'
 import type { ColumnSettings } from '../columns/columns.js'
 import { decodeJson, encodeJson } from './json-codec.js'
-import { decodeMedia, encodeMedia } from './media-codec.js'
+import { encodeMedia } from './media-codec.js'
 import { RowIdentity } from './row-identity.js'
 import { DataRowReference } from './row-reference.js'
 import type { TableLayout } from './table-layout.js'
@@ -24,7 +24,8 @@ export function createCodec(settings: ColumnSettings, target?: TableLayout): Cod
     case 'json':
       return { storage: 'json', encode: (value) => encodeJson(value, settings.validator), decode: (stored) => decodeJson(stored as string) }
     case 'media':
-      return { storage: 'bytes', encode: encodeMedia, decode: (stored) => decodeMedia(stored as Uint8Array) }
+      // What a row gives depends on the row: see RowMedia.
+      return { storage: 'bytes', encode: encodeMedia }
     case 'link':
       return linkCodec(knownTarget(target))
     case 'links':

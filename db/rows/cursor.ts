@@ -15,27 +15,23 @@ export function placeBehind(order: readonly SearchOrderStep[], row: SqlRow): Pla
 
 /** The cursors of one order of one table: places as text that the program which gets them passes back unread. */
 export class Cursors {
-  readonly #table: string
+  readonly #layout: TableLayout
   readonly #order: readonly SearchOrderStep[]
-  /** Tells these cursors from those of other tables and orders. */
-  readonly #mark: string
 
   constructor(layout: TableLayout, order: readonly SearchOrderStep[]) {
-    this.#table = layout.name
+    this.#layout = layout
     this.#order = order
-    const described = JSON.stringify([layout.number, ...order.map(({ column, descending }) => [column, descending])])
-    this.#mark = hash('sha256', described, 'base64url').slice(0, 8)
   }
 
   /** The values of the columns ordered by are in the cursor, readable to whoever tries. */
   encode(place: Place): string {
-    return Buffer.from(JSON.stringify([this.#mark, ...place])).toString('base64url')
+    return Buffer.from(JSON.stringify([this.#mark(), ...place])).toString('base64url')
   }
 
   /** Reads a cursor that may come from anybody. @throws TableError when it is none of these */
   decode(cursor: unknown): Place {
     const place = typeof cursor === 'string' ? parseList(cursor) : null
-    if (place === null || place.length !== this.#order.length + 1 || place[0] !== this.#mark) throw this.#refusal()
+    if (place === null || place.length !== this.#order.length + 1 || place[0] !== this.#mark()) throw this.#refusal()
     return this.#order.map((step, index) => {
       const value = place[index + 1]
       if (!isPlausible(step, value)) throw this.#refusal()
@@ -43,9 +39,16 @@ export class Cursors {
     })
   }
 
+  /** Tells these cursors from those of other tables and orders. */
+  #mark(): string {
+    const described = JSON.stringify([this.#layout.number, ...this.#order.map(({ column, descending }) => [column, descending])])
+    return hash('sha256', described, 'base64url').slice(0, 8)
+  }
+
   #refusal(): TableError {
-    const message = `${this.#table}: "after" is not the cursor of a page of this table in this order`
-    return new TableError('bad-cursor', message, { table: this.#table })
+    const { name: table } = this.#layout
+    const message = `${table}: "after" is not the cursor of a page of this table in this order`
+    return new TableError('bad-cursor', message, { table })
   }
 }
 

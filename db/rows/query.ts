@@ -29,13 +29,13 @@ export function parseFilter(layout: TableLayout, filter: unknown): Conditions {
   if (!isPlainObject(filter)) {
     throw badQuery(layout, null, `expected a plain object as filter, got ${describeValue(filter)}`)
   }
-  const given = new Map(Object.keys(filter).map((name) => [layout.column(name), filter[name]]))
+  const given = Object.keys(filter).map((name) => layout.column(name))
+  // In the order of the declaration, so that filters which differ in the order of their members share a statement.
+  if (given.length > 1) given.sort((one, other) => one.position - other.position)
   const conditions: Condition[] = []
   const values: SqlValue[] = []
-  // In the order of the declaration, so that filters which differ in the order of their members share a statement.
-  for (const column of given.size === 0 ? [] : layout.columns) {
-    if (!given.has(column)) continue
-    const value = encodeFilterValue(layout, column, given.get(column))
+  for (const column of given) {
+    const value = encodeFilterValue(layout, column, filter[column.name])
     if (value === null) conditions.push({ column: column.name, comparison: 'null' })
     else {
       conditions.push({ column: column.name, comparison: column.settings.kind === 'links' ? 'contains' : 'equal' })

@@ -237,19 +237,19 @@ export interface Page<Row> {
 
 /** A search that has not been carried out yet: each method asks the database once, `for await` once for every few hundred rows. */
 export interface TableSearch<R extends AnyRow> extends AsyncIterable<R> {
-  /** All rows, in order. */
+  /** All rows, in order. @throws TableError when they take more than the setting `searchLimit` */
   all(): Promise<R[]>
   /** The first row, or null. */
   first(): Promise<R | null>
   /** The only row, or null; a `TableError` when there are several. */
   one(): Promise<R | null>
-  /** What the function makes of each row, in order; promises that it returns are awaited. */
+  /** What the function makes of each row, in order; promises that it returns are awaited. @throws TableError as `all` */
   map<Result>(fn: (row: R, index: number) => Result): Promise<Awaited<Result>[]>
   /** The number of rows. */
   count(): Promise<number>
   /** Whether there is any row. */
   exists(): Promise<boolean>
-  /** A page of rows and the cursor for the next one. Cannot be combined with `limit`. */
+  /** A page of rows, fewer than its size where they are long, and the cursor for the next one. Cannot be combined with `limit`. */
   page(options: PageOptions): Promise<Page<R>>
   /** Writes these columns of all rows found, in one statement, and resolves to their number. */
   update(changes: ChangesOf<R>): Promise<number>

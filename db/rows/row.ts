@@ -1,7 +1,9 @@
-import type { SqlRow } from '../engine/engine.js'
+import type { SqlRow, SqlValue } from '../engine/engine.js'
 import { RowDeleted, TableError } from '../errors/errors.js'
+import type { Media } from '../values/media.js'
 import { deleted, present, written } from './refused-writes.js'
 import { RowIdentity } from './row-identity.js'
+import { RowMedia } from './row-media.js'
 import { rowMark } from './spread-row.js'
 import type { LaidOutColumn, TableLayout } from './table-layout.js'
 import { encodeChanges } from './written-values.js'
@@ -68,7 +70,16 @@ export abstract class DataRow extends RowIdentity {
   #read(column: LaidOutColumn): unknown {
     const stored = this.#values[column.position]
     if (stored === undefined || stored === null) return null
+    if (column.lengthPosition !== undefined) return this.#media(column, column.lengthPosition, stored)
     return column.codec.decode === undefined ? stored : column.codec.decode(stored)
+  }
+
+  #media(column: LaidOutColumn, lengthPosition: number, stored: SqlValue): Media {
+    const layout = DataRow.layoutOf(this)
+    const beginning = stored as Uint8Array
+    // A row that was just added has all of it.
+    const length = Number(this.#values[lengthPosition] ?? beginning.byteLength)
+    return RowMedia.make({ layout, column, rowNumber: DataRow.numberOf(this) }, { beginning, length })
   }
 
   #chosen(names: unknown): readonly LaidOutColumn[] {
@@ -83,15 +94,20 @@ export abstract class DataRow extends RowIdentity {
   }
 
   /** Gives the rows of a table a getter for a column. It lies in this class because only code in here sees the values. */
-  protected static defineColumn(prototype: object, { name, position, codec: { decode } }: LaidOutColumn): void {
-    const get = decode === undefined
+  protected static defineColumn(prototype: object, column: LaidOutColumn): void {
+    const { name, position, lengthPosition, codec: { decode } } = column
+    const get = lengthPosition !== undefined
       ? function (this: DataRow): unknown {
-          return this.#values[position]
+          return this.#read(column)
         }
-      : function (this: DataRow): unknown {
-          const stored = this.#values[position]
-          return stored === undefined || stored === null ? null : decode(stored)
-        }
+      : decode === undefined
+        ? function (this: DataRow): unknown {
+            return this.#values[position]
+          }
+        : function (this: DataRow): unknown {
+            const stored = this.#values[position]
+            return stored === undefined || stored === null ? null : decode(stored)
+          }
     Object.defineProperty(prototype, name, { get, enumerable: true, configurable: false })
   }
 

@@ -1,5 +1,7 @@
 import type { Dialect } from '../engine/dialect.js'
-import type { Statement } from '../engine/engine.js'
+import type { SqlRow, Statement } from '../engine/engine.js'
+import { frameBeginning } from './media-codec.js'
+import type { LaidOutColumn } from './table-layout.js'
 
 /** What a condition says of a column. A list contains another when all members of that one are in it. */
 type Comparison = 'equal' | 'null' | 'notNull' | 'above' | 'below' | 'contains'
@@ -23,6 +25,25 @@ export interface SearchShape {
   readonly limited: boolean
 }
 
+/** What statements need to know of a column. */
+type StoredColumn = Pick<LaidOutColumn, 'name' | 'settings'>
+
+/** How a search for many rows is carried out. */
+export interface ListStatements {
+  /** Gives whole rows. */
+  readonly whole: Statement
+  /** Give the rows of {@link shortForms} at most, or those of the limit, which is no more; a long text is 0 instead. */
+  readonly short: readonly Statement[]
+  /** The one of {@link shortForms} that would have done the last time; their number where none would. */
+  form: number
+}
+
+/** How many rows are read in which form, and how many bytes all texts of a row may have together in it. What these rows can take is little beside what a search may. */
+export const shortForms = [
+  { rows: 64, bytes: 64 * 1024 },
+  { rows: 4096, bytes: 2 * 1024 },
+] as const
+
 /** More forms than any program writes by hand; a caller who makes filters up from requests cannot fill the memory. */
 const largestCache = 500
 
@@ -45,13 +66,22 @@ export class Statements {
   readonly #dialect: Dialect
   readonly #table: string
   readonly #selected: string
+  readonly #selectedShort: readonly string[]
   readonly #cache = new Map<string, Statement>()
+  /** The positions of the columns that are left out of short rows when they are long. */
+  readonly #longPositions: readonly number[]
+  readonly #lists = new Map<string, ListStatements>()
 
-  constructor(dialect: Dialect, table: string, columns: readonly string[]) {
+  constructor(dialect: Dialect, table: string, columns: readonly StoredColumn[]) {
     this.#dialect = dialect
     this.#table = quote(table)
-    this.#selected = ['id', ...columns].map(quote).join(', ')
-    const names = columns.map(quote).join(', ')
+    this.#selected = selected(columns, ({ name }) => quote(name))
+    this.#longPositions = columns.flatMap(({ settings }, index) => (mayBeLong(settings) ? [index + 1] : []))
+    this.#selectedShort = shortForms.map(({ bytes }) => {
+      const longest = Math.floor(bytes / this.#longPositions.length)
+      return selected(columns, ({ name, settings }) => (mayBeLong(settings) ? dialect.unlessLonger(quote(name), longest) : quote(name)))
+    })
+    const names = columns.map(({ name }) => quote(name)).join(', ')
     const values = columns.map((_, index) => dialect.placeholder(index + 1)).join(', ')
     const id = `"id" = ${dialect.placeholder(1)}`
     this.insert = { text: `INSERT INTO ${this.#table} (${names}) VALUES (${values})`, givesId: true }
@@ -68,12 +98,40 @@ export class Statements {
     })
   }
 
+  /** The stored form of a `media` column. Values: the id. */
+  mediaById(column: string): Statement {
+    return this.#cached(`media ${column}`, () => `SELECT ${quote(column)} FROM ${this.#table} WHERE "id" = ${this.#dialect.placeholder(1)}`)
+  }
+
   /** Values: of the conditions, then the limit. */
   select(shape: SearchShape): Statement {
     return this.#cached(`select ${key(shape)}`, () => {
       const values = this.#numbered(1)
       return `SELECT ${this.#selected} FROM ${this.#table}${this.#tail(shape, values)}`
     })
+  }
+
+  /** The statements of a search for as many rows as there may be. */
+  list(shape: SearchShape): ListStatements {
+    const form = key(shape)
+    const known = this.#lists.get(form)
+    if (known !== undefined) return known
+    if (this.#lists.size >= largestCache) this.#lists.clear()
+    const short = shortForms.map(({ rows }, index) => {
+      const text = `SELECT ${this.#selectedShort[index]} FROM ${this.#table}${this.#tail(shape, this.#numbered(1))}`
+      return { text: shape.limited ? text : `${text} LIMIT ${rows}` }
+    })
+    const list = { whole: this.select(shape), short, form: 0 }
+    this.#lists.set(form, list)
+    return list
+  }
+
+  /** Whether no row that a `short` statement gave lacks a value that is too long for it. */
+  areWhole(rows: readonly SqlRow[]): boolean {
+    for (const position of this.#longPositions) {
+      for (const row of rows) if (row[position] === 0) return false
+    }
+    return true
   }
 
   /** Values as of {@link select}. */
@@ -83,6 +141,11 @@ export class Statements {
       if (!shape.limited) return `SELECT count(*) FROM ${this.#table}${this.#where(shape, values)}`
       return `SELECT count(*) FROM (SELECT 1 FROM ${this.#table}${this.#where(shape, values)} ${limit(values())}) AS "found"`
     })
+  }
+
+  /** Gives one row, or none. Values: of the conditions. */
+  exists(shape: SearchShape): Statement {
+    return this.#cached(`exists ${key(shape)}`, () => `SELECT 1 FROM ${this.#table}${this.#where(shape, this.#numbered(1))} LIMIT 1`)
   }
 
   /** Values: of the columns, then as of {@link select}. Returns the ids. */
@@ -153,6 +216,17 @@ export class Statements {
         return this.#dialect.listContains(`${this.#table}.${quote(column)}`, values())
     }
   }
+}
+
+function mayBeLong({ kind }: LaidOutColumn['settings']): boolean {
+  return kind === 'text' || kind === 'json' || kind === 'links'
+}
+
+/** The id, the columns, and the lengths of those that are not read whole, at the positions that the layout gives them. */
+function selected(columns: readonly StoredColumn[], expression: (column: StoredColumn) => string): string {
+  const values = columns.map((column) => (column.settings.kind === 'media' ? `substr(${quote(column.name)}, 1, ${frameBeginning})` : expression(column)))
+  const lengths = columns.filter(({ settings }) => settings.kind === 'media').map(({ name }) => `length(${quote(name)})`)
+  return [quote('id'), ...values, ...lengths].join(', ')
 }
 
 function key({ conditions, order, limited }: SearchShape): string {

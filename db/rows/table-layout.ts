@@ -11,6 +11,8 @@ export interface LaidOutColumn {
   readonly name: string
   /** The place among the values of a row, where 0 is the id. */
   readonly position: number
+  /** Of `media`: where the length of what is stored stands in a row that was read, whose value is the beginning of it. */
+  readonly lengthPosition?: number
   readonly settings: ColumnSettings
   readonly codec: Codec
 }
@@ -27,6 +29,8 @@ export interface Attachment {
   readonly statements: Statements
   /** The current transaction, or the engine when there is none. */
   readonly connection: () => Connection
+  /** How many bytes the rows of one search may take in memory together. */
+  readonly searchLimit: number
   /** Runs statements that belong together, all or none. */
   readonly together: <T>(work: () => Promise<T>) => Promise<T>
   /** Has the current transaction, if there is one, call `undo` if it is rolled back: the row has got values from inside of it. */

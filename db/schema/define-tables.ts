@@ -36,10 +36,13 @@ function layOut(declarations: Declarations): Readonly<Record<string, DataTable>>
   const layouts = new Map(Object.entries(declarations).map(([name, { indexes }]) => [name, new TableLayout(name, indexes)]))
   const tables = Array.from(layouts, ([name, layout]) => {
     const columns = Object.entries(declarations[name]?.columns ?? {})
+    // The lengths follow the id and all values.
+    let nextLength = columns.length + 1
     layout.setColumns(
       columns.map(([columnName, { settings }], index) => ({
         name: columnName,
         position: index + 1,
+        ...(settings.kind === 'media' && { lengthPosition: nextLength++ }),
         settings,
         codec: createCodec(settings, settings.target === undefined ? undefined : layouts.get(settings.target)),
       })),

@@ -1,5 +1,5 @@
 import BetterSqlite3 from 'better-sqlite3'
-import type { SqlRow, SqlValue, Statement } from '../engine/engine.js'
+import type { ReadBudget, SqlRow, SqlValue, Statement } from '../engine/engine.js'
 import { plainPlaceholders } from './placeholders.js'
 
 /** How many prepared statements one generation of the cache holds; two generations exist. */
@@ -28,10 +28,10 @@ export class SqliteConnection {
   }
 
   /** Like {@link run}, and refuses a statement that writes before it does so. */
-  runReadOnly(statement: Statement, values: readonly SqlValue[]): SqlRow[] {
+  runReadOnly(statement: Statement, values: readonly SqlValue[], budget?: ReadBudget): SqlRow[] {
     const prepared = this.#prepare(statement.text)
     if (!prepared.readOnly) throw new TypeError('read() takes statements that change nothing; use write()')
-    return prepared.run(values)
+    return budget === undefined ? prepared.run(values) : prepared.runWithin(budget, values)
   }
 
   /** Runs a text without values, such as BEGIN or a pragma. */
@@ -92,6 +92,22 @@ class PreparedStatement {
     return []
   }
 
+  /** Takes row after row, which costs twice as much as taking all of them, until the budget is used up. */
+  runWithin(budget: ReadBudget, values: readonly SqlValue[]): SqlRow[] {
+    const rows: SqlRow[] = []
+    // The rows are as in `run`. To leave the loop ends the statement.
+    for (const row of this.#driver.iterate(this.#ordered(values)) as IterableIterator<SqlRow>) {
+      budget.left -= sizeOf(row)
+      if (budget.left < 0 && budget.isBegun) {
+        budget.isExceeded = true
+        break
+      }
+      budget.isBegun = true
+      rows.push(row)
+    }
+    return rows
+  }
+
   /**
    * Runs an INSERT of one row and gives its id. SQLite carries a RETURNING clause out as a trigger, and a statement with
    * a trigger may fail half-way: it keeps a journal of its own, and inside a savepoint, whose pages lie in the same
@@ -113,4 +129,17 @@ class PreparedStatement {
       return value
     })
   }
+}
+
+/** About what a row and each of its values take in memory beside texts and bytes. */
+const rowOverhead = 64
+const valueOverhead = 16
+
+function sizeOf(row: SqlRow): number {
+  let size = rowOverhead
+  for (const value of row) {
+    size += valueOverhead
+    if (typeof value === 'string' || value instanceof Uint8Array) size += value.length
+  }
+  return size
 }

@@ -9,6 +9,8 @@ export const sqliteDialect: Dialect = {
   nullSafeEqual: 'IS',
   listContains: (column, members) =>
     `(${column} IS NOT NULL AND NOT EXISTS (SELECT value FROM json_each(${members}) EXCEPT SELECT value FROM json_each(${column})))`,
+  // SQLite knows how long a text is without reading it.
+  unlessLonger: (column, bytes) => `iif(octet_length(${column}) > ${bytes}, 0, ${column})`,
   takenNames: 'SELECT name FROM sqlite_schema',
   tableSuffix: ' STRICT',
 }

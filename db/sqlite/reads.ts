@@ -1,4 +1,4 @@
-import type { SqlRow, SqlValue, Statement } from '../engine/engine.js'
+import type { ReadBudget, SqlRow, SqlValue, Statement } from '../engine/engine.js'
 import type { SqliteConnection } from './connection.js'
 
 interface ReadsParts {
@@ -45,17 +45,17 @@ export class Reads {
    * Runs a statement that changes nothing. It sees all that this engine has committed, and of other processes at least
    * what they had committed when the turn began.
    */
-  run(statement: Statement, values: readonly SqlValue[]): SqlRow[] {
+  run(statement: Statement, values: readonly SqlValue[], budget?: ReadBudget): SqlRow[] {
     if (!this.#sharing) {
-      if (this.#connection.inTransaction) return this.#reader.runReadOnly(statement, values)
+      if (this.#connection.inTransaction) return this.#reader.runReadOnly(statement, values, budget)
       if (this.#aloneLeft > 0) {
         this.#aloneLeft--
-        return this.#connection.runReadOnly(statement, values)
+        return this.#connection.runReadOnly(statement, values, budget)
       }
       this.#share()
     }
     this.#shared++
-    return this.#connection.runReadOnly(statement, values)
+    return this.#connection.runReadOnly(statement, values, budget)
   }
 
   /** Ends what the reads of this turn share, before a write begins on the connection: the next read has to see it. */

@@ -1,4 +1,4 @@
-import type { Engine, OpenTransaction, SqlRow, SqlValue, Statement } from '../engine/engine.js'
+import type { Engine, OpenTransaction, ReadBudget, SqlRow, SqlValue, Statement } from '../engine/engine.js'
 import { TableError } from '../errors/errors.js'
 import { sqliteDialect } from './dialect.js'
 import type { FailureLatch } from './failure-latch.js'
@@ -25,20 +25,30 @@ export class SqliteEngine implements Engine {
     this.#parts = parts
   }
 
-  read(statement: Statement, values: readonly SqlValue[]): SqlRow[] | Promise<SqlRow[]> {
-    if (this.#closing !== undefined) return Promise.reject(new TableError('transaction-ended', 'the database has been closed; nothing can be read any more'))
+  read(statement: Statement, values: readonly SqlValue[], budget?: ReadBudget): SqlRow[] | Promise<SqlRow[]> {
+    if (this.#closing !== undefined) return Promise.reject(closed())
     try {
-      return this.#parts.reads.run(statement, values)
+      return this.#parts.reads.run(statement, values, budget)
     } catch (error) {
       if (!isBusy(error)) return Promise.reject(this.#parts.latch.translate(error))
       // Another process recovers the file after a crash.
-      return this.#readLater(statement, values)
+      return this.#readLater(statement, values, budget)
     }
   }
 
-  async #readLater(statement: Statement, values: readonly SqlValue[]): Promise<SqlRow[]> {
+  readSync(statement: Statement, values: readonly SqlValue[]): SqlRow[] {
+    if (this.#closing !== undefined) throw closed()
     try {
-      return await whileBusy(() => this.#parts.reads.run(statement, values))
+      return this.#parts.reads.run(statement, values)
+    } catch (error) {
+      throw this.#parts.latch.translate(error)
+    }
+  }
+
+  async #readLater(statement: Statement, values: readonly SqlValue[], budget: ReadBudget | undefined): Promise<SqlRow[]> {
+    try {
+      // Whoever recovers the file has it locked from the first row on.
+      return await whileBusy(() => this.#parts.reads.run(statement, values, budget))
     } catch (error) {
       throw this.#parts.latch.translate(error)
     }
@@ -60,4 +70,8 @@ export class SqliteEngine implements Engine {
     this.#closing ??= this.#parts.close()
     return this.#closing
   }
+}
+
+function closed(): TableError {
+  return new TableError('transaction-ended', 'the database has been closed; nothing can be read any more')
 }

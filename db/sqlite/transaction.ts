@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { Commit, OpenTransaction, SqlRow, SqlValue, Statement } from '../engine/engine.js'
+import type { Commit, OpenTransaction, ReadBudget, SqlRow, SqlValue, Statement } from '../engine/engine.js'
 import { TableError } from '../errors/errors.js'
 import type { SqliteConnection } from './connection.js'
 import type { FailureLatch } from './failure-latch.js'
@@ -28,8 +28,13 @@ export class SqliteTransaction implements OpenTransaction {
     this.#parts = parts
   }
 
-  async read(statement: Statement, values: readonly SqlValue[]): Promise<SqlRow[]> {
+  async read(statement: Statement, values: readonly SqlValue[], budget?: ReadBudget): Promise<SqlRow[]> {
     while (this.#slicing !== undefined) await this.#slicing
+    return this.#attempt(() => this.#parts.connection.runReadOnly(statement, values, budget))
+  }
+
+  /** Between two slices no statement is running, so that it need not wait for them. */
+  readSync(statement: Statement, values: readonly SqlValue[]): SqlRow[] {
     return this.#attempt(() => this.#parts.connection.runReadOnly(statement, values))
   }
 

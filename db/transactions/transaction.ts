@@ -1,4 +1,4 @@
-import type { Commit, Connection, OpenTransaction, SqlRow, SqlValue, Statement } from '../engine/engine.js'
+import type { Commit, Connection, OpenTransaction, ReadBudget, SqlRow, SqlValue, Statement } from '../engine/engine.js'
 import { TableError } from '../errors/errors.js'
 
 /** Something to be done in the world outside once a transaction is on the disk. */
@@ -32,8 +32,14 @@ export class Transaction implements Connection {
     this.#idleLimit = idleLimit
   }
 
-  read(statement: Statement, values: readonly SqlValue[]): Promise<SqlRow[]> {
-    return this.#run(async () => this.#open.read(statement, values))
+  read(statement: Statement, values: readonly SqlValue[], budget?: ReadBudget): Promise<SqlRow[]> {
+    return this.#run(async () => this.#open.read(statement, values, budget))
+  }
+
+  readSync(statement: Statement, values: readonly SqlValue[]): SqlRow[] {
+    this.assertOpen()
+    this.#idleSince = performance.now()
+    return this.#open.readSync(statement, values)
   }
 
   write(statement: Statement, values: readonly SqlValue[]): Promise<SqlRow[]> {

@@ -103,10 +103,15 @@ export class Media {
     return media.#isReceived || media.name !== null
   }
 
-  /** The bytes piece by piece where they are on disk; null where they are in memory. */
+  /** The bytes piece by piece where they are in a file; null where it is best to have them at once. */
   static piecesOf(media: Media): AsyncIterable<Uint8Array> | null {
     const content = media.#content
-    return content instanceof StoredContent ? piecesOf(content) : null
+    return content instanceof StoredContent && content.hasCheapParts ? piecesOf(content) : null
+  }
+
+  /** What the bytes are read from. */
+  static contentOf(media: Media): Uint8Array | StoredContent {
+    return media.#content
   }
 }
 

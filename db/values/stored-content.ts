@@ -6,6 +6,9 @@ export abstract class StoredContent {
   /** Whether they can still be read. */
   abstract readonly isOpen: boolean
 
+  /** Whether to read a part costs less than to read all of it. */
+  abstract readonly hasCheapParts: boolean
+
   /** Reads all of it at once, holding up everything else meanwhile. */
   abstract readSync(): Uint8Array
 

@@ -46,6 +46,7 @@ export async function openServices({ configuration, tables, log, openEngine, onF
   const database = await openDatabase({
     directory: configuration.data,
     tables,
+    searchLimit: configuration.searchLimit,
     migrations: platformMigrations,
     exclusive: true,
     undeclared: 'refuse',

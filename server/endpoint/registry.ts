@@ -24,6 +24,8 @@ export interface DeclarationSettings {
   readonly bodyDiskLimit: number
   /** In bytes. */
   readonly decodeLimit: number
+  /** The longest answer that is held in memory, in bytes. */
+  readonly responseLimit: number
   /** In milliseconds. */
   readonly handlerTimeout: number
   readonly private: { readonly accessKey: string | null }

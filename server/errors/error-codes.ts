@@ -200,6 +200,11 @@ export const errorCodes = {
     sentence: 'The row to change is no longer there.',
     nextStep: 'do without it, or add it again',
   },
+  'row-changed': {
+    status: 409,
+    sentence: 'The file to send was changed while it was asked for.',
+    nextStep: 'ask again',
+  },
   'not-unique': {
     status: 409,
     sentence: 'Another row has this value already, in a column where each has its own.',

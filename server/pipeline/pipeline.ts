@@ -106,8 +106,8 @@ function handle(call: HttpCall, args: HandlerArguments): void {
 function convert(call: HttpCall, value: unknown): void {
   call.handlerEnded()
   if (call.isDecided) discard(value)
-  else if (call.failure === null || value instanceof HttpResponse || value instanceof Response) step(call, toReply(value), begin)
-  else step(call, toReply(value), beginAsError)
+  else if (call.failure === null || value instanceof HttpResponse || value instanceof Response) step(call, toReply(value, call.parts.settings.responseLimit), begin)
+  else step(call, toReply(value, call.parts.settings.responseLimit), beginAsError)
 }
 
 /** What an error handler returns has the error's status, unless it says another. */

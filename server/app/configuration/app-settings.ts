@@ -1,4 +1,4 @@
-import { integer, line, milliseconds, path, second } from '../../settings/checks.js'
+import { bytes, integer, line, mebibyte, milliseconds, path, second } from '../../settings/checks.js'
 import { group, setting, type SettingsOf } from '../../settings/setting.js'
 
 /** The app as a whole: its name, where it listens, what it keeps and how it ends. */
@@ -14,6 +14,11 @@ export const appSettings = group({
    * app's folder.
    */
   data: setting(path, '.rowhouse'),
+  /**
+   * How much the rows of one search may take in memory. Half a million small rows, and a part of the memory of a small
+   * machine.
+   */
+  searchLimit: setting(bytes, 64 * mebibyte),
   /** How long requests in flight may take to finish once the process is told to stop. */
   shutdownTimeout: setting(milliseconds, 25 * second),
 })

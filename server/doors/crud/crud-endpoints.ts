@@ -34,11 +34,11 @@ export function crudEndpoints(path: unknown, table: unknown, options: unknown): 
   const { tables, settings } = registry
   withPlace(registry.callSite(), () => {
     const checkedPath = checkPath(path)
-    const { apiPrefix } = settings
+    const { apiPrefix, responseLimit } = settings
     const plan = readPlan(checkedPath, options, { table: checkTable(checkedPath, table, tables), tables })
     const { operations } = plan
     const { list, row } = settingsOf(plan)
-    const handlers = new CrudHandlers(plan, basePathOf(settings) + locationOf(apiPrefix + checkedPath))
+    const handlers = new CrudHandlers(plan, basePathOf(settings) + locationOf(apiPrefix + checkedPath), responseLimit)
     const rowPath = `${checkedPath}/:id` as const
     if (operations.has('list')) httpEndpoint(checkedPath, { ...list, methods: ['GET'] }, (_args, request) => handlers.list(request))
     if (operations.has('create')) httpEndpoint(checkedPath, { ...list, methods: ['POST'] }, (_args, request) => handlers.create(request))

@@ -4,6 +4,7 @@ import { RowIdentity } from '../../../db/rows/row-identity.js'
 import type { DataRow } from '../../../db/rows/row.js'
 import { refusal } from '../../http/http-error.js'
 import { Problems } from '../../http/problems.js'
+import { encodeJson } from '../../http/reply/encode-json.js'
 import { HttpResponse } from '../../http/reply/http-response.js'
 import type { RowhouseRequest } from '../../http/request/request.js'
 import { transaction } from '../../exports/tables.js'
@@ -12,6 +13,7 @@ import type { CrudPlan } from './crud-plan.js'
 import { checkConditions, represent } from './entity-tag.js'
 import { belongsTo, checkLinks, linksIn, type WrittenLink } from './link-checks.js'
 import { readListQuery } from './list-query.js'
+import { PageText } from './page-text.js'
 
 /** The values that a request wants to write, and the links among them. */
 interface Change {
@@ -25,18 +27,23 @@ export class CrudHandlers {
   /** The path of a list, as a URL has it. */
   readonly #location: string
 
-  constructor(plan: CrudPlan, location: string) {
+  /** The longest answer, in bytes. */
+  readonly #responseLimit: number
+
+  constructor(plan: CrudPlan, location: string, responseLimit: number) {
     this.#plan = plan
     this.#location = location
+    this.#responseLimit = responseLimit
   }
 
   async list(request: RowhouseRequest): Promise<unknown> {
     const { table, asked, sent, owner } = this.#plan
     const { filter, orderBy, size, after } = readListQuery(asked, request.queryParams)
     const search = table.search(owner === null ? filter : { ...filter, [owner]: this.#owner(request) }, { orderBy })
+    const page = new PageText(this.#responseLimit)
     try {
-      const { rows, cursor } = await search.page({ size, after })
-      return { rows: rows.map((row) => row.toJSON(sent)), cursor }
+      const { cursor } = await search.page({ size, after }, (row) => page.add(encodeJson(row.toJSON(sent))), this.#responseLimit)
+      return new HttpResponse(200, page.end(cursor), { 'content-type': 'application/json' })
     } catch (error) {
       if (!(error instanceof TableError) || error.code !== 'bad-cursor') throw error
       const message = 'parameter cursor: expected the cursor of the page before, from a list in the same order'

@@ -53,7 +53,7 @@ export function answerErrors(plugin: FastifyInstance, parts: PipelineParts): voi
 /** What `abort(response)` has ended a request with is an answer like any other. */
 async function sendEarly({ response }: EarlyReply, reply: FastifyReply, { settings }: PipelineParts): Promise<void> {
   try {
-    sendReply(reply, await toReply(response), settings)
+    sendReply(reply, await toReply(response, settings.responseLimit), settings)
   } catch (failure) {
     void reply.send(failure)
   }

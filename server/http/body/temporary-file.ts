@@ -117,6 +117,8 @@ function expectSome(bytesRead: number): number {
 
 /** A part of a temporary file. */
 export class FileSlice extends StoredContent {
+  override readonly hasCheapParts = true
+
   constructor(
     readonly file: TemporaryFile,
     readonly start: number,

@@ -32,12 +32,13 @@ export function isStream(body: ReplyBody): body is AsyncIterable<unknown> {
 /**
  * Turns whatever a handler returned into the reply. `docs/http.md` has the table.
  *
+ * @param limit how many bytes of rows a search that was returned may read; an answer of more would not be sent
  * @throws UnsendableValue when a value has no form in which it could be sent
  */
-export function toReply(value: unknown): Reply | Promise<Reply> {
-  if (value instanceof HttpResponse) return toCustomReply(value)
+export function toReply(value: unknown, limit: number): Reply | Promise<Reply> {
+  if (value instanceof HttpResponse) return toCustomReply(value, limit)
   if (value instanceof Response) return fromWebResponse(value)
-  const content = toContent(value)
+  const content = toContent(value, limit)
   return content instanceof Promise ? content.then(withOk) : withOk(content)
 }
 
@@ -45,13 +46,13 @@ function withOk({ headers, body }: Content): Reply {
   return { status: 200, headers, body }
 }
 
-function toCustomReply({ status, body, headers }: HttpResponse): Reply | Promise<Reply> {
+function toCustomReply({ status, body, headers }: HttpResponse, limit: number): Reply | Promise<Reply> {
   // These statuses have no body by definition (RFC 9110, 15.3.5, 15.3.6 and 15.4.5).
   if (status === 204 || status === 205 || status === 304) {
     discard(body)
     return { status, headers: ownHeaders(headers.toNode(), status !== 304), body: null }
   }
-  const content = toContent(body, headers.get('content-type'))
+  const content = toContent(body, limit, headers.get('content-type'))
   const finish = ({ headers: contentHeaders, body: payload }: Content): Reply => {
     // The length of what is held in memory, or on disk, is known here; another one, copied from elsewhere, would cut the answer or hang the client.
     const own = ownHeaders(headers.toNode(), isWhole(payload) || 'content-length' in contentHeaders)
@@ -96,11 +97,11 @@ function isWhole(body: Reply['body']): boolean {
 }
 
 /** @param ownType the content type that the author has given to the answer; null where the value's own counts */
-function toContent(value: unknown, ownType: string | null = null): Content | Promise<Content> {
+function toContent(value: unknown, limit: number, ownType: string | null = null): Content | Promise<Content> {
   if (typeof value === 'string') return { headers: text, body: value }
   if (typeof value !== 'object' || value === null) return toJsonContent(value ?? null)
   if (Array.isArray(value)) return toJsonContent(value)
-  if (value instanceof Search) return value.all().then(toJsonContent)
+  if (value instanceof Search) return Search.allWithin(value, limit).then(toJsonContent)
   if (value instanceof Json) return toJsonContent(value.value)
   if (value instanceof Media) return fromMedia(value, ownType)
   if (value instanceof Uint8Array) return { headers: headersOfBytes(value, ownType), body: Buffer.from(value.buffer, value.byteOffset, value.byteLength) }
