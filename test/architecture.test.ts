@@ -94,6 +94,11 @@ t.test('imports point one way, from each room to those below it, imports of type
   t.same(told(inner.filter(({ from, to }) => from !== 'index.ts' && floorOf(to) < floorOf(from))), [])
 })
 
+t.test('only the service of accounts writes columns that are guarded', async (t) => {
+  const guards = inner.filter(({ to }) => to === 'db/rows/guarded-values.ts').map(({ from }) => from)
+  t.same(guards.filter((file) => !file.startsWith('server/services/accounts/')), ['db/rows/written-values.ts'])
+})
+
 t.test('plugins and migrations know the database and nothing else of ours', async (t) => {
   t.same(told(inner.filter(({ from, to }) => ['plugins', 'migrations'].includes(layerOf(from)) && ![layerOf(from), 'db'].includes(layerOf(to)))), [])
 })

@@ -6,6 +6,7 @@ import { defineTables } from '../dist/db/schema/define-tables.js'
 import { emailKey } from '../dist/db/schema/email-key.js'
 import type { JsonValue } from '../dist/db/values/json-value.js'
 import { Media } from '../dist/db/values/media.js'
+import { withGuarded } from '../dist/db/rows/guarded-values.js'
 import { table } from '../dist/db/columns/table-declaration.js'
 import { usersTable } from '../dist/db/schema/users-table.js'
 import { openTables } from './support/open-tables.ts'
@@ -492,7 +493,9 @@ t.test('users are always there; their e-mail address decides what account they a
   t.equal(user.sessionEpoch, 0)
   t.type(user.signedUp, Date)
   t.equal(user.lastLogin, null)
-  await user.update({ passwordHash: '$argon2id$secret' })
+  // @ts-expect-error nobody but the users service writes it
+  await t.rejects(user.update({ passwordHash: '$argon2id$stolen' }), { code: 'read-only', message: /^users\.passwordHash is written by the users service alone; set a password with users\.setPassword\(\)/ })
+  await user.update(withGuarded({}, { passwordHash: '$argon2id$secret' }))
   t.equal(user.passwordHash, '$argon2id$secret')
   t.notMatch(JSON.stringify(user) + inspect(user), /argon2id|emailKey|sessionEpoch|passwordHash/)
   await t.rejects(tables.users.addRow({ email: 'ANN.LEE@example.com' }), { code: 'not-unique' })

@@ -1,7 +1,8 @@
-import { defineTables, httpEndpoint, request, users } from 'rowhouse'
+import { defineTables, httpEndpoint, request, text, users } from 'rowhouse'
 import t from 'tap'
 import { basic, buildApp, temporaryFolder } from './support/app.ts'
 import { takesLong } from './support/needs.ts'
+import { withGuarded } from '../dist/db/rows/guarded-values.js'
 
 const password = 'correct: horse: bättery'
 const here = '192.0.2.1'
@@ -47,7 +48,7 @@ t.test('users sign in whose hashes were written with their parameters in either 
   const { server } = await buildApp(t, () => {
     const tables = defineTables({})
     httpEndpoint('/import', { methods: ['POST'] }, async () => {
-      for (const [email, passwordHash] of Object.entries(stored)) await (await tables.users.get({ email }))?.update({ passwordHash })
+      for (const [email, passwordHash] of Object.entries(stored)) await (await tables.users.get({ email }))?.update(withGuarded({}, { passwordHash }))
     })
     httpEndpoint('/me', { authenticateUsers: true }, () => {
       const user = users.getUser()
@@ -65,6 +66,51 @@ t.test('users sign in whose hashes were written with their parameters in either 
   t.strictSame(Object.fromEntries(hashes), stored, 'and neither hash is written anew for its order')
   t.equal(await signIn('new@example.com', 'a quiet evening'), 200)
   t.match(hashes.get('new@example.com'), /^\$argon2id\$v=19\$m=19456,p=1,t=2\$/)
+})
+
+t.test('own code adds users and sets passwords by their methods, and writes no hash in any other way', async (t) => {
+  const attempts = (tables: ReturnType<typeof defineTables<Record<never, never>>>, changes: Record<string, unknown>): (() => Promise<unknown>)[] => [
+    () => tables.users.addRow({ email: 'new@example.com', ...changes }),
+    () => tables.users.addRows([{ email: 'new@example.com', ...changes }]),
+    () => tables.users.upsert({ email: 'new@example.com' }, changes),
+    () => tables.users.upsert({ email: 'me@example.com' }, changes),
+    async () => (await tables.users.get({ email: 'me@example.com' }))?.update(changes),
+    () => tables.users.search().update(changes),
+    async () => (await tables.users.get({ email: 'me@example.com' }))?.update({ ...withGuarded({}, changes) }),
+    () => users.add('new@example.com', password, { sessionEpoch: 7, ...changes }),
+  ]
+  const hash = '$argon2id$v=19$m=19456,t=2,p=1$XZx7geVPJITN9G6lAaXv2Q$UjpxRSKybZza4K09VH6Bi92aW3hx7WsYbwGoBW1GryM'
+  const { server } = await buildApp(t, () => {
+    const tables = defineTables({})
+    httpEndpoint('/join', { methods: ['POST'], params: { email: text(), password: text() } }, async (args) => (await users.add(args.email, args.password)).email)
+    httpEndpoint('/password', { methods: ['POST'], params: { email: text(), password: text() } }, (args) => users.setPassword(args.email, args.password))
+    httpEndpoint('/me', { authenticateUsers: true }, () => users.getUser()?.email)
+    httpEndpoint('/tries', { methods: ['POST'] }, async () => {
+      const told: unknown[] = []
+      for (const changes of [{ passwordHash: hash }, { passwordHash: null }, { sessionEpoch: 0 }]) {
+        for (const attempt of attempts(tables, changes)) told.push(await attempt().then(() => 'written', (error: unknown) => (error as { code?: unknown }).code))
+      }
+      return told
+    })
+    httpEndpoint('/leave', { methods: ['POST'] }, async () => (await tables.users.get({ email: 'me@example.com' }))?.update({ enabled: false, confirmedEmail: true, lastLogin: new Date(0) }))
+  })
+  const post = (path: string, body?: object) => server.inject({ method: 'POST', url: api + path, ...(body && { payload: body }) })
+  const signIn = async (secret: string) => (await server.inject({ url: `${api}/me`, headers: basic('me@example.com', secret) })).statusCode
+  t.match(await post('/join', { email: 'me@example.com', password }), { statusCode: 200, body: 'me@example.com' })
+  t.match(await post('/join', { email: 'me@example.com', password }), { statusCode: 409 })
+  t.match(await post('/join', { email: 'you@example.com', password: 'you@example.com' }), { statusCode: 400, body: /may not be the e-mail address/ })
+  t.match(await post('/join', { email: 'a:b@example.com', password }), { statusCode: 400, body: /without spaces, colons/ })
+  t.equal(await signIn(password), 200)
+  t.strictSame((await post('/tries')).json(), Array(24).fill('read-only'))
+  t.equal(await server.rowhouse.users.verify('new@example.com', password, here), null)
+  t.equal(await signIn(password), 200, 'nothing was written')
+  t.equal(await signIn('a quiet afternoon'), 401)
+  t.match(await post('/password', { email: 'me@example.com', password: '00000000' }), { statusCode: 400, body: /tried first/ })
+  t.equal((await post('/password', { email: 'me@example.com', password: 'another password' })).statusCode, 200)
+  t.equal(await signIn(password), 401)
+  t.equal(await signIn('another password'), 200)
+  t.match((await post('/leave')).json(), { enabled: false, confirmedEmail: true, lastLogin: '1970-01-01T00:00:00.000Z' }, 'what else is known of a user is for the app to write')
+  t.equal(await signIn('another password'), 401)
 })
 
 t.test('where credentials are only required, the handler sees them and no user, right or wrong', async (t) => {

@@ -40,7 +40,7 @@ export interface LinksTo<Name extends string> {
 }
 
 /** What has been said of a column beside its type. Each column is either nullable or required. */
-export type ColumnRule = 'nullable' | 'required' | 'defaulted' | 'hidden' | 'derived'
+export type ColumnRule = 'nullable' | 'required' | 'defaulted' | 'hidden' | 'derived' | 'guarded'
 
 /** Any row of, or reference to a row of, the table `Name`: what may be written into a `link` and compared with one. */
 export interface RowLink<Name extends string = string> {
@@ -82,6 +82,8 @@ export interface ColumnSettings {
   /** Of `json`. */
   readonly validator?: StandardSchema
   readonly derived?: Derivation
+  /** Written by one service of the platform alone: by whom and what to do instead, for whoever tries. */
+  readonly guarded?: string
 }
 
 /** What may be written into a column of this type. */

@@ -117,7 +117,7 @@ type SpecialRules<C extends Columns> = C extends Columns
   ? { [Name in ShownNames<C> as SpecialRule<C[Name]> extends never ? never : Name]: SpecialRule<C[Name]> }
   : never
 
-type SpecialRule<C extends Column> = Extract<RulesOf<C>, 'hidden' | 'derived'> | JsonRule<TypeOf<C>>
+type SpecialRule<C extends Column> = Extract<RulesOf<C>, 'hidden' | Unwritable> | JsonRule<TypeOf<C>>
 
 /** Plain `json()` is known by its values. */
 type JsonRule<T extends ColumnType> =
@@ -146,16 +146,19 @@ export type PlainRow<R, Names extends string> = R extends AnyRow
   ? { -readonly [C in keyof R as C extends 'id' | Names ? C : never]: R[C] }
   : never
 
+/** The rules of columns that an app cannot write. */
+type Unwritable = 'derived' | 'guarded'
+
 /** What may be written into a column: null only where a row may give it. */
 type WrittenValue<R, C extends keyof R & string> =
   RuleOf<R, C> extends infer Rule
-    ? 'derived' extends Rule
-      ? never
-      : Extract<Rule, Takes<unknown>> extends Takes<infer Input>
+    ? [Extract<Rule, Unwritable>] extends [never]
+      ? Extract<Rule, Takes<unknown>> extends Takes<infer Input>
         ? [Extract<Rule, Takes<unknown>>] extends [never]
           ? Written<R[C]>
           : Input | Extract<R[C], null>
         : never
+      : never
     : never
 
 /** A link is written as any row of, or reference to a row of, its table; everything else as it is read. */
@@ -203,7 +206,8 @@ export type FilterOf<R> = {
 }
 
 /** What may be written or, for a column that cannot be written, what is read. */
-type ComparedValue<R, C extends keyof R & string> = 'derived' extends RuleOf<R, C> ? R[C] : WrittenValue<R, C>
+type ComparedValue<R, C extends keyof R & string> =
+  [Extract<RuleOf<R, C>, Unwritable>] extends [never] ? WrittenValue<R, C> : R[C]
 
 /** The columns that rows can be ordered by, and `id`, which is the order in which they were added. */
 type SortableNames<R> =
@@ -291,7 +295,7 @@ export type TableIn<S extends Schema, Name extends keyof S & string> = S extends
 type NeededNames<C extends Columns> = C extends Columns
   ? {
       [Name in keyof C & string]: 'required' extends RulesOf<C[Name]>
-        ? [Extract<RulesOf<C[Name]>, 'defaulted' | 'derived'>] extends [never]
+        ? [Extract<RulesOf<C[Name]>, 'defaulted' | Unwritable>] extends [never]
           ? Name
           : never
         : never

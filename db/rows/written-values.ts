@@ -2,6 +2,7 @@ import { Refusal } from '../columns/codec.js'
 import { describeValue, isPlainObject } from '../errors/describe-value.js'
 import type { SqlValue } from '../engine/engine.js'
 import { TableError, type TableErrorCode } from '../errors/errors.js'
+import { mayWriteGuarded } from './guarded-values.js'
 import { isSpreadRow, spreadMistake } from './spread-row.js'
 import type { LaidOutColumn, TableLayout } from './table-layout.js'
 
@@ -91,6 +92,10 @@ function ownValues(layout: TableLayout, given: unknown, what: string): ReadonlyM
     if (column.settings.derived !== undefined && given[name] !== undefined) {
       const { from } = column.settings.derived
       throw refused('read-only', layout, column, `follows ${layout.name}.${from} and cannot be written`)
+    }
+    const { guarded } = column.settings
+    if (guarded !== undefined && given[name] !== undefined && !mayWriteGuarded(given, name)) {
+      throw refused('read-only', layout, column, guarded)
     }
     values.set(column, given[name])
   }

@@ -1,11 +1,15 @@
-import { boolean, Column, datetime, integer, text, type Columns } from '../columns/columns.js'
+import { boolean, Column, datetime, text, type Columns } from '../columns/columns.js'
 import { storableAddress, storableEmailKey } from './email-key.js'
 import type { ColumnRules, RowOf, rowPart, TableIn } from '../rows/row-types.js'
 import { TableDeclaration } from '../columns/table-declaration.js'
 
 /** Columns of a user's row that are for the platform alone. */
 export interface HiddenUserColumns
-  extends ColumnRules<{ passwordHash: 'hidden'; emailKey: 'hidden' | 'derived'; sessionEpoch: 'hidden' }> {
+  extends ColumnRules<{
+    passwordHash: 'hidden' | 'guarded'
+    emailKey: 'hidden' | 'derived'
+    sessionEpoch: 'hidden' | 'guarded'
+  }> {
   readonly passwordHash: string | null
   /** What accounts are matched by; follows `email` and cannot be written. */
   readonly emailKey: string
@@ -22,9 +26,9 @@ export type UserColumns = {
   readonly confirmedEmail: Column<'boolean', 'required' | 'defaulted'>
   readonly signedUp: Column<'datetime', 'nullable' | 'defaulted'>
   readonly lastLogin: Column<'datetime', 'nullable'>
-  readonly passwordHash: Column<'text', 'nullable' | 'hidden'>
+  readonly passwordHash: Column<'text', 'nullable' | 'hidden' | 'guarded'>
   readonly emailKey: Column<'text', 'required' | 'hidden' | 'derived'>
-  readonly sessionEpoch: Column<'integer', 'required' | 'defaulted' | 'hidden'>
+  readonly sessionEpoch: Column<'integer', 'required' | 'defaulted' | 'hidden' | 'guarded'>
   readonly [rowPart]: HiddenUserColumns
 }
 
@@ -35,7 +39,13 @@ const userColumns: Omit<UserColumns, typeof rowPart> = {
   confirmedEmail: boolean().default(false).required(),
   signedUp: datetime().default(() => new Date()),
   lastLogin: datetime(),
-  passwordHash: text().hidden(),
+  passwordHash: new Column({
+    kind: 'text',
+    hidden: true,
+    guarded:
+      'is written by the users service alone; ' +
+      'set a password with users.setPassword() or `rowhouse users password`, or add a user with users.add()',
+  }),
   emailKey: new Column({
     kind: 'text',
     required: true,
@@ -43,7 +53,13 @@ const userColumns: Omit<UserColumns, typeof rowPart> = {
     hidden: true,
     derived: { from: 'email', compute: storableEmailKey, expected: `an e-mail address ${storableAddress}` },
   }),
-  sessionEpoch: integer().default(0).required().hidden(),
+  sessionEpoch: new Column({
+    kind: 'integer',
+    default: { value: 0 },
+    required: true,
+    hidden: true,
+    guarded: 'is written by the users service alone; `rowhouse users disable` ends what a user was granted',
+  }),
 }
 
 /** The `users` table as the platform knows it, without the app's own columns. */

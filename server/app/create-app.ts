@@ -160,7 +160,7 @@ async function startApp({ app, configuration, log, declarations, services, close
   }
   const { challenges } = parts.unauthorized
   const { signal } = stopping
-  runningApps.started(app, { addresses: configuration, database, writes, origins, urls, challenges, stopping: signal })
+  runningApps.started(app, { addresses: configuration, database, users, writes, origins, urls, challenges, stopping: signal })
 
   const server = createServer(configuration, parts)
   const accessKey = configuration.private.accessKey === null ? null : new AccessKey(basePathOf(configuration))

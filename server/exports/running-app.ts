@@ -4,12 +4,14 @@ import type { CallWrites } from '../call/call-writes.js'
 import { currentCall, type AppHandle } from '../call/call.js'
 import type { EndpointUrls } from '../endpoint/endpoint-urls.js'
 import type { AddressSettings } from '../http/base-path.js'
+import type { Users } from '../services/accounts/users.js'
 import type { Origins } from '../services/origins/origins.js'
 
 /** The parts of a running app that its own code reaches through the exports of `rowhouse`. */
 export interface RunningApp {
   readonly addresses: AddressSettings
   readonly database: Database
+  readonly users: Users
   /** What is written outside of all calls. */
   readonly writes: CallWrites
   readonly origins: Origins

@@ -28,4 +28,25 @@ export const users = {
     const { challenges } = currentApp('users.requireUser()')
     throw refusal('unauthorized', 'Unauthorized', { headers: { 'www-authenticate': challenges } })
   },
+
+  /**
+   * Adds a user, enabled. The address is stored without the spaces around it.
+   *
+   * @param columns values for columns of the app's own
+   * @throws errors of the codes `not-an-email`, `email-taken` and `weak-password`, which say what is wrong and answer the
+   * request with 400 or 409; `hashing-overloaded`, a 503, when too many passwords wait to be hashed
+   * @throws TableError when a column of the app's own lacks a value, or refuses the one it gets
+   */
+  add(email: string, password: string, columns: Readonly<Record<string, unknown>> = {}): Promise<UserRow> {
+    return currentApp('users.add()').users.add(email, password, columns)
+  },
+
+  /**
+   * Replaces the password of a user and ends what was granted to the old one.
+   *
+   * @throws errors of the codes `no-such-user` and `weak-password`; `hashing-overloaded` as {@link add} does
+   */
+  setPassword(email: string, password: string): Promise<void> {
+    return currentApp('users.setPassword()').users.setPassword(email, password)
+  },
 } as const

@@ -1,4 +1,5 @@
 import { emailKey } from '../../../db/schema/email-key.js'
+import { withGuarded } from '../../../db/rows/guarded-values.js'
 import { TableError } from '../../../db/errors/errors.js'
 import type { UserRow, UsersTable } from '../../../db/schema/users-table.js'
 import { BoundedMap } from './bounded-map.js'
@@ -104,7 +105,7 @@ export class CredentialVerifier {
     if (!this.#hashing.isOutdated(storedHash)) return storedHash
     try {
       const passwordHash = await this.#hashing.hash(password, origin)
-      return (await this.#changeUnlessReplaced(user, storedHash, { passwordHash })) ? passwordHash : storedHash
+      return (await this.#changeUnlessReplaced(user, storedHash, withGuarded({}, { passwordHash }))) ? passwordHash : storedHash
     } catch (error) {
       // The next login will do.
       if (error instanceof HashingOverloaded) return storedHash
@@ -116,7 +117,7 @@ export class CredentialVerifier {
    * Changes a user who still has the hash that was compared: not one who has been deleted or given another password since, and whom this attempt
    * says nothing about. On a full disk nothing is changed either, which must keep nobody from reading.
    */
-  async #changeUnlessReplaced(user: UserRow, storedHash: string, changes: { lastLogin: Date } | { passwordHash: string }): Promise<boolean> {
+  async #changeUnlessReplaced(user: UserRow, storedHash: string, changes: { readonly lastLogin?: Date }): Promise<boolean> {
     try {
       return (await this.#table.search({ emailKey: user.emailKey, passwordHash: storedHash }).update(changes)) === 1
     } catch (error) {

@@ -1,5 +1,6 @@
 import type { Database } from '../../../db/database.js'
 import { emailKey, storableAddress, storableEmailKey } from '../../../db/schema/email-key.js'
+import { withGuarded } from '../../../db/rows/guarded-values.js'
 import { TableError } from '../../../db/errors/errors.js'
 import type { UserRow, UsersTable } from '../../../db/schema/users-table.js'
 import { CredentialVerifier } from './credential-verifier.js'
@@ -71,7 +72,7 @@ export class Users {
     if (await this.#table.search({ emailKey: account }).exists()) throw emailTaken()
     const passwordHash = await this.#hash(password, account)
     try {
-      return await this.#table.addRow({ ...columns, email: email.trim(), passwordHash })
+      return await this.#table.addRow(withGuarded({ ...columns, email: email.trim() }, { passwordHash }))
     } catch (error) {
       if (!(error instanceof TableError) || error.code !== 'not-unique') throw error
       // A column of the app's own may be unique too.
@@ -91,7 +92,7 @@ export class Users {
    */
   async setEnabled(email: string, enabled: boolean): Promise<void> {
     const user = await this.#existing(email)
-    await user.update(enabled ? { enabled } : { enabled, sessionEpoch: user.sessionEpoch + 1 })
+    await user.update(enabled ? { enabled } : withGuarded({ enabled }, { sessionEpoch: user.sessionEpoch + 1 }))
   }
 
   /**
@@ -103,7 +104,7 @@ export class Users {
   async setPassword(email: string, password: string): Promise<void> {
     const passwordHash = await this.#hash(password, (await this.#existing(email)).emailKey)
     const user = await this.#existing(email)
-    await user.update({ passwordHash, sessionEpoch: user.sessionEpoch + 1 })
+    await user.update(withGuarded({}, { passwordHash, sessionEpoch: user.sessionEpoch + 1 }))
   }
 
   /**
