@@ -18,6 +18,8 @@ export interface BodyStoreOptions {
   /** What the body takes of the memory of all bodies. */
   readonly memory: BodyHolding
   readonly source: BodySource
+  /** Whether nobody else has the chunks that are added: those of a connection, but not what was injected. */
+  readonly areChunksOurs: boolean
   /** Called after `add` has returned false, once there is room for more. */
   readonly onRoom: () => void
   /** Called when the file cannot be written. */
@@ -66,7 +68,7 @@ export class BodyStore {
   /** Gives up what has arrived. */
   abandon(): void {
     this.#file?.close()
-    this.#waiting = []
+    this.#free(this.#takeWaiting())
     this.#options.memory.release()
   }
 
@@ -79,6 +81,7 @@ export class BodyStore {
         const batch = this.#takeWaiting()
         if (length >= mostWaiting) onRoom()
         await file.append(batch)
+        this.#free(batch)
         memory.remove(length + batch.length * chunkOverhead)
       }
       this.#isWriting = false
@@ -86,6 +89,18 @@ export class BodyStore {
     } catch (error) {
       // Once it has been given up, nobody wants to hear of it.
       if (file.isOpen) onFailure(files.describeFailure(error))
+    }
+  }
+
+  /**
+   * Gives the memory of chunks back at once. They would be garbage otherwise, and a process that has been attacked and
+   * is idle then collects none for a long time.
+   */
+  #free(chunks: readonly Buffer[]): void {
+    if (!this.#options.areChunksOurs) return
+    for (const { buffer, byteLength } of chunks) {
+      // A short one shares its memory with others.
+      if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0)
     }
   }
 

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import { Socket } from 'node:net'
 import { refusal, type HttpError } from '../http-error.js'
 import type { BodyHolding, BodyRoom, BodySource } from './body-room.js'
 import { BodyStore, type BodyContent } from './body-store.js'
@@ -79,7 +80,8 @@ function receive({ raw, source, compression, limit, rooms, scanner }: Reception)
     const decompressor = compression?.create() ?? null
     const stream = decompressor ?? raw
     const joiner = new ChunkJoiner()
-    const store = new BodyStore({ files: rooms.files, memory, source, onRoom: () => stream.resume(), onFailure: fail })
+    const areChunksOurs = raw.socket instanceof Socket
+    const store = new BodyStore({ files: rooms.files, memory, source, areChunksOurs, onRoom: () => stream.resume(), onFailure: fail })
     let [sent, length, headerLength, window] = [0, 0, 0, 0]
 
     function stop(): void {
