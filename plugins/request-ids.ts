@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
-import { BlockList, isIP } from 'node:net'
 import type { FastifyPluginCallback } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
+import { TrustedProxies } from './trusted-proxies.js'
 
 /** Options of the plugin. */
 export interface RequestIdsOptions {
@@ -35,27 +35,15 @@ const requestIdsPlugin: FastifyPluginCallback<RequestIdsOptions> = (app, { trust
 /** Makes the function that gives a request its id. */
 export function makeRequestIds(trustedProxies: readonly string[]): (request: IncomingMessage) => string {
   if (trustedProxies.length === 0) return () => randomUUID()
-  const trusted = toBlockList(trustedProxies)
+  const trusted = new TrustedProxies(trustedProxies)
   return (request) => givenId(request, trusted) ?? randomUUID()
 }
 
-function givenId({ headers, socket }: IncomingMessage, trusted: BlockList): string | null {
+function givenId({ headers, socket }: IncomingMessage, trusted: TrustedProxies): string | null {
   const given = headers['x-request-id']
   // Several lines of the header arrive as one text with commas and spaces, which is not acceptable either.
   if (typeof given !== 'string' || !acceptable.test(given)) return null
-  const version = isIP(socket.remoteAddress ?? '')
-  return socket.remoteAddress !== undefined && version !== 0 && trusted.check(socket.remoteAddress, version === 4 ? 'ipv4' : 'ipv6') ? given : null
-}
-
-function toBlockList(networks: readonly string[]): BlockList {
-  const list = new BlockList()
-  for (const network of networks) {
-    const [address = '', bits] = network.split('/')
-    const family = isIP(address) === 4 ? 'ipv4' : 'ipv6'
-    if (bits === undefined) list.addAddress(address, family)
-    else list.addSubnet(address, Number(bits), family)
-  }
-  return list
+  return trusted.includes(socket.remoteAddress) ? given : null
 }
 
 /** See {@link RequestIdsOptions}. */

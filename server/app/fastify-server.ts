@@ -4,6 +4,8 @@ import { LogController, fastify, type FastifyBaseLogger, type FastifyInstance } 
 import { awaitContinue } from '../http/body/continue.js'
 import { hasBody } from '../http/body/read-body.js'
 import { parseUrlEncoded } from '../http/body/url-encoded.js'
+import { believeProxies } from '../http/request/forwarded.js'
+import { warnOfUnnamedProxy } from '../http/request/unnamed-proxy.js'
 import { refuseClient } from '../pipeline/failure/client-error.js'
 import type { PipelineParts } from '../pipeline/parts.js'
 import { refuse } from '../pipeline/pipeline.js'
@@ -28,7 +30,6 @@ export function createServer(configuration: Configuration, parts: PipelineParts)
     // A logger of its own for each request would cost more than all the rest of the bookkeeping; log lines carry the request's id instead.
     childLoggerFactory: (logger) => logger,
     logController: new LogController({ disableRequestLogging: true }),
-    trustProxy: configuration.trustedProxies.length === 0 ? false : [...configuration.trustedProxies],
     requestTimeout: configuration.requestTimeout,
     keepAliveTimeout: configuration.keepAliveTimeout,
     return503OnClosing: false,
@@ -42,6 +43,8 @@ export function createServer(configuration: Configuration, parts: PipelineParts)
     },
     clientErrorHandler: (error, socket) => refuseClient(parts, randomUUID(), error, socket),
   })
+  if (configuration.trustedProxies.length === 0) warnOfUnnamedProxy(server.server, (message) => log.warn(message))
+  else believeProxies(server, configuration.trustedProxies)
   // Without a body, as far as Fastify is concerned: the pipeline reads bodies itself, after the credentials, up to the limit of the endpoint.
   for (const method of METHODS) if (method !== 'CONNECT') server.addHttpMethod(method, { hasBody: false, overrideExisting: true })
   // Node.js would answer 417 by itself, to a request that nobody has looked at.

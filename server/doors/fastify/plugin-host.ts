@@ -12,6 +12,7 @@ import {
   type RouteOptions,
 } from 'fastify'
 import type { DeclaredPlugin, DeclarationSettings } from '../../endpoint/registry.js'
+import { believeProxies } from '../../http/request/forwarded.js'
 import { CollectedRoutes } from './collected-routes.js'
 import { refuseTakenNames } from './plugin-call.js'
 import { registerUsualPlugins } from './usual-plugins.js'
@@ -63,12 +64,12 @@ export class PluginHost {
       clientErrorHandler: () => undefined,
       ...(log !== null && { loggerInstance: log }),
       logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
-      trustProxy: settings.trustedProxies.length === 0 ? false : [...settings.trustedProxies],
       return503OnClosing: false,
       // Its plugin has no other place to say so, and 100 characters are too few for many an id; longer parts of a path
       // are refused before it.
       routerOptions: { maxParamLength: 4096 },
     })
+    if (settings.trustedProxies.length > 0) believeProxies(this.instance, settings.trustedProxies)
   }
 
   /**
