@@ -1,8 +1,8 @@
 import { readdirSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
-import t from 'tap'
-import { boolean, date, datetime, httpEndpoint, HttpResponse, integer, json, Media, number, optional, redirect, request, route } from 'rowhouse'
-import { basic, startApp } from './support/app.ts'
+import t, { type Test } from 'tap'
+import { boolean, createApp, date, datetime, httpEndpoint, HttpResponse, integer, json, Media, number, optional, redirect, request, route } from 'rowhouse'
+import { basic, startApp, temporaryFolder } from './support/app.ts'
 import { needs, takesLong } from './support/needs.ts'
 import { Random, someConversation, type RandomConversation } from './support/random-requests.ts'
 import { converse, readAnswers, requestsIn, type RawAnswer } from './support/raw-http.ts'
@@ -93,6 +93,67 @@ t.test('a target that is no path is refused, so that none is reached that a prox
   t.equal(await status('GET', `HTTPS://x${api}/b`), 200)
   t.equal(await status('GET', 'http://x?y'), 200)
   t.equal(await status('GET', `//x${api}/b`), 404)
+})
+
+/** What the pipeline answers, and what an app's Fastify plugin does. */
+async function startBoth(t: Test): Promise<{ readonly port: number; readonly asked: string[] }> {
+  const asked: string[] = []
+  const server = await createApp({
+    directory: await temporaryFolder(t),
+    define: () => {
+      httpEndpoint('/b', () => void asked.push('endpoint'))
+      httpEndpoint('/hidden', () => void asked.push('hidden'))
+    },
+    plugin: async (fastify) => void fastify.all('/plugin', async () => void asked.push('plugin')),
+    options: { name: 'test' },
+    logTo: { write: () => undefined },
+  })
+  t.teardown(() => server.close())
+  return { port: Number(new URL(await server.listen({ port: 0, host: '127.0.0.1' })).port), asked }
+}
+
+t.test('a header that has one value and comes twice is refused, because two readers could go by either', async (t) => {
+  const { port, asked } = await startBoth(t)
+  const pairs = [
+    ['Authorization', basic('a', 'b').authorization, basic('c', 'd').authorization],
+    ['authorization', basic('a', 'b').authorization, basic('a', 'b').authorization],
+    ['Content-Type', 'application/json', 'text/plain'],
+    ['If-Modified-Since', 'Sun, 06 Nov 1994 08:49:37 GMT', 'Sun, 06 Nov 2094 08:49:37 GMT'],
+    ['If-Unmodified-Since', 'Sun, 06 Nov 1994 08:49:37 GMT', ''],
+  ] as const
+  for (const path of [`${api}/b`, '/plugin', '/none']) {
+    for (const [name, first, second] of pairs) {
+      const answers = await ask(port, `GET ${path} HTTP/1.1\r\nhost: x\r\n${name}: ${first}\r\nx-other: 1\r\n${name.toUpperCase()}: ${second}\r\n\r\n${hidden}`)
+      t.match(answers, [{ status: 400, headers: { connection: 'close' } }], `${name} for ${path}`)
+      t.match(answers[0]?.body, new RegExp(`several ${name} headers`, 'i'))
+      t.equal(answers.length, 1)
+    }
+  }
+  t.same(asked, [])
+  const lists = 'accept: text/html\r\naccept: text/plain\r\nif-match: "a"\r\nif-match: "b"\r\ncookie: a=1\r\ncookie: b=2\r\ncache-control: no-cache\r\ncache-control: no-store\r\n'
+  t.match(await ask(port, `GET ${api}/b HTTP/1.1\r\nhost: x\r\n${lists}authorization: Bearer x\r\nconnection: close\r\n\r\n`), [{ status: 200 }], 'lists may come in several lines')
+})
+
+t.test('a Host that is no host is refused, and so is a URL of another one', async (t) => {
+  const { port, asked } = await startBoth(t)
+  const send = (target: string, host: string, version = '1.1') => ask(port, `GET ${target} HTTP/${version}\r\n${host}connection: close\r\n\r\n${hidden}`)
+  const bad = ['', ' ', 'a:b', 'a:99999', 'a:-1', 'a:1:2', 'a%00', 'a%2e', 'a b', 'a/b', 'a?b', 'a#b', 'user@a', 'user:pass@a', ':80', '[::1', '::1', '[::g]', '999.1.1.1', '1.2.3.4.5', 'a,b c', 'a\\b', 'a<b', 'a"b', 'a^b', 'http://a']
+  for (const path of [`${api}/b`, '/plugin']) {
+    for (const host of bad) t.match((await send(path, `host: ${host}\r\n`)).map(({ status }) => status), [400], `${JSON.stringify(host)} for ${path}`)
+    t.same((await send(path, '')).map(({ status }) => status), [400], 'none')
+    for (const [target, host] of [['http://b', 'a'], ['http://a:81', 'a'], ['https://a', 'a:80'], ['http://a@b', 'b'], ['http://a:x', 'a'], ['http://', 'a'], ['http://a:80', 'a:81'], ['http://a%00', 'a']] as const) {
+      t.same((await send(target + path, `host: ${host}\r\n`)).map(({ status }) => status), [400], `${target} and ${host}`)
+    }
+  }
+  t.same(asked, [])
+  for (const host of ['a', 'A.example', 'a.example.:80', '127.0.0.1:3030', '[::1]', '[2001:db8::1]:3030', 'my_service', 'localhost:1', 'a:', 'xn--bcher-kva.example']) {
+    t.same((await send(`${api}/b`, `host: ${host}\r\n`)).map(({ status }) => status), [200], host)
+  }
+  for (const [target, host] of [['http://a', 'A'], ['HTTP://A:80', 'a'], ['http://a', 'a:80'], ['https://a:443', 'a'], ['http://[::1]:81', '[0:0::1]:81']] as const) {
+    t.same((await send(`${target}${api}/b`, `host: ${host}\r\n`)).map(({ status }) => status), [200], `${target} and ${host}`)
+  }
+  t.same((await send(`${api}/b`, '', '1.0')).map(({ status }) => status), [200], 'HTTP/1.0 knows no Host')
+  t.same((await send(`http://a${api}/b`, '', '1.0')).map(({ status }) => status), [200])
 })
 
 t.test('1000 headers or more are refused, because Node.js would hide some of them', async (t) => {
@@ -248,7 +309,7 @@ t.test('names that every object has are names like any other', async (t) => {
   same(sent, expected)
   same(path, JSON.parse('{"constructor":"a","__proto__":"b"}') as object)
   same(args, JSON.parse(JSON.stringify({ ...expected, constructor: 'a' }).replace('"__proto__":["1","2"]', '"__proto__":"b"')) as object)
-  const polluting = '{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}}}'
+  const polluting = '{"constructor":{"prototype":{"polluted":1}}}'
   t.match((await server.inject({ method: 'POST', url: `${api}/echo/a/b`, payload: polluting, headers: { 'content-type': 'application/json' } })).body, `"json":${polluting}`)
   const [headers] = await ask(port, `${line('GET', '/headers')}__proto__: p\r\nconstructor: c\r\n\r\n`)
   t.match(JSON.parse(headers?.body ?? ''), { own: 'c', none: undefined })

@@ -151,7 +151,18 @@ t.test('a JSON body is decoded for JSON types only, and refused with its mistake
     t.match(answer.body, message)
   }
   t.same((await post('"[[[[[[\\"[[["', 'application/json')).json(), ['[[[[[["[[['], 'brackets in a string are no nesting')
-  t.same((await post('{"__proto__":{"x":1}}', 'application/json')).body, '[{"__proto__":{"x":1}}]')
+  for (const [payload, path] of [
+    ['{"__proto__":{"x":1}}', 'body.__proto__'],
+    ['{"a":[1,{"b c":{"__proto__":null}}]}', 'body.a[1]["b c"].__proto__'],
+    [String.raw`[[{"\u005f\u005fproto\u005f\u005f":1}]]`, 'body[0][0].__proto__'],
+    ['{"a":1e999,"__proto__":1}', 'body.__proto__'],
+  ] as const) {
+    const answer = await post(payload, 'application/json; charset=utf-8')
+    t.match(answer, { statusCode: 400 }, payload)
+    t.match(answer.body, `${path}: no member may be called __proto__`)
+  }
+  const harmless = '{"proto":"__proto__","__proto":1,"constructor":{"prototype":{}}}'
+  t.equal((await post(harmless, 'application/json')).body, `[${harmless}]`, 'other names, and texts that have it, are like any other')
 })
 
 t.test('a body of exactly the limit passes, one byte more is refused with 413, and the connection survives', async (t) => {
@@ -281,7 +292,7 @@ t.test('pick takes members of a JSON object and refuses anything else with 400',
   t.same((await post({ a: 1, c: 2 })).json(), { a: 1 })
   t.equal((await post([1])).statusCode, 400)
   t.match((await server.inject({ method: 'POST', url: `${api}/p` })).body, /expected a JSON object as the body, with content-type: application\/json, got none/)
-  t.same((await post(JSON.parse('{"__proto__":{"a":1}}') as object)).json(), {}, 'what is inherited is not picked')
+  t.equal((await post(JSON.parse('{"__proto__":{"a":1}}') as object)).statusCode, 400, 'nothing can be inherited from a body')
 })
 
 t.test('signal aborts when the client goes away, and the handler runs to its end', async (t) => {
@@ -318,6 +329,7 @@ t.test('origins are built from what is configured or listened on, never from a f
   const { port: published } = await startApp(t, define, { origin: 'https://todo.example', alternateOrigins: ['http://api.mydomain.test'] })
   const configured = ['https://todo.example', `https://todo.example${api}`]
   t.same(await ask({ host: 'evil.example' }, published), [...configured, ...configured])
+  for (const host of [`localhost:${published}`, `127.0.0.1:${published}`]) t.same(await ask({ host }, published), [...configured, ...configured], 'the address that is listened on, which anybody may claim, is none of them')
   t.same(await ask({ host: 'api.mydomain.test' }, published), ['http://api.mydomain.test', `http://api.mydomain.test${api}`, ...configured], 'a configured domain reaches the same app')
   t.equal(get_app_origin, getAppOrigin)
   t.equal(get_api_origin, getApiOrigin)
@@ -336,19 +348,20 @@ t.test('a private app is served under its access key only, and keeps the key out
     for (const status of [400, 404]) errorHandler(status, (_error, { url }) => ({ asked: url, home: getAppOrigin() }))
   }
   const { url, log: lines, port } = await startApp(t, define, { private: { accessKey }, origin: 'https://app.example' })
+  const home = `https://app.example/${accessKey}`
   const inside = `${url}/${accessKey}`
   t.same(await (await fetch(`${inside}/_/api/hello?y=2`)).json(), {
     path: '/hello',
     url: `${inside}/_/api/hello?y=2`,
     link: `/${accessKey}/_/api/hello?x=1`,
-    app: inside,
-    api: `https://app.example/${accessKey}/_/api`,
+    app: home,
+    api: `${home}/_/api`,
   })
   for (const path of ['', '/', '?x=1']) t.equal(await (await fetch(inside + path)).text(), 'home')
   t.equal((await fetch(`${inside}/_/health/live`)).status, 200)
   for (const [path, status] of [['/nothing', 404], ['/hello/%zz', 400]] as const) {
     const answer = await fetch(inside + path)
-    t.same([answer.status, await answer.json()], [status, { asked: inside + path, home: inside }])
+    t.same([answer.status, await answer.json()], [status, { asked: inside + path, home }])
   }
   t.equal((await fetch(`${inside}/fail`)).status, 500)
   for (const path of ['/', '/_/api/hello', '/_/health/live', `/${accessKey}x/`, `/${accessKey.slice(0, -1)}/`, `/${accessKey.toLowerCase()}/`, `//${accessKey}/`, '/%zz']) {

@@ -4,6 +4,7 @@ import { LogController, fastify, type FastifyBaseLogger, type FastifyInstance } 
 import { awaitContinue } from '../http/body/continue.js'
 import { hasBody } from '../http/body/read-body.js'
 import { parseUrlEncoded } from '../http/body/url-encoded.js'
+import type { TargetedMessage } from '../http/request/check-message.js'
 import { believeProxies } from '../http/request/forwarded.js'
 import { warnOfUnnamedProxy } from '../http/request/unnamed-proxy.js'
 import { refuseClient } from '../pipeline/failure/client-error.js'
@@ -39,7 +40,8 @@ export function createServer(configuration: Configuration, parts: PipelineParts)
     // Fastify decodes a path before it looks for a route. One that it cannot decode comes by a path that it can, and is refused like any other when its endpoint is looked for.
     frameworkErrors: (_error, { raw }, { raw: response }) => {
       const { url = '' } = raw
-      server.routing(Object.assign(raw, { originalUrl: url, url: url.replace(/^[^?]*/, '/') }), response)
+      const asked = { requestTarget: url } satisfies Partial<TargetedMessage>
+      server.routing(Object.assign(raw, { originalUrl: url, url: url.replace(/^[^?]*/, '/') }, asked), response)
     },
     clientErrorHandler: (error, socket) => refuseClient(parts, randomUUID(), error, socket),
   })

@@ -120,6 +120,11 @@ export const errorCodes = {
     sentence: 'The JSON has a number that is too large to be read.',
     nextStep: 'send it as a text',
   },
+  'forbidden-name': {
+    status: 400,
+    sentence: 'The JSON has a member called __proto__.',
+    nextStep: 'give the member another name',
+  },
   'not-an-object': {
     status: 400,
     sentence: 'The body is not a JSON object.',

@@ -3,43 +3,78 @@ import type { Socket } from 'node:net'
 import { hasBody } from '../body/read-body.js'
 import { refusal, type HttpError } from '../http-error.js'
 import type { ErrorCode } from '../../errors/error-codes.js'
+import { isHost } from './host.js'
 
 /** Of more headers than this Node.js hides the rest, of which any could be one that matters. Its `maxHeadersCount` of 2000 counts names and values. */
 const mostHeaders = 1000
 
-/** Connections on which nothing can be trusted any more. They are closed once the refusal has been sent, but Node.js may have read more requests from them by then. */
-const distrusted = new WeakSet<Socket>()
+/**
+ * Connections on which nothing can be trusted any more, and the message since when. They are closed once the refusal has been sent, but Node.js may have read more requests from them by then.
+ * The message itself may be looked at again, by whoever answers it.
+ */
+const distrusted = new WeakMap<Socket, IncomingMessage>()
+
+/** A message, and what it asked for where `url` has been changed. */
+export type TargetedMessage = IncomingMessage & { readonly requestTarget?: string }
 
 /**
  * Refuses requests that Node.js lets through and that proxies on the way may have read differently, and all that follow one on its connection.
  *
- * @throws HttpError 400 for several `Host` headers, none in HTTP/1.1, or one that is no host (RFC 9112, 3.2), for a transfer coding other than `chunked`, and for any in HTTP/1.0 (RFC 9112, 6.1),
+ * @throws HttpError 400 for several `Host` headers, none in HTTP/1.1, or one that is no host (RFC 9112, 3.2), for a target with another host than that header, for several of the other headers
+ * that have one value, of which Node.js would hide all but the first, for a transfer coding other than `chunked`, and for any in HTTP/1.0 (RFC 9112, 6.1),
  * for a body in a request that leaves HTTP before it has come,
  * and for a version that is neither 1.1 nor 1.0, such as that of a request line without one; 431 for 1000 headers or more; 417 for an expectation other than `100-continue`
  */
-export function checkMessage(message: IncomingMessage): void {
-  const { rawHeaders, headers, httpVersion, socket } = message
+export function checkMessage(message: TargetedMessage): void {
+  const { rawHeaders, headers, httpVersion, socket, url, requestTarget = url } = message
   const coding = headers['transfer-encoding']
-  if (distrusted.has(socket)) throw refuse(socket, 'the request follows one that was refused')
-  if (httpVersion !== '1.1' && httpVersion !== '1.0') throw refuse(socket, 'the request is not in HTTP/1.1 or HTTP/1.0')
+  if ((distrusted.get(socket) ?? message) !== message) throw refuse(message, 'the request follows one that was refused')
+  if (httpVersion !== '1.1' && httpVersion !== '1.0') throw refuse(message, 'the request is not in HTTP/1.1 or HTTP/1.0')
   if (rawHeaders.length >= mostHeaders * 2) {
-    throw refuse(socket, `the request has ${mostHeaders} headers or more`, 'headers-too-large')
+    throw refuse(message, `the request has ${mostHeaders} headers or more`, 'headers-too-large')
   }
-  let hosts = 0
+  let seen = 0
   for (let index = 0; index < rawHeaders.length; index += 2) {
-    const name = rawHeaders[index]
-    if (name?.length === 4 && name.toLowerCase() === 'host' && ++hosts > 1) throw refuse(socket, 'the request has several Host headers')
+    const name = rawHeaders[index] ?? ''
+    const single = singleHeaders[name.length]
+    if (single === undefined || (name !== single.name && name.toLowerCase() !== single.key)) continue
+    const bit = 1 << name.length
+    if ((seen & bit) !== 0) throw refuse(message, `the request has several ${single.name} headers`)
+    seen |= bit
   }
-  if (hosts === 0 && httpVersion === '1.1') throw refuse(socket, 'the request has no Host header')
-  if (coding !== undefined && httpVersion === '1.0') throw refuse(socket, 'HTTP/1.0 has no transfer-encoding')
-  if (coding !== undefined && coding.toLowerCase() !== 'chunked') throw refuse(socket, 'the only transfer-encoding that is understood is chunked')
+  const { host } = headers
+  if (host === undefined && httpVersion === '1.1') throw refuse(message, 'the request has no Host header')
+  if (coding !== undefined && httpVersion === '1.0') throw refuse(message, 'HTTP/1.0 has no transfer-encoding')
+  if (coding !== undefined && coding.toLowerCase() !== 'chunked') throw refuse(message, 'the only transfer-encoding that is understood is chunked')
   if (headers.expect !== undefined && !/100-continue/i.test(headers.expect)) {
-    throw refuse(socket, 'the only expectation that can be met is 100-continue', 'expectation-failed')
+    throw refuse(message, 'the only expectation that can be met is 100-continue', 'expectation-failed')
   }
   if (isUpgraded(message) && hasBody(message)) {
-    throw refuse(socket, 'the request has a body and asks for another protocol; send it without the Upgrade header')
+    throw refuse(message, 'the request has a body and asks for another protocol; send it without the Upgrade header')
   }
-  if (headers.host !== undefined && !authority.test(headers.host)) throw refuse(socket, 'the Host header is no host')
+  if (host !== undefined && !isHost(host) && (host !== '' || httpVersion === '1.1')) throw refuse(message, 'the Host header is no host')
+  if (requestTarget !== undefined && !requestTarget.startsWith('/')) checkTarget(message, requestTarget, host)
+}
+
+/** The headers of which a message may have one, and no list in it, by their length, in which they differ. */
+const singleHeaders: readonly ({ readonly name: string; readonly key: string } | undefined)[] = byLength(['Host', 'Content-Type', 'Authorization', 'If-Modified-Since', 'If-Unmodified-Since'])
+
+function byLength(names: readonly string[]): (typeof singleHeaders)[number][] {
+  return Array.from({ length: Math.max(...names.map((name) => name.length)) + 1 }, (_, length) => {
+    const name = names.find((each) => each.length === length)
+    return name === undefined ? undefined : { name, key: name.toLowerCase() }
+  })
+}
+
+/** The scheme and the host of a target in absolute form (RFC 9112, 3.2.2). */
+const absoluteForm = /^(https?):\/\/([^/?#]*)/i
+
+/** A proxy on the way may have gone by either host. */
+function checkTarget(message: IncomingMessage, url: string, host: string | undefined): void {
+  const [start, scheme = '', authority = ''] = absoluteForm.exec(url) ?? []
+  if (start === undefined) return
+  if (!isHost(authority)) throw refuse(message, 'the request is for a URL without a valid host')
+  if (host !== undefined && host !== '' && new URL(start).host !== new URL(`${scheme}://${host}`).host) throw refuse(message, 'the request is for a URL of another host than its Host header names')
 }
 
 /** Whether Node.js has given the connection to another protocol, and reads no body from it. Its types do not know. */
@@ -47,11 +82,8 @@ function isUpgraded(message: IncomingMessage & { readonly upgrade?: boolean }): 
   return message.upgrade === true
 }
 
-/** A host with its port (RFC 3986, 3.2.2), as far as its characters go. */
-const authority = /^[A-Za-z0-9\-._~%!$&'()*+,;=:[\]]*$/
-
 /** Where messages are read in two ways, nothing that follows on the connection can be trusted. */
-function refuse(socket: Socket, message: string, code: ErrorCode = 'malformed-request'): HttpError {
-  distrusted.add(socket)
+function refuse(refused: IncomingMessage, message: string, code: ErrorCode = 'malformed-request'): HttpError {
+  if (!distrusted.has(refused.socket)) distrusted.set(refused.socket, refused)
   return refusal(code, message, { headers: { connection: 'close' } })
 }

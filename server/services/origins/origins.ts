@@ -9,8 +9,8 @@ export interface OriginSettings {
 }
 
 /**
- * The origins of an app, for links. A link is only ever built from an origin that the configuration names or that this server listens on,
- * so that a forged `Host` header never gets into one.
+ * The origins of an app, for links. A link is only ever built from an origin that the configuration names or, where it names none, one that this server listens on, so that a forged `Host` header
+ * never gets into one.
  */
 export class Origins {
   readonly #settings: OriginSettings
@@ -40,9 +40,10 @@ export class Origins {
    */
   connected(url: string | null): string | null {
     const asked = url === null ? null : originOf(url)
-    const own = [this.#settings.origin, ...this.#settings.alternateOrigins, ...this.#listening]
+    const { origin, alternateOrigins } = this.#settings
+    const own = origin === null ? [...alternateOrigins, ...this.#listening] : [origin, ...alternateOrigins]
     if (asked !== null && own.includes(asked)) return asked
-    return this.#settings.origin ?? this.#listening[0] ?? null
+    return origin ?? this.#listening[0] ?? null
   }
 }
 

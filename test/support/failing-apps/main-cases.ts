@@ -69,6 +69,7 @@ export const bodyCases: Cases = {
   'JSON that is no UTF-8': { line: `POST ${api}/json`, headers: jsonType, body: Buffer.from([0x22, 0xff, 0x22]) },
   'JSON that is too deep': sent(`${api}/json`, '['.repeat(200)),
   'JSON with a number that is too large': sent(`${api}/json`, '[1e999]'),
+  'JSON with a member __proto__': sent(`${api}/json`, '[{"a":{"__proto__":{"admin":true}}}]'),
   'a form with too many fields': form(`${api}/form`, tooMany),
   'a form whose texts are too long': form(`${api}/short-form`, 'a=123456789'),
   'JSON that is too long to be decoded': sent(`${api}/short-json`, '{"a":12345}'),
