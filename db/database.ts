@@ -7,6 +7,7 @@ import { openSqlite } from './sqlite/open.js'
 import { Statements } from './rows/statements.js'
 import type { TableLayout } from './rows/table-layout.js'
 import { DataTable } from './rows/table.js'
+import type { Refusals } from './transactions/refusals.js'
 import type { CommitCallback } from './transactions/transaction.js'
 import type { TransactionScope } from './transactions/transaction-scope.js'
 import { Transactions, type TransactionOptions } from './transactions/transactions.js'
@@ -46,6 +47,8 @@ export interface OpenDatabaseOptions extends EngineOptions {
   readonly openEngine?: ((options: EngineOptions) => Promise<Engine>) | undefined
   /** How many bytes the rows of one search may take in memory together; default 64 MiB. */
   readonly searchLimit?: number
+  /** Watches for refused writes that nobody awaits. */
+  readonly refusals?: Refusals
   /** For how many milliseconds a transaction may do nothing before it is rolled back; default 10,000. */
   readonly transactionIdleLimit?: number
 }
@@ -72,6 +75,7 @@ export async function openDatabase(options: OpenDatabaseOptions): Promise<Databa
       engine,
       scope: options.scope,
       idleLimit: options.transactionIdleLimit ?? defaultIdleLimit,
+      refusals: options.refusals,
       onCallbackError: (error) => log.error(`a function given to onCommit() failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`),
     })
     await attach(engine, transactions, layouts, options.searchLimit ?? defaultSearchLimit)
@@ -169,6 +173,7 @@ async function attach(engine: Engine, transactions: Transactions, layouts: reado
       connection: () => transactions.connection(),
       together: (work) => transactions.together(work),
       renews: (row, undo) => transactions.renews(row, undo),
+      refused: (error) => transactions.refused(error),
     })
   }
 }

@@ -121,7 +121,7 @@ t.test('when the database rolls back a whole batch, every write of it is refused
 t.test('whoever writes is told of its commit in its own asynchronous context', async (t) => {
   const context = new AsyncLocalStorage<string>()
   const told: [string | undefined, Commit][] = []
-  const { engine } = await openEngine(t, { onWrite: (commit) => told.push([context.getStore(), commit]) })
+  const { engine } = await openEngine(t, { onWrite: (commit) => void told.push([context.getStore(), commit]) })
   await engine.write(createNotes, [])
   told.length = 0
   const long = Array.from({ length: 1000 }, (_, index) => [`long ${index}`])
@@ -150,7 +150,7 @@ t.test('whoever writes is told of its commit in its own asynchronous context', a
 
 t.test('commits become durable in the order in which they were told, also around transactions and what leaves nothing behind', async (t) => {
   const told: Commit[] = []
-  const { engine } = await openEngine(t, { onWrite: (commit) => told.push(commit) })
+  const { engine } = await openEngine(t, { onWrite: (commit) => void told.push(commit) })
   await engine.write(createNotes, [])
   const transact = async (title: string | null): Promise<void> => {
     const transaction = await engine.begin()

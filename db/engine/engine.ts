@@ -29,6 +29,8 @@ export interface Commit {
   readonly durable: Promise<void>
   /** Whether `durable` has resolved. */
   readonly isDurable: boolean
+  /** Whether one of its writes was refused, or its transaction rolled back; known before `durable` resolves. */
+  readonly hasRefusals?: boolean
 }
 
 /**
@@ -87,4 +89,13 @@ export interface Engine extends Connection {
  * Told of a commit when a write or a transaction is asked for: before that call returns, and in the asynchronous context of the caller,
  * so that the caller's answer can wait for its own writes, also for those that nobody has awaited: for each of them, since commits may become durable in any order.
  */
-export type CommitListener = (commit: Commit) => void
+export type CommitListener = (commit: Commit) => WriteOwner | undefined
+
+/** Whoever has asked for a write. */
+export interface WriteOwner {
+  /**
+   * Why nothing more may be written in its name, null as long as it may: whoever waits for its outcome has been told that it failed.
+   * What still waits for its turn is refused with this error, and its open transaction rolled back.
+   */
+  readonly withdrawal: Error | null
+}

@@ -24,18 +24,26 @@ export abstract class DataRow extends RowIdentity {
   }
 
   async update(changes: unknown): Promise<this> {
-    const layout = DataRow.layoutOf(this)
-    const { columns, values } = encodeChanges(layout, changes)
-    if (columns.length === 0) return this.reload()
-    const { statements, connection } = layout.attachment
-    const rows = await written(layout, () => present(columns, [values]), connection().write(statements.updateById(columns), [...values, DataRow.numberOf(this)]))
-    return this.#renew(rows[0])
+    try {
+      const layout = DataRow.layoutOf(this)
+      const { columns, values } = encodeChanges(layout, changes)
+      if (columns.length === 0) return this.reload()
+      const { statements, connection } = layout.attachment
+      const rows = await written(layout, () => present(columns, [values]), connection().write(statements.updateById(columns), [...values, DataRow.numberOf(this)]))
+      return this.#renew(rows[0])
+    } catch (error) {
+      throw DataRow.layoutOf(this).refused(error)
+    }
   }
 
   async delete(): Promise<void> {
-    const layout = DataRow.layoutOf(this)
-    const { statements, connection } = layout.attachment
-    await deleted(layout, connection().write(statements.deleteById, [DataRow.numberOf(this)]))
+    try {
+      const layout = DataRow.layoutOf(this)
+      const { statements, connection } = layout.attachment
+      await deleted(layout, connection().write(statements.deleteById, [DataRow.numberOf(this)]))
+    } catch (error) {
+      throw DataRow.layoutOf(this).refused(error)
+    }
   }
 
   async reload(): Promise<this> {

@@ -101,18 +101,26 @@ export class Search implements AsyncIterable<DataRow> {
   }
 
   async update(changes: unknown): Promise<number> {
-    const { columns, values } = encodeChanges(this.#layout, changes)
-    if (columns.length === 0) return this.count()
-    const { statements, connection } = this.#layout.attachment
-    const statement = statements.update(columns, this.#shape(this.#limit))
-    const rows = await written(this.#layout, () => present(columns, [values]), connection().write(statement, [...values, ...this.#values(this.#limit)]))
-    return rows.length
+    try {
+      const { columns, values } = encodeChanges(this.#layout, changes)
+      if (columns.length === 0) return this.count()
+      const { statements, connection } = this.#layout.attachment
+      const statement = statements.update(columns, this.#shape(this.#limit))
+      const rows = await written(this.#layout, () => present(columns, [values]), connection().write(statement, [...values, ...this.#values(this.#limit)]))
+      return rows.length
+    } catch (error) {
+      throw this.#layout.refused(error)
+    }
   }
 
   async delete(): Promise<number> {
-    const { statements, connection } = this.#layout.attachment
-    const rows = await deleted(this.#layout, connection().write(statements.delete(this.#shape(this.#limit)), this.#values(this.#limit)))
-    return rows.length
+    try {
+      const { statements, connection } = this.#layout.attachment
+      const rows = await deleted(this.#layout, connection().write(statements.delete(this.#shape(this.#limit)), this.#values(this.#limit)))
+      return rows.length
+    } catch (error) {
+      throw this.#layout.refused(error)
+    }
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<DataRow, void, undefined> {

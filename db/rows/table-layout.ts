@@ -35,6 +35,8 @@ export interface Attachment {
   readonly together: <T>(work: () => Promise<T>) => Promise<T>
   /** Has the current transaction, if there is one, call `undo` if it is rolled back: the row has got values from inside of it. */
   readonly renews: (row: object, undo: () => void) => void
+  /** Told of the error of a write, in the context of whoever asked for it, before its promise is rejected with it. */
+  readonly refused: (error: unknown) => void
 }
 
 /** A declared table as the rest of this layer works with it; the same object for as long as the declaration lives, so that it says which table a row is of. */
@@ -100,6 +102,12 @@ export class TableLayout {
       throw new TableError('bad-query', message, { table: this.name })
     }
     return this.#attachment
+  }
+
+  /** Passes on the error of a write, which may be one that nobody awaits. */
+  refused(error: unknown): unknown {
+    this.#attachment?.refused(error)
+    return error
   }
 
   /** @throws SchemaError when a database is open for this table */

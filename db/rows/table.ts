@@ -43,43 +43,59 @@ export class DataTable {
   }
 
   async addRow(values: unknown): Promise<DataRow> {
-    const encoded = encodeNewRow(this.#layout, values)
-    const { statements, connection } = this.#layout.attachment
-    const [added] = await written(this.#layout, () => this.#present([encoded]), connection().write(statements.insert, encoded))
-    return this.#added([...(added ?? []), ...encoded])
+    try {
+      const encoded = encodeNewRow(this.#layout, values)
+      const { statements, connection } = this.#layout.attachment
+      const [added] = await written(this.#layout, () => this.#present([encoded]), connection().write(statements.insert, encoded))
+      return this.#added([...(added ?? []), ...encoded])
+    } catch (error) {
+      throw this.#layout.refused(error)
+    }
   }
 
   async addRows(rows: unknown): Promise<DataRow[]> {
-    if (!Array.isArray(rows)) {
-      const message = `${this.name}: expected a list of rows to add, got ${describeValue(rows)}`
-      throw new TableError('wrong-type', message, { table: this.name })
+    try {
+      if (!Array.isArray(rows)) {
+        const message = `${this.name}: expected a list of rows to add, got ${describeValue(rows)}`
+        throw new TableError('wrong-type', message, { table: this.name })
+      }
+      const encoded = rows.map((values: unknown, index) => this.#encodeListed(values, index))
+      if (encoded.length === 0) return []
+      const { statements, connection } = this.#layout.attachment
+      const added = await written(this.#layout, () => this.#present(encoded), connection().writeMany(statements.insert, encoded))
+      return encoded.map((values, index) => this.#added([...(added[index] ?? []), ...values]))
+    } catch (error) {
+      throw this.#layout.refused(error)
     }
-    const encoded = rows.map((values: unknown, index) => this.#encodeListed(values, index))
-    if (encoded.length === 0) return []
-    const { statements, connection } = this.#layout.attachment
-    const added = await written(this.#layout, () => this.#present(encoded), connection().writeMany(statements.insert, encoded))
-    return encoded.map((values, index) => this.#added([...(added[index] ?? []), ...values]))
   }
 
   async upsert(key: unknown, values: unknown): Promise<DataRow> {
-    if (!isPlainObject(key) || Object.keys(key).length === 0) {
-      const expected = 'expected a plain object with at least one column as the key of upsert'
-      throw badQuery(this.#layout, null, `${expected}, got ${describeValue(key)}`)
+    try {
+      if (!isPlainObject(key) || Object.keys(key).length === 0) {
+        const expected = 'expected a plain object with at least one column as the key of upsert'
+        throw badQuery(this.#layout, null, `${expected}, got ${describeValue(key)}`)
+      }
+      if (!isPlainObject(values)) {
+        const message = `${this.name}: expected a plain object with the columns to write, got ${describeValue(values)}`
+        throw new TableError('wrong-type', message, { table: this.name })
+      }
+      const search = this.search(key)
+      return this.#layout.attachment.together(async () => {
+        const row = await search.one()
+        return row === null ? this.addRow({ ...values, ...key }) : row.update(values)
+      })
+    } catch (error) {
+      throw this.#layout.refused(error)
     }
-    if (!isPlainObject(values)) {
-      const message = `${this.name}: expected a plain object with the columns to write, got ${describeValue(values)}`
-      throw new TableError('wrong-type', message, { table: this.name })
-    }
-    const search = this.search(key)
-    return this.#layout.attachment.together(async () => {
-      const row = await search.one()
-      return row === null ? this.addRow({ ...values, ...key }) : row.update(values)
-    })
   }
 
   async deleteAllRows(): Promise<void> {
-    const { statements, connection } = this.#layout.attachment
-    await deleted(this.#layout, connection().write(statements.deleteAll, []))
+    try {
+      const { statements, connection } = this.#layout.attachment
+      await deleted(this.#layout, connection().write(statements.deleteAll, []))
+    } catch (error) {
+      throw this.#layout.refused(error)
+    }
   }
 
   /** The layout of a table, for whoever opens a database for it. */

@@ -71,7 +71,7 @@ async function assemble(file: string, options: SqliteOptions, lock: ServerLock |
   const watch = new FolderWatch({ directory: dirname(file), database: file, log, lock: lock?.file ?? null, latch })
   const reads = new Reads({ connection, reader })
   const sync = new WalSync({ descriptor, watch, latch })
-  const onWrite = options.onWrite ?? ((): void => undefined)
+  const onWrite = options.onWrite ?? ((): undefined => undefined)
   const writer = new Writer({
     connection,
     reads,

@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { Commit, OpenTransaction, ReadBudget, SqlRow, SqlValue, Statement } from '../engine/engine.js'
+import type { Commit, OpenTransaction, ReadBudget, SqlRow, SqlValue, Statement, WriteOwner } from '../engine/engine.js'
 import { TableError } from '../errors/errors.js'
 import type { SqliteConnection } from './connection.js'
 import type { FailureLatch } from './failure-latch.js'
@@ -12,6 +12,8 @@ interface TransactionParts {
   readonly latch: FailureLatch
   /** The commit that was told when the transaction was asked for. */
   readonly commit: PendingCommit
+  /** Who has asked for it, where that has been told. */
+  readonly owner: WriteOwner | undefined
   /** Called once at the end, with whether something was committed that has to reach the disk: the writer is free again. */
   readonly onEnd: (committed: boolean) => void
 }
@@ -84,6 +86,7 @@ export class SqliteTransaction implements OpenTransaction {
   #rollback(): void {
     if (this.#state === 'ended') return
     this.#state = 'ended'
+    this.#parts.commit.hasRefusals = true
     try {
       if (this.#parts.connection.inTransaction) this.#parts.connection.execute('ROLLBACK')
     } catch (error) {
@@ -95,7 +98,9 @@ export class SqliteTransaction implements OpenTransaction {
 
   #attempt<T>(run: () => T): T {
     if (this.#state !== 'open') throw ended(this.#state)
-    if (this.#parts.latch.failure !== undefined) throw this.#parts.latch.failure
+    const { latch, owner } = this.#parts
+    if (latch.failure !== undefined) throw latch.failure
+    if (owner !== undefined && owner.withdrawal !== null) throw owner.withdrawal
     try {
       return run()
     } catch (error) {

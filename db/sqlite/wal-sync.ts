@@ -9,6 +9,7 @@ import type { FolderWatch } from './folder-watch.js'
 export class PendingCommit implements Commit {
   readonly durable: Promise<void>
   isDurable = false
+  hasRefusals = false
   #settle!: () => void
   reject!: (failure: DatabaseFailure) => void
 

@@ -1,4 +1,4 @@
-import type { SqlRow, SqlValue, Statement } from '../engine/engine.js'
+import type { SqlRow, SqlValue, Statement, WriteOwner } from '../engine/engine.js'
 import type { SqliteConnection } from './connection.js'
 import type { FailureLatch } from './failure-latch.js'
 import { ManyWrites } from './many-writes.js'
@@ -11,6 +11,7 @@ const batchStatements = 250
 export class QueuedWrite {
   rows: SqlRow[] = []
   error: Error | undefined
+  owner: WriteOwner | undefined
 
   constructor(
     readonly statement: Statement,
@@ -23,6 +24,7 @@ export class QueuedWrite {
   ) {}
 
   run(connection: SqliteConnection): SqlRow[] {
+    if (this.owner !== undefined && this.owner.withdrawal !== null) throw this.owner.withdrawal
     if (this.values !== undefined) return connection.run(this.statement, this.values)
     return new ManyWrites(connection, this.statement, this.lists).finish()
   }
@@ -53,15 +55,21 @@ export class WriteBatch {
     return runOpened(this.#writes, connection, latch)
   }
 
+  /** To be called before anybody is told that the commit is durable, who would not know of what was refused. */
   settle(): void {
     for (const write of this.#writes) {
-      if (write.error === undefined) write.resolve(write.rows)
-      else write.reject(write.error)
+      if (write.error === undefined) {
+        write.resolve(write.rows)
+      } else {
+        this.commit.hasRefusals = true
+        write.reject(write.error)
+      }
     }
   }
 
   /** Rejects every write, none of which has left a trace. */
   reject(error: Error): void {
+    this.commit.hasRefusals = true
     for (const write of this.#writes) write.reject(error)
   }
 }

@@ -1,4 +1,4 @@
-import type { CommitListener, OpenTransaction, SqlRow, SqlValue, Statement } from '../engine/engine.js'
+import type { CommitListener, OpenTransaction, SqlRow, SqlValue, Statement, WriteOwner } from '../engine/engine.js'
 import { TableError } from '../errors/errors.js'
 import type { SqliteConnection } from './connection.js'
 import type { FailureLatch } from './failure-latch.js'
@@ -31,6 +31,8 @@ interface TurnRequest {
   readonly queuedAt: number
   /** What has been told of, if the turn is for a transaction. */
   readonly commit: PendingCommit | undefined
+  /** Who has asked for it, where that has been told. */
+  owner: WriteOwner | undefined
   /** Takes the turn; throws SQLITE_BUSY to be asked again later. */
   start(): void
   reject(error: Error): void
@@ -80,12 +82,13 @@ export class Writer {
   /** Opens a transaction when its turn comes. It owns the writer until it ends. */
   begin(): Promise<OpenTransaction> {
     const commit = new PendingCommit()
-    return this.#takeTurn(() => {
+    return this.#takeTurn((owner) => {
       this.#connection.execute('BEGIN IMMEDIATE')
       return new SqliteTransaction({
         connection: this.#connection,
         latch: this.#latch,
         commit,
+        owner,
         onEnd: (committed) => {
           if (committed) this.#cover(commit)
           else this.#sync.follow(commit)
@@ -137,10 +140,10 @@ export class Writer {
       this.#schedule()
     }
     batch.add(write)
-    this.#onWrite(batch.commit)
+    write.owner = this.#onWrite(batch.commit)
   }
 
-  #takeTurn<T>(start: () => T, commit?: PendingCommit): Promise<T> {
+  #takeTurn<T>(start: (owner: WriteOwner | undefined) => T, commit?: PendingCommit): Promise<T> {
     return new Promise((resolve, reject) => {
       const refusal = this.#refusal()
       if (refusal !== undefined) {
@@ -148,9 +151,10 @@ export class Writer {
         return
       }
       this.#openBatch = undefined
-      this.#queue.push({ queuedAt: performance.now(), commit, start: () => resolve(start()), reject })
+      const request: TurnRequest = { queuedAt: performance.now(), commit, owner: undefined, start: () => resolve(start(request.owner)), reject }
+      this.#queue.push(request)
       this.#schedule()
-      if (commit !== undefined) this.#onWrite(commit)
+      if (commit !== undefined) request.owner = this.#onWrite(commit)
     })
   }
 
@@ -200,12 +204,15 @@ export class Writer {
       this.#reads.end()
       if (head instanceof WriteBatch) this.#runBatch(head)
       else {
+        const withdrawal = head.owner?.withdrawal ?? null
+        if (withdrawal !== null) throw withdrawal
         head.start()
         this.#owned = true
       }
       this.#busySince = undefined
     } catch (error) {
       if (isBusy(error) && this.#mayRetry(head)) return false
+      if (head.commit !== undefined) head.commit.hasRefusals = true
       head.reject(this.#latch.translate(error))
       if (head.commit !== undefined) this.#sync.follow(head.commit)
     }
@@ -214,9 +221,9 @@ export class Writer {
 
   #runBatch(batch: WriteBatch): void {
     const committed = batch.run(this.#connection, this.#latch)
+    batch.settle()
     if (committed) this.#cover(batch.commit)
     else this.#sync.follow(batch.commit)
-    batch.settle()
   }
 
   #cover(commit: PendingCommit): void {

@@ -1,5 +1,6 @@
 import type { Commit, Connection, OpenTransaction, ReadBudget, SqlRow, SqlValue, Statement } from '../engine/engine.js'
 import { TableError } from '../errors/errors.js'
+import type { Refusals } from './refusals.js'
 
 /** Something to be done in the world outside once a transaction is on the disk. */
 export type CommitCallback = () => unknown
@@ -23,13 +24,17 @@ export class Transaction implements Connection {
   #idleTimer: NodeJS.Timeout | undefined
   #returned = false
   #rolledBack = false
+  readonly #watch: Refusals
+  /** The errors of writes in it that were refused. */
+  #refusals: Set<unknown> | undefined
   /** The error of an inner transaction, or of a part that nobody awaited. */
   #innerError: { readonly error: unknown } | undefined
 
   /** @param idleLimit for how many milliseconds it may do nothing */
-  constructor(open: OpenTransaction, idleLimit: number) {
+  constructor(open: OpenTransaction, idleLimit: number, watch: Refusals) {
     this.#open = open
     this.#idleLimit = idleLimit
+    this.#watch = watch
   }
 
   read(statement: Statement, values: readonly SqlValue[], budget?: ReadBudget): Promise<SqlRow[]> {
@@ -59,12 +64,14 @@ export class Transaction implements Connection {
         return done
       })
       await this.#finishStatements()
+      if (this.#refusals !== undefined) await this.#assertCaught(this.#refusals)
       return { result, commit: await this.#open.commit() }
     } catch (error) {
       this.#ended ??= 'it was rolled back after an error'
       this.#rolledBack = true
       for (const row of this.#renewed) this.#undoRenewal(row.deref())
       await this.#open.rollback()
+      for (const refusal of this.#refusals ?? []) this.#watch.overtaken(refusal)
       throw error
     } finally {
       clearTimeout(this.#idleTimer)
@@ -90,6 +97,12 @@ export class Transaction implements Connection {
     if (this.#undo.has(row)) return
     this.#undo.set(row, undo)
     this.#renewed.push(new WeakRef(row))
+  }
+
+  /** Takes note of a write in it that was refused: unless somebody catches the error, the transaction fails. */
+  refused(error: unknown): void {
+    this.#refusals ??= new Set()
+    this.#refusals.add(error)
   }
 
   /** @throws TableError with code `transaction-ended` */
@@ -157,9 +170,16 @@ export class Transaction implements Connection {
     this.#ended = 'its function has returned'
     await Promise.all(this.#pending)
     if (this.#innerError === undefined) return
-    const { error } = this.#innerError
-    // A conflict has to be seen as one, so that everything is tried again.
-    if (error instanceof TableError && error.code === 'busy') throw error
-    throw new TableError('transaction-ended', 'the transaction was rolled back because a transaction() inside of it, or something that it did not await, failed', { cause: error })
+    throw failedInside(this.#innerError.error)
   }
+
+  async #assertCaught(refusals: ReadonlySet<unknown>): Promise<void> {
+    for (const error of refusals) if (await this.#watch.isUncaught(error)) throw failedInside(error)
+  }
+}
+
+function failedInside(error: unknown): unknown {
+  // A conflict has to be seen as one, so that everything is tried again.
+  if (error instanceof TableError && error.code === 'busy') return error
+  return new TableError('transaction-ended', 'the transaction was rolled back because a transaction() inside of it, or something that it did not await, failed', { cause: error })
 }

@@ -1,8 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { describeValue } from '../errors/describe-value.js'
-import type { Commit, Connection, Engine } from '../engine/engine.js'
+import type { Commit, Connection, Engine, OpenTransaction } from '../engine/engine.js'
 import { TableError } from '../errors/errors.js'
 import { Transaction, type CommitCallback } from './transaction.js'
+import { unwatched, type Refusals } from './refusals.js'
 import type { TransactionScope } from './transaction-scope.js'
 
 /** How a transaction is carried out. */
@@ -25,6 +26,8 @@ export interface TransactionsParts {
   readonly idleLimit: number
   /** Told of what a function given to {@link Transactions.onCommit} throws. */
   readonly onCallbackError: (error: unknown) => void
+  /** Watches for refused writes that nobody awaits. */
+  readonly refusals: Refusals | undefined
 }
 
 /** The transactions of one database. */
@@ -33,9 +36,11 @@ export class Transactions {
   readonly #idleLimit: number
   readonly #onCallbackError: (error: unknown) => void
   readonly #scope: TransactionScope
+  readonly #refusals: Refusals
   readonly #callbacks = new Set<Promise<void>>()
 
-  constructor({ engine, scope, idleLimit, onCallbackError }: TransactionsParts) {
+  constructor({ engine, scope, idleLimit, onCallbackError, refusals = unwatched }: TransactionsParts) {
+    this.#refusals = refusals
     this.#engine = engine
     this.#scope = scope
     this.#idleLimit = idleLimit
@@ -49,29 +54,46 @@ export class Transactions {
 
   /** Runs the work in a transaction of its own, again after a conflict; or as a part of the transaction that the running code belongs to. */
   async run<T>(work: () => Promise<T>, { retries = defaultRetries }: TransactionOptions = {}): Promise<T> {
-    if (typeof retries !== 'number' || !Number.isSafeInteger(retries) || retries < 0) {
-      throw new TableError('bad-query', `transaction: retries has to be a whole number from 0, got ${describeValue(retries)}`)
-    }
-    const outer = this.#scope.current()
-    if (outer !== undefined) return outer.join(work)
-    for (let tries = 0; ; tries++) {
-      try {
-        const transaction = new Transaction(await this.#engine.begin(), this.#idleLimit)
-        const { result, commit } = await this.#scope.run(transaction, () => transaction.perform(work))
-        this.#whenDurable(commit, transaction.callbacks)
-        return result
-      } catch (error) {
-        if (!isConflict(error) || tries >= retries) throw error
+    try {
+      if (typeof retries !== 'number' || !Number.isSafeInteger(retries) || retries < 0) {
+        throw new TableError('bad-query', `transaction: retries has to be a whole number from 0, got ${describeValue(retries)}`)
       }
-      // Random, so that those who met do not meet again.
-      await pause(Math.random() * Math.min(longestPause, shortestPause * 2 ** tries))
+      const outer = this.#scope.current()
+      if (outer !== undefined) return await outer.join(work)
+      for (let tries = 0; ; tries++) {
+        let open: OpenTransaction | undefined
+        try {
+          open = await this.#engine.begin()
+          return await this.#perform(open, work)
+        } catch (error) {
+          if (!isConflict(error) || tries >= retries) throw error
+        }
+        // Random, so that those who met do not meet again. What could not begin has waited long enough, and asks anew at once, so that an answer knows of it.
+        if (open !== undefined) await pause(Math.random() * Math.min(longestPause, shortestPause * 2 ** tries))
+      }
+    } catch (error) {
+      this.refused(error)
+      throw error
     }
+  }
+
+  async #perform<T>(open: OpenTransaction, work: () => Promise<T>): Promise<T> {
+    const transaction = new Transaction(open, this.#idleLimit, this.#refusals)
+    const { result, commit } = await this.#scope.run(transaction, () => transaction.perform(work))
+    this.#whenDurable(commit, transaction.callbacks)
+    return result
   }
 
   /** Runs several statements that belong together: in the current transaction, which may go on when they fail, or in one of their own. */
   together<T>(work: () => Promise<T>): Promise<T> {
     const outer = this.#scope.current()
     return outer === undefined ? this.run(work) : outer.include(work)
+  }
+
+  /** To be called with the error of a write, before its promise is rejected with it. */
+  refused(error: unknown): void {
+    this.#scope.current()?.refused(error)
+    this.#refusals.refused(error)
   }
 
   /** To be called when a row gets values that the current transaction, if there is one, has read or written; see {@link Transaction.renews}. */

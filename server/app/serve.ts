@@ -1,5 +1,7 @@
 import { resolve } from 'node:path'
 import type { FastifyInstance } from 'fastify'
+import { CallWrites } from '../call/call-writes.js'
+import { currentCall } from '../call/call.js'
 import { createApp, type CreateAppOptions } from './create-app.js'
 import { describeThrown } from './loading/load-error.js'
 import type { Configuration } from './configuration/settings.js'
@@ -66,7 +68,8 @@ class ProcessLife {
     this.#directory = resolve(directory)
     for (const signal of signals) process.on(signal, () => this.#onSignal(signal))
     process.on('uncaughtException', (error) => this.#onError(error, 'an exception was not caught; the process ends'))
-    process.on('unhandledRejection', (reason) => this.#onRejection(reason))
+    process.on('unhandledRejection', (reason, promise) => this.#onRejection(reason, promise))
+    process.on('rejectionHandled', (promise) => CallWrites.caught(promise))
     // What the app's own code writes there may go nowhere, for want of a reader or of room; that is no reason to stop serving, and the log tells of it.
     for (const stream of [process.stdout, process.stderr]) stream.removeAllListeners('error').on('error', () => undefined)
   }
@@ -111,8 +114,17 @@ class ProcessLife {
     process.exit(1)
   }
 
-  #onRejection(reason: unknown): void {
-    if (this.#app === null) this.#onError(reason, '')
-    else this.#app.log.error({ err: reason }, 'a promise was rejected and nobody handled it')
+  /** Node.js tells of it where the promise was rejected: in the call whose code did not wait for it. */
+  #onRejection(reason: unknown, promise: Promise<unknown>): void {
+    if (this.#app === null) {
+      this.#onError(reason, '')
+      return
+    }
+    const call = currentCall()
+    const isWrite = call?.writes.uncaught(promise, reason) === true
+    const source = call?.endpoint?.source
+    const place = source === undefined ? '' : `, in the handler at ${source.file}:${source.line}`
+    const message = isWrite ? 'a write was refused and nobody awaited it' : 'a promise was rejected and nobody handled it'
+    this.#app.log.error({ ...(call?.requestId != null && { requestId: call.requestId }), err: reason }, `${message}${place}`)
   }
 }

@@ -42,6 +42,7 @@ export interface Services {
  */
 export async function openServices({ configuration, tables, log, openEngine, onFailure }: ServicesOptions): Promise<Services> {
   const writes = new CallWrites()
+  const writesOfCaller = (): CallWrites => currentCall()?.writes ?? writes
   let hasFailed = false
   const database = await openDatabase({
     directory: configuration.data,
@@ -53,7 +54,12 @@ export async function openServices({ configuration, tables, log, openEngine, onF
     log,
     scope: new CallScope(),
     openEngine,
-    onWrite: (commit) => (currentCall()?.writes ?? writes).add(commit),
+    onWrite: (commit) => writesOfCaller().add(commit),
+    refusals: {
+      refused: (error) => writesOfCaller().refused(error),
+      isUncaught: (error) => writesOfCaller().isUncaught(error),
+      overtaken: (error) => writesOfCaller().overtaken(error),
+    },
     onFailure: (failure) => {
       hasFailed = true
       onFailure(failure)

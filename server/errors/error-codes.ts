@@ -262,7 +262,7 @@ export const errorCodes = {
   },
   'transaction-ended': {
     status: 500,
-    sentence: 'A statement came after its transaction had ended, or the transaction did nothing for ten seconds.',
+    sentence: 'A statement came after its transaction had ended or its request had been given up, or the transaction did nothing for ten seconds.',
     nextStep: 'await everything inside; do slow work outside',
   },
   'database-failed': {

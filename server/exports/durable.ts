@@ -7,10 +7,10 @@ import { currentApp } from './running-app.js'
  * it is for what is said beside them, such as messages over a web socket, or by `reply.raw`. A transaction that is
  * still open is not waited for.
  *
- * @throws DatabaseFailure when the disk has refused it: nobody may be told that it was written
+ * @throws DatabaseFailure when the disk has refused it, UnawaitedWrite when a table has and nobody has caught that: nobody may be told that it was written
  *
  * @example await durable(); socket.send('saved')
  */
 export async function durable(): Promise<void> {
-  await (currentCall() ?? currentApp('durable()')).writes.durable()
+  await (currentCall() ?? currentApp('durable()')).writes.settled()
 }

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { TableError } from '../../db/errors/errors.js'
 import { isPromiseLike } from '../../db/values/promise-like.js'
 import { runCall } from '../call/call.js'
 import type { Principal } from '../call/principal.js'
@@ -148,7 +149,7 @@ function watch(call: HttpCall, body: AsyncIterable<unknown>): WatchedStream {
   const place = failure === null ? '' : `in ${failure.handling?.place ?? 'an error handler'}, `
   return new WatchedStream(body, {
     run: (work) => runCall(call, work, undefined),
-    beforePiece: () => writes.durable(),
+    beforePiece: () => writes.settled(),
     onReleaseFailure: (thrown) => logFailure(parts, raw, thrown, `${place}when a stream was let go of`),
     onLateFailure: async (thrown) => {
       logFailure(parts, raw, thrown, `${place}after a part of the answer had been sent`)
@@ -161,7 +162,14 @@ function watch(call: HttpCall, body: AsyncIterable<unknown>): WatchedStream {
 
 /** What was written has to survive a power cut before anybody is told of it. */
 function reachDisk(call: HttpCall): void {
-  step(call, call.writes.durable(), send)
+  step(call, call.writes.durable(), judge)
+}
+
+/** A success is not told when a write was refused and nobody has caught that. */
+function judge(call: HttpCall): void {
+  const verdict = call.writes.verdict()
+  if (verdict === null) send(call)
+  else step(call, verdict, send)
 }
 
 function send(call: HttpCall): void {
@@ -226,7 +234,7 @@ function callErrorHandler(call: HttpCall): void {
   step(call, handling?.handler.handle(handling.given, requestOf(call)), convert)
 }
 
-/** Says at once that there is no answer in time. It acknowledges nothing, so it waits for no write, least of all for one that is waiting itself. */
+/** Says at once that there is no answer in time. It acknowledges nothing, so it waits for no write, least of all for one that is waiting itself; what has not been written by then never is. */
 function timeOut(call: HttpCall): void {
   if (call.isDecided) return
   call.isDecided = true
@@ -237,6 +245,7 @@ function timeOut(call: HttpCall): void {
   if (call.lease !== null) parts.deadlines.start(timeout, () => call.handlerEnded())
   discard(call.stream)
   const overdue = refusal('handler-timeout')
+  call.writes.withdrawal = new TableError('transaction-ended', `nothing more is written for a request that was answered because it took longer than ${timeout} ms`)
   if (failure === null) answer(call, readFailure(parts, raw, overdue))
   else sendError(parts, raw, response, describeError(overdue), { thrown: overdue })
 }

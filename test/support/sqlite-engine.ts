@@ -17,7 +17,7 @@ export async function openEngine(t: Test, options: Partial<SqliteOptions> = {}):
   const commits: Commit[] = []
   const warnings: string[] = []
   const log = { warn: (text: string) => warnings.push(text), error: (text: string) => warnings.push(text) }
-  const engine = await openSqlite({ directory, exclusive: true, log, onWrite: (commit) => commits.push(commit), ...options })
+  const engine = await openSqlite({ directory, exclusive: true, log, onWrite: (commit) => void commits.push(commit), ...options })
   t.teardown(() => engine.close())
   return { engine, directory, commits, warnings }
 }

@@ -9,8 +9,8 @@ type IsStopping = () => boolean
 
 /**
  * Makes the hook that sends a plugin's answers off: the id of the request is in them, and nothing leaves before all
- * that its call has written would survive a power cut, no piece of a stream either. It has to be the last of the hooks:
- * those before it may write, too.
+ * that its call has written would survive a power cut, no piece of a stream either, nor a success when a write was
+ * refused that nobody awaited. It has to be the last of the hooks: those before it may write, too.
  */
 export function sendOff(isStopping: IsStopping): onSendHookHandler<unknown> {
   return (request, reply, payload, done) => {
@@ -22,11 +22,12 @@ export function sendOff(isStopping: IsStopping): onSendHookHandler<unknown> {
       done(null, payload)
       return
     }
-    const durable = call.writes.durable()
-    const watched = watch(payload, call, durable !== null)
-    // The headers of a stream leave with its first piece.
-    if (durable === null || watched !== payload) done(null, watched)
-    else waitFor(durable, call, (failure) => (failure === null ? done(null, payload) : done(failure)))
+    const { writes } = call
+    const watched = watch(payload, call, writes.size > 0)
+    // The headers of a stream leave with its first piece; what tells of a failure needs no other.
+    const pending = watched !== payload ? null : reply.statusCode < 400 ? writes.settled() : writes.durable()
+    if (pending === null) done(null, watched)
+    else waitFor(pending, call, (failure) => (failure === null ? done(null, payload) : done(failure)))
   }
 }
 
@@ -57,7 +58,7 @@ function isResponse(payload: object): payload is Response {
 
 function watchNode(source: NodeJS.ReadableStream, call: HttpCall): Transform {
   const pass = (piece: unknown, done: (failure: Error | null, piece?: unknown) => void): void => {
-    const durable = call.writes.durable()
+    const durable = call.writes.settled()
     if (durable === null) done(null, piece)
     else waitFor(durable, call, (failure) => done(failure, piece))
   }
@@ -73,7 +74,7 @@ function watchNode(source: NodeJS.ReadableStream, call: HttpCall): Transform {
 function watchWeb(source: ReadableStream, call: HttpCall): ReadableStream {
   const durable = (): Promise<void> =>
     new Promise((resolve, reject) => {
-      const pending = call.writes.durable()
+      const pending = call.writes.settled()
       if (pending === null) resolve()
       else waitFor(pending, call, (failure) => (failure === null ? resolve() : reject(failure)))
     })
