@@ -25,6 +25,7 @@ import { openLog, type AppLog } from '../logging/open-log.js'
 import { AccessKey, requireAccessKey } from '../pipeline/access-key.js'
 import { isDebugging } from '../pipeline/failure/debug/debug-setting.js'
 import { findDestination, findEndpoints, type FindEndpointOptions } from '../pipeline/find-endpoint.js'
+import { OpenAnswers } from '../pipeline/open-answers.js'
 import type { PipelineParts } from '../pipeline/parts.js'
 import { serve } from '../pipeline/pipeline.js'
 import { decorateRequests } from '../pipeline/request-decorators.js'
@@ -152,6 +153,7 @@ async function startApp({ app, configuration, log, declarations, services, close
     settings: configuration,
     log: log.platform,
     deadlines,
+    openAnswers: new OpenAnswers((id) => users.current(id)),
     bodies,
     errorHandlers: declarations.errorHandlers,
     schemes,
@@ -192,7 +194,10 @@ async function startApp({ app, configuration, log, declarations, services, close
   server.addHook('onListen', () => {
     for (const address of server.addresses()) if (typeof address !== 'string') origins.listenAt(address)
   })
-  server.addHook('onClose', () => closeAll(door, services).finally(close))
+  server.addHook('onClose', () => {
+    parts.openAnswers.close()
+    return closeAll(door, services).finally(close)
+  })
   await server.ready()
   return server
 }

@@ -4,6 +4,7 @@ import type { Deadlines } from '../call/deadlines.js'
 import type { ErrorHandlers } from '../endpoint/error-handlers.js'
 import type { AddressSettings } from '../http/base-path.js'
 import type { BodyRooms } from '../http/body/read-body.js'
+import type { OpenAnswers } from './open-answers.js'
 import type { Scheme } from './schemes/scheme.js'
 import type { Unauthorized } from './schemes/unauthorized.js'
 import type { ReplyLimits } from '../http/reply/send-reply.js'
@@ -25,6 +26,8 @@ export interface PipelineParts {
   /** The log, for the platform's lines. */
   readonly log: Logger
   readonly deadlines: Deadlines
+  /** What goes on for users, and ends with their rights. */
+  readonly openAnswers: OpenAnswers
   /** Where the bodies of all requests are. */
   readonly bodies: BodyRooms
   readonly errorHandlers: ErrorHandlers

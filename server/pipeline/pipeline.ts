@@ -13,6 +13,7 @@ import { turnFor } from '../http/body/turns.js'
 import { EarlyReply } from '../http/early-reply.js'
 import { refusal } from '../http/http-error.js'
 import { discard } from '../http/reply/discard.js'
+import { EventPieces } from '../http/reply/event-stream.js'
 import { HttpResponse } from '../http/reply/http-response.js'
 import { isStream, toReply, type Reply } from '../http/reply/reply.js'
 import { sendReply } from '../http/reply/send-reply.js'
@@ -130,8 +131,20 @@ function begin(call: HttpCall, reply: Reply): void {
     const stream = watch(call, body)
     call.reply = { ...reply, body: stream }
     call.stream = stream
+    keepForUser(call, body)
     step(call, startOf(stream, call.response.raw), reachDisk)
   }
+}
+
+/** A stream may outlast the right of its user to it. */
+function keepForUser({ parts, response: { raw }, principal }: HttpCall, body: AsyncIterable<unknown>): void {
+  if (principal.kind !== 'user') return
+  const end = (): void => {
+    // Its end is no failure. Any other stream would look whole.
+    if (body instanceof EventPieces) void body.return()
+    else raw.destroy()
+  }
+  raw.once('close', parts.openAnswers.keep(principal.user, { end, isOver: () => raw.writableFinished }))
 }
 
 /** The first piece of a stream, for which nothing waits any more when the client has gone away. */

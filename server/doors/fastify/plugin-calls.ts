@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
 import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import { currentCall, runCall } from '../../call/call.js'
@@ -32,7 +33,10 @@ export function beginCalls(plugin: FastifyInstance, parts: PipelineParts, front:
     const call = new PluginCall(parts, request, reply, endpoint, passage.destination.target)
     if (isUpgraded) keepCall(raw.socket, call)
     identify(call, (failure) => {
-      if (failure === undefined) letGo?.()
+      if (failure === undefined) {
+        letGo?.()
+        keepForUser(call, isUpgraded ? raw.socket : reply.raw)
+      }
       done(failure)
     })
   })
@@ -74,6 +78,13 @@ function enter(call: PluginCall, principal: Principal, done: HookHandlerDoneFunc
   const { raw } = call.raw
   if (raw.headers.expect !== undefined) sayContinue(raw)
   runCall(call, done as (nothing: undefined) => void, undefined)
+}
+
+/** What the route does with the connection, or with `reply.raw`, may outlast the right of its user to it. */
+function keepForUser({ parts, principal }: PluginCall, connection: Socket | ServerResponse): void {
+  if (principal.kind !== 'user') return
+  const end = (): void => void connection.destroy()
+  connection.once('close', parts.openAnswers.keep(principal.user, { end, isOver: () => connection.writableFinished }))
 }
 
 /** An error handler of the plugin gets to see an error that says its status, as others do. */
