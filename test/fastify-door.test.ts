@@ -885,7 +885,9 @@ t.test('in a private app the plugin sees no key, and nothing of it runs for whoe
   const tunnel = connect(port, '127.0.0.1', () =>
     tunnel.write('CONNECT example.com:443 HTTP/1.1\r\nhost: example.com\r\n\r\n'),
   )
-  await once(tunnel, 'close')
+  const [told] = (await once(tunnel, 'data')) as [Buffer]
+  t.match(told.toString(), /^HTTP\/1\.1 405 [^]*\r\nconnection: close\r\n[^]*and this is none$/i)
+  tunnel.destroy()
   t.same(seen, [], 'nothing of the app has seen any of these')
   t.equal((await ask({ path: `/${key}/page`, headers: upgrade })).status, 200)
   t.same(seen, [['upgrade', '/page']])

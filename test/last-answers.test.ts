@@ -67,6 +67,7 @@ t.test('an upload that is refused while it arrives gets its refusal though the c
     [400, 'POST', '/upload', `${length}\r\nhost: x\r\nhost: y`],
     [431, 'POST', '/upload', `${length}\r\nx: ${'x'.repeat(20_000)}`],
     [400, 'POST', '/upl\xe9ad', length],
+    [405, 'CONNECT', 'x:80', length],
   ]
   for (const [way, rest] of ways) {
     for (const [status, method, path, headers] of refused) {

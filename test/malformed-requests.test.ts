@@ -89,7 +89,6 @@ t.test('a target that is no path is refused, so that none is reached that a prox
   const status = async (method: string, target: string): Promise<number | undefined> => (await ask(port, `${method} ${target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`))[0]?.status
   for (const target of [`*${api.slice(1)}/b`, `*${api}/b`, '*', `ftp://x${api}/b`, `file://${api}/b`, 'x:80', `x${api}/b`, `\\${api}/b`]) t.equal(await status('GET', target), 400, target)
   t.equal(await status('OPTIONS', '*'), 400)
-  t.equal(await status('CONNECT', 'x:80'), undefined, 'CONNECT is cut off')
   t.equal(await status('GET', `HTTPS://x${api}/b`), 200)
   t.equal(await status('GET', 'http://x?y'), 200)
   t.equal(await status('GET', `//x${api}/b`), 404)
@@ -154,6 +153,75 @@ t.test('a Host that is no host is refused, and so is a URL of another one', asyn
   }
   t.same((await send(`${api}/b`, '', '1.0')).map(({ status }) => status), [200], 'HTTP/1.0 knows no Host')
   t.same((await send(`http://a${api}/b`, '', '1.0')).map(({ status }) => status), [200])
+})
+
+t.test('CONNECT is answered, behind the answers to what came before it, and its connection ends', async (t) => {
+  const { port, log } = await startApp(t, () => {
+    httpEndpoint('/fast', () => 'fast')
+    httpEndpoint('/slow', () => delay(50, 'slow'))
+    route('/stream', async function* () {
+      for (let count = 0; count < 20; count++) yield await delay(5, 'x'.repeat(100_000))
+    })
+  })
+  const tunnels = ['CONNECT x:80 HTTP/1.1\r\nhost: x:80\r\n', `CONNECT ${api}/fast HTTP/1.1\r\nhost: x\r\n`, 'CONNECT x:80 HTTP/1.0\r\n', 'CONNECT x:80 HTTP/1.1\r\nhost: x:80\r\ncontent-length: 3\r\n']
+  for (const tunnel of tunnels) {
+    const answers = await ask(port, `${tunnel}\r\nabc${hidden}`, 1000)
+    t.match(answers, [{ status: 405, headers: { allow: '', connection: 'close' }, body: 'CONNECT asks a proxy for a tunnel, and this is none' }], tunnel)
+    t.equal(answers.length, 1, 'and what comes behind it is no request')
+  }
+  t.equal(log.filter(({ method, status }) => method === 'CONNECT' && status === 405).length, tunnels.length, 'the log knows it')
+  const before = ['/fast', '/slow', '/fast'].map((path) => `${line('GET', path)}\r\n`).join('')
+  t.same((await ask(port, `${before}${tunnels[0]}\r\n`, 1000)).map(({ status, body }) => (status === 200 ? body : status)), ['fast', 'slow', 'fast', 405])
+  const streamed = await ask(port, `GET /stream HTTP/1.1\r\nhost: x\r\n\r\n${tunnels[0]}\r\n`, 2000)
+  t.same(streamed.map(({ status, body }) => [status, body.length > 100]), [[200, true], [405, false]])
+  t.equal(streamed[0]?.body.length, 2_000_000, 'a stream before it comes whole')
+})
+
+t.test('a request in HTTP/1.0 is the last on its connection unless it asks for more, and "close" counts beside "keep-alive"', async (t) => {
+  const { port } = await startApp(t, () => httpEndpoint('/b', () => 'b'))
+  const get = (...connection: string[]): string => `GET ${api}/b HTTP/1.0\r\n${connection.map((value) => `connection: ${value}\r\n`).join('')}\r\n`
+  const connections = async (text: string): Promise<(string | undefined)[]> => readAnswers(await converse(port, { pieces: [text] }), ['GET', 'GET', 'GET']).map(({ headers }) => headers['connection'])
+  t.same(await connections(get() + get()), ['close'])
+  t.same(await connections(get('keep-alive') + get('Keep-Alive') + get('close')), ['keep-alive', 'keep-alive', 'close'])
+  for (const both of [['keep-alive', 'close'], ['close', 'keep-alive'], ['keep-alive, close'], ['Close,Keep-Alive']]) t.same(await connections(get(...both) + get()), ['close'], both.join(' and '))
+  t.same(await connections(`${line('GET', '/b')}connection: keep-alive, close\r\n\r\n${get()}`), ['close'])
+})
+
+t.test('what may have been lost behind an ignored wish for another protocol is told to be, by the end of the connection', async (t) => {
+  const asked: string[] = []
+  const { port } = await startApp(t, () => httpEndpoint('/b/:n', { methods: ['GET', 'POST'] }, ({ n }) => void asked.push(String(n))))
+  const get = (n: number): string => `${line('GET', `/b/${n}`)}\r\n`
+  const upgrade = (n: number): string => `${line('GET', `/b/${n}`)}connection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABkAAQAAP__\r\n\r\n`
+  const post = (n: number): string => `${line('POST', `/b/${n}`)}connection: upgrade\r\nupgrade: websocket\r\ncontent-length: 3\r\n\r\nabc`
+  const talk = async (...pieces: string[]): Promise<(string | undefined)[]> => readAnswers(await converse(port, { pieces, pause: 50 }), pieces.flatMap(requestsIn)).map(({ headers }) => headers['connection'])
+  t.same(await talk(upgrade(1) + get(2)), ['close'])
+  t.same(await talk(get(3) + upgrade(4) + get(5)), ['keep-alive', 'close'])
+  t.same(await talk(post(6) + get(7)), ['close'])
+  t.same(await talk(post(8), get(9)), ['close'])
+  t.same(asked.splice(0), ['1', '3', '4', '6', '8'])
+  t.same(await talk(upgrade(1), get(2), upgrade(3), get(4)), ['keep-alive', 'keep-alive', 'keep-alive', 'keep-alive'], 'where nothing can have been, the connection is kept')
+  t.same(await talk(`${line('GET', '/b/5')}upgrade: h2c\r\n\r\n${get(6)}`), ['keep-alive', 'keep-alive'], 'a header without its connection option is no wish')
+  t.same(asked, ['1', '2', '3', '4', '5', '6'])
+})
+
+t.test('a byte that cannot be in a request is named where it stands, so that its author finds it', async (t) => {
+  const { port } = await startApp(t, () => httpEndpoint('/b', () => 'b'))
+  const refused = async (text: string): Promise<string | undefined> => {
+    const answers = await ask(port, text, 1000)
+    t.match(answers, [{ status: 400, headers: { connection: 'close' } }], JSON.stringify(text.slice(0, 60)))
+    return answers[0]?.body
+  }
+  const rest = 'HTTP/1.1\r\nhost: x\r\n'
+  const notASCII = (digits: string): string => `the target of the request has the byte 0x${digits}, which is not ASCII; send it percent-encoded, as %${digits}`
+  for (const target of ['/caf\xc3\xa9', `${api}/b?name=\xc3\xa9`, '/\xc3', '\xc3', 'http://caf\xc3\xa9/']) t.equal(await refused(`GET ${target} ${rest}\r\n`), notASCII('C3'), target)
+  t.equal(await refused(`GET /caf\xe9 ${rest}\r\n`), notASCII('E9'))
+  t.equal(await refused(`GET /a\x01b ${rest}\r\n`), 'the target of the request has the byte 0x01, which is a control character; send it percent-encoded, as %01')
+  t.match(await refused(`GET /a b ${rest}\r\n`), /a space in the target is sent as %20$/)
+  t.equal(await refused(`GET /a ${rest}x\xe9: y\r\n\r\n`), 'the headers of the request have the byte 0xE9 where it may not be')
+  t.equal(await refused(`GET /a ${rest}x: \x01\r\n\r\n`), 'the headers of the request have the byte 0x01 where it may not be')
+  t.match(await ask(port, `GET ${api}/b ${rest}x: \xe9\r\n\r\n`), [{ status: 200 }], 'the value of a header may have it')
+  const pieces = ['GET /caf', '\xe9 HTTP/1.1\r\nhost: x\r\n\r\n']
+  t.match(readAnswers(await converse(port, { pieces, pause: 50, patience: 1000 }), ['GET']), [{ status: 400, body: notASCII('E9') }], 'in whatever packets it comes')
 })
 
 t.test('1000 headers or more are refused, because Node.js would hide some of them', async (t) => {

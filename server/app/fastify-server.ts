@@ -4,6 +4,7 @@ import { LogController, fastify, type FastifyBaseLogger, type FastifyInstance } 
 import { awaitContinue } from '../http/body/continue.js'
 import { hasBody } from '../http/body/read-body.js'
 import { parseUrlEncoded } from '../http/body/url-encoded.js'
+import { answerOnSocket } from '../http/reply/answer-on-socket.js'
 import type { TargetedMessage } from '../http/request/check-message.js'
 import { believeProxies } from '../http/request/forwarded.js'
 import { warnOfUnnamedProxy } from '../http/request/unnamed-proxy.js'
@@ -55,6 +56,10 @@ export function createServer(configuration: Configuration, parts: PipelineParts)
   server.server.on('checkContinue', (request, response) => {
     awaitContinue(request, response)
     server.server.emit('request', request, response)
+  })
+  // And it would drop the connection of a CONNECT without a word. An app's plugin may have a tunnel for it.
+  server.server.on('connect', (request, socket) => {
+    if (server.server.listenerCount('connect') === 1) answerOnSocket(request, socket, server.routing)
   })
   server.setErrorHandler((error, request, reply) => refuse(parts, request, reply, error))
   return server

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { isReserved, type AddressSettings } from '../../http/base-path.js'
 import { refusal } from '../../http/http-error.js'
+import { answerOnSocket } from '../../http/reply/answer-on-socket.js'
 import type { Matcher } from '../../endpoint/matcher.js'
 import type { AccessKey, AddressedMessage } from '../../pipeline/access-key.js'
 import { findDestination, type Destination } from '../../pipeline/find-endpoint.js'
@@ -170,19 +171,7 @@ export function guardListener(pipeline: FastifyInstance, accessKey: AccessKey): 
       return emit(name, ...rest)
     }
     if (other instanceof ServerResponse) pipeline.routing(raw, other)
-    else if (name === 'upgrade') answerOnSocket(raw, other, pipeline)
-    else other.destroy()
+    else answerOnSocket(raw, other, pipeline.routing)
     return true
   }
-}
-
-/** Answers a message that wanted another protocol by the pipeline, and ends its connection, which HTTP has given up. */
-function answerOnSocket(raw: IncomingMessage, socket: Socket, pipeline: FastifyInstance): void {
-  const response = new ServerResponse(raw)
-  response.shouldKeepAlive = false
-  socket.on('error', () => socket.destroy())
-  response.assignSocket(socket)
-  // What Node.js passes for a message that has a body is a Duplex, which has no destroySoon().
-  response.once('finish', () => socket.end(() => socket.destroy()))
-  pipeline.routing(raw, response)
 }

@@ -23,7 +23,7 @@ export type TargetedMessage = IncomingMessage & { readonly requestTarget?: strin
  * @throws HttpError 400 for several `Host` headers, none in HTTP/1.1, or one that is no host (RFC 9112, 3.2), for a target with another host than that header, for several of the other headers
  * that have one value, of which Node.js would hide all but the first, for a transfer coding other than `chunked`, and for any in HTTP/1.0 (RFC 9112, 6.1),
  * for a body in a request that leaves HTTP before it has come,
- * and for a version that is neither 1.1 nor 1.0, such as that of a request line without one; 431 for 1000 headers or more; 417 for an expectation other than `100-continue`
+ * and for a version that is neither 1.1 nor 1.0, such as that of a request line without one; 405 for CONNECT (RFC 9110, 9.3.6); 431 for 1000 headers or more; 417 for an expectation other than `100-continue`
  */
 export function checkMessage(message: TargetedMessage): void {
   const { rawHeaders, headers, httpVersion, socket, url, requestTarget = url } = message
@@ -49,8 +49,12 @@ export function checkMessage(message: TargetedMessage): void {
   if (headers.expect !== undefined && !/100-continue/i.test(headers.expect)) {
     throw refuse(message, 'the only expectation that can be met is 100-continue', 'expectation-failed')
   }
-  if (isUpgraded(message) && hasBody(message)) {
-    throw refuse(message, 'the request has a body and asks for another protocol; send it without the Upgrade header')
+  if (isUpgraded(message)) {
+    if (message.method === 'CONNECT') {
+      // An empty Allow: what is asked for has no method here (RFC 9110, 10.2.1).
+      throw refuse(message, 'CONNECT asks a proxy for a tunnel, and this is none', 'method-not-supported', { allow: '' })
+    }
+    if (hasBody(message)) throw refuse(message, 'the request has a body and asks for another protocol; send it without the Upgrade header')
   }
   if (host !== undefined && !isHost(host) && (host !== '' || httpVersion === '1.1')) throw refuse(message, 'the Host header is no host')
   if (requestTarget !== undefined && !requestTarget.startsWith('/')) checkTarget(message, requestTarget, host)
@@ -83,7 +87,7 @@ function isUpgraded(message: IncomingMessage & { readonly upgrade?: boolean }): 
 }
 
 /** Where messages are read in two ways, nothing that follows on the connection can be trusted. */
-function refuse(refused: IncomingMessage, message: string, code: ErrorCode = 'malformed-request'): HttpError {
+function refuse(refused: IncomingMessage, message: string, code: ErrorCode = 'malformed-request', headers: Readonly<Record<string, string>> = {}): HttpError {
   if (!distrusted.has(refused.socket)) distrusted.set(refused.socket, refused)
-  return refusal(code, message, { headers: { connection: 'close' } })
+  return refusal(code, message, { headers: { ...headers, connection: 'close' } })
 }

@@ -1,6 +1,7 @@
 import { AsyncResource } from 'node:async_hooks'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import { endsConnection } from './persistence.js'
 
 /** How many requests of all connections together may wait for their turn; each takes a few KiB until then. */
 const mostWaiting = 10_000
@@ -68,6 +69,7 @@ export function serveInTurn(server: Server, cut: (waiting: number) => void): voi
   server.emit = function (this: Server, ...event: unknown[]): boolean {
     if (messageEvents.has(event[0])) {
       const [, message, response] = event as [string, IncomingMessage, ServerResponse]
+      if (endsConnection(message)) response.shouldKeepAlive = false
       if (response.socket === null) {
         wait(event, message, response)
         return true
