@@ -406,7 +406,7 @@ t.test('parameters nested deeply are flat names, or 400 where they are JSON', as
   t.match(await body(`["\n${'['.repeat(1_000_000)}`), { statusCode: 400, body: /end of string at position 1$/ })
   t.match(await body(`["\\x${'{"a":'.repeat(200_000)}`), { statusCode: 400 })
   t.match(await body(`[1,2 3,"${'x'.repeat(1_000_000)}`), { statusCode: 400, body: /comma expected at position 5$/ })
-  for (const far of [`["${'x'.repeat(1_000_000)}"x]`, `[${'1,'.repeat(500_000)}x]`, `[${' '.repeat(5_000_000)}x]`]) t.match(await body(far), { statusCode: 400, body: /the mistake is behind position 262144$/ })
+  for (const far of [`["${'x'.repeat(1_000_000)}"x]`, `[${'1,'.repeat(500_000)}x]`, `[${' '.repeat(1_000_000)}x]`]) t.match(await body(far), { statusCode: 400, body: /the mistake is behind position 262144$/ })
 })
 
 t.test('no input takes more time than its length explains', { skip: takesLong('it sends hundreds of large requests') }, async (t) => {
