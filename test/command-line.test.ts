@@ -45,11 +45,11 @@ t.test('every command tells how it is used, and docs/command-line.md has each of
 
 t.test('a Node.js that is too old is told so in one sentence, by every command and by whoever imports the package, and nothing is loaded that would crash it', { skip: runsOften }, async (t) => {
   const { engines } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { engines: { node: string } }
-  t.equal(engines.node, '>=22.14 <23 || >=23.6', 'which are those with Node-API 10')
+  t.equal(engines.node, '>=22.15 <23 || >=23.6', 'which are those with Node-API 10 and synchronous hooks')
   const pretend = (node: string, napi: string): string =>
     `--import=data:text/javascript,Object.defineProperty(process,'versions',{value:{...process.versions,node:'${node}',napi:'${napi}'}})`
   const told = (version: string): string =>
-    `Rowhouse needs Node.js 22.14 or newer (of Node.js 23, 23.6), and this is ${version}; install a current one and run "npm install" again, or run "npm install node@26" in the app's folder, `
+    `Rowhouse needs Node.js 22.15 or newer (of Node.js 23, 23.6), and this is ${version}; install a current one and run "npm install" again, or run "npm install node@26" in the app's folder, `
   for (const version of ['18.20.8', '20.20.2', '22.13.1', '23.5.0']) {
     for (const words of [['start'], ['--version'], ['users', 'list']]) {
       const { code, stdout, stderr } = await runRowhouse(t, words, { env: { NODE_OPTIONS: pretend(version, '9'), NODE_NO_WARNINGS: '1' } })
@@ -61,7 +61,9 @@ t.test('a Node.js that is too old is told so in one sentence, by every command a
   const imported = spawnSync(process.execPath, [pretend('20.20.2', '9'), '--input-type=module', '--eval', importing], { encoding: 'utf8' })
   t.equal(imported.status, 1)
   t.ok(imported.stderr.includes(`UnsupportedNode: ${told('20.20.2')}`), imported.stderr)
-  for (const version of ['22.14.0', '23.6.0', '24.0.0', '26.10.0']) {
+  const withoutHooks = `${pretend('22.14.0', '10').replaceAll(' ', '')},process.getBuiltinModule('module').registerHooks=undefined`
+  t.match(await runRowhouse(t, ['--version'], { env: { NODE_OPTIONS: withoutHooks, NODE_NO_WARNINGS: '1' } }), { code: 1, stdout: '', stderr: told('22.14.0') })
+  for (const version of ['22.15.0', '23.6.0', '24.0.0', '26.10.0']) {
     t.match(await runRowhouse(t, ['--version'], { env: { NODE_OPTIONS: pretend(version, '10'), NODE_NO_WARNINGS: '1' } }), { code: 0 })
   }
 })

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import t, { type Test } from 'tap'
@@ -157,12 +157,116 @@ t.test('stack traces and declarations name the lines of the source', async (t) =
   t.has(app.rowhouse.endpoints.find(({ path }) => path.text === '/_/api/a'), { source: { file: 'modules/a.ts', line: 6 } })
 })
 
-t.test('nothing is left in the build folder once an app has been loaded, or has failed to', async (t) => {
-  const { directory } = await load(t, { modules: { 'a.ts': 'export {}' } })
-  t.same(readdirSync(join(directory, '.rowhouse', 'build')), [])
-  const broken = t.testdir({ modules: { 'a.ts': 'throw new Error()' } })
+t.test('nothing is written to load an app', async (t) => {
+  const { directory } = await load(t, { modules: { 'a.ts': 'export {}' }, 'rowhouse.config.ts': 'export default {}' })
+  t.notOk(existsSync(join(directory, '.rowhouse', 'build')))
+  const broken = t.testdir({ modules: { 'a.ts': 'throw new Error()' }, 'rowhouse.config.ts': 'export default {}' })
   await t.rejects(createApp({ directory: broken, logTo: { write: () => undefined } }))
-  t.same(readdirSync(join(broken, '.rowhouse', 'build')), [])
+  t.same(readdirSync(broken).sort(), ['modules', 'rowhouse.config.ts'])
+})
+
+t.test('code finds what lies beside it as Node.js would, in the configuration too, wherever the data folder is', async (t) => {
+  const asking = `{
+    resolved: import.meta.resolve('./x.txt'),
+    missing: import.meta.resolve('./missing.txt'),
+    read: readFileSync(new URL('./x.txt', import.meta.url), 'utf8'),
+    packageResolved: import.meta.resolve('p'),
+    imported: (await import(variable('./late.js'))).name,
+    byAddress: (await import(variable(pathToFileURL(import.meta.filename.replace(/[^/]+$/, 'late.ts')).href))).name,
+    packageImported: (await import(variable('p'))).default,
+    extensionless: (await import(variable('./late'))).name,
+    required: createRequire(import.meta.url)('./legacy.cjs').name,
+  }`
+  const imports = `import { readFileSync } from 'node:fs'\nimport { createRequire } from 'node:module'\nimport { pathToFileURL } from 'node:url'\nconst variable = (text: string) => text\n`
+  const beside = {
+    'x.txt': 'x',
+    'late.ts': `import { sibling } from './sibling.js'\nexport const name: string = 'late ' + sibling`,
+    'sibling.ts': `export enum Kind { A = 'sibling' }\nexport const sibling: string = Kind.A`,
+    'legacy.cjs': `const variable = (text) => text; exports.name = require(variable('./other.cjs')).name; exports.places = [__dirname, __filename, require.resolve('./other.cjs'), module.id === __filename]`,
+    'other.cjs': `exports.name = 'other'`,
+  }
+  const directory = t.testdir({
+    node_modules: { p: { 'package.json': '{"name":"p","exports":{"import":"./p.mjs","require":"./p.cjs"}}', 'p.mjs': `export default 'package'`, 'p.cjs': '' } },
+    ...beside,
+    'rowhouse.config.ts': `${imports}export default { data: ${JSON.stringify(join(t.testdirName, '..', 'elsewhere-of-loading-modules'))}, name: JSON.stringify(${asking}) }`,
+    modules: {
+      deep: {
+        ...Object.fromEntries(Object.entries(beside).map(([name, text]) => [name === 'x.txt' ? name : `_${name}`, text.replaceAll('./', './_').replaceAll('./_x', './x')])),
+        'a.ts': `${imports}import { httpEndpoint } from 'rowhouse'\nimport { places } from './_legacy.cjs'\nhttpEndpoint('/a', async () => (${asking.replaceAll('./late', './_late').replaceAll("'late.ts'", "'_late.ts'").replaceAll('./legacy', './_legacy')}))\nhttpEndpoint('/places', () => places)`,
+      },
+    },
+  })
+  const app = await createApp({ directory, logTo: { write: () => undefined } })
+  t.teardown(() => app.close())
+  t.teardown(() => rmSync(join(t.testdirName, '..', 'elsewhere-of-loading-modules'), { recursive: true, force: true }))
+  const expected = (folder: string) => ({
+    resolved: pathToFileURL(join(folder, 'x.txt')).href,
+    missing: pathToFileURL(join(folder, 'missing.txt')).href,
+    read: 'x',
+    packageResolved: pathToFileURL(join(directory, 'node_modules', 'p', 'p.mjs')).href,
+    imported: 'late sibling',
+    byAddress: 'late sibling',
+    packageImported: 'package',
+    extensionless: 'late sibling',
+    required: 'other',
+  })
+  t.same(JSON.parse(app.rowhouse.configuration.name), expected(directory))
+  const deep = join(directory, 'modules', 'deep')
+  t.same((await app.inject('/_/api/a')).json(), expected(deep))
+  t.same((await app.inject('/_/api/places')).json(), [deep, join(deep, '_legacy.cjs'), join(deep, '_other.cjs'), true])
+})
+
+t.test('what is imported by a name that nobody could foresee shares its instances with the rest of its app, and with no other', async (t) => {
+  const files = {
+    'tables.ts': `import { defineTables, table, text } from 'rowhouse'\nexport const tables = defineTables({ notes: table({ title: text() }) })`,
+    lib: {
+      'count.ts': `export const count = { imports: 0 }`,
+      'one.ts': `import { httpEndpoint } from 'rowhouse'\nimport { tables } from '../tables.js'\nimport { count } from './count.js'\ncount.imports++\nhttpEndpoint('/one', async () => [count.imports, (await Array.fromAsync(tables.notes.search())).length])`,
+      'two.cjs': `const { httpEndpoint } = require('rowhouse')\nhttpEndpoint('/two', () => ['two'])`,
+    },
+    modules: {
+      'a.ts': `import { readdirSync } from 'node:fs'\nimport { join } from 'node:path'\nimport { count } from '../lib/count.js'\nimport { tables } from '../tables.ts'\nconst folder = join(import.meta.dirname, '..', 'lib')\nfor (const name of readdirSync(folder)) await import(join(folder, name))\nfor (const name of readdirSync(folder)) await import('../lib/' + name.replace('.ts', '') + '.ts').catch(() => null)\ncount.imports += 10\nvoid tables`,
+    },
+  }
+  const directory = t.testdir(files)
+  for (const number of [1, 2]) {
+    const app = await createApp({ directory, options: { data: join(directory, `data${number}`) }, logTo: { write: () => undefined } })
+    t.teardown(() => app.close())
+    t.same((await app.inject('/_/api/one')).json(), [11, 0])
+    t.same((await app.inject('/_/api/two')).json(), ['two'])
+  }
+})
+
+t.test('a mistake in what is imported by such a name is told with its place', async (t) => {
+  const importing = `const name = './' + ['_b.ts'][0]\nawait import(name)`
+  t.match(await failure(t, { modules: { 'a.ts': importing } }), /^(?:modules\/a\.ts:2:\d+: )?Error: Cannot find module '.*\/modules\/_b\.ts' imported from .*\/modules\/a\.ts$/)
+  t.equal(await failure(t, { modules: { 'a.ts': importing, '_b.ts': 'const a: number = 1\n\nnull.b()' } }), `modules/_b.ts:3:6: TypeError: Cannot read properties of null (reading 'b')`)
+  t.match(await failure(t, { modules: { 'a.ts': importing, '_b.ts': 'const a = {' } }), /^modules\/_b\.ts:1:12: Expected identifier but found end of file$/)
+})
+
+t.test('a type is passed on without saying that it is one, const enums and data come from other files, and ES modules may require', async (t) => {
+  const { get } = await load(t, {
+    'package.json': JSON.stringify({ type: 'module', version: '1.2.3' }),
+    'tsconfig.json': JSON.stringify({ compilerOptions: { paths: { '~/*': ['./lib/*'] } } }),
+    lib: {
+      'types.ts': `export interface Shape { a: number }\nexport default interface Main { b: number }\nexport const enum Size { Small = 's' }\nexport const { made } = { made: 'made' }`,
+      'all.ts': `export * from './types.js'\nimport { Shape } from './types.js'\nexport { Shape as Form }\nexport { Shape, Size, default as Main } from './types.js'`,
+      'text.txt': 'text',
+    },
+    modules: {
+      'a.ts': `import { httpEndpoint } from 'rowhouse'
+import { Shape, Form, Size, made } from '~/all.js'
+import { version } from '../package.json'
+import whole from '../package.json' with { type: 'json' }
+import text from '../lib/text.txt'
+export { Form, Main } from '../lib/all.js'
+const shape: Shape & Form = { a: 1 }
+const path = require('node:path')
+const dynamic = await import(['~', 'types.ts'].join('/'))
+httpEndpoint('/a', () => [Size.Small, made, version, whole.type, text, shape.a, path.basename(__filename), path.basename(__dirname), require.resolve('../lib/all.ts') === path.join(import.meta.dirname, '../lib/all.ts'), dynamic.made])`,
+    },
+  })
+  t.same(await get('/a'), ['s', 'made', '1.2.3', 'module', 'text', 1, 'a.ts', 'modules', true, 'made'])
 })
 
 t.test('apps of one process load one after the other, and each gets its own declarations only', async (t) => {

@@ -55,6 +55,81 @@ t.test('a full disk refuses writes with a clear error while reads go on, and all
   t.same(await engine.read({ text: 'PRAGMA integrity_check' }, []), [['ok']])
 })
 
+/** Starts an app on a small disk, mounted for this process and its children alone, again and again, as it fills. */
+const restarts = `
+import { spawn } from 'node:child_process'
+import { appendFileSync, rmSync } from 'node:fs'
+const [, , rowhouse, app, disk] = process.argv
+async function start() {
+  const child = spawn(process.execPath, [rowhouse, 'start', app, '--port', '0', '--data', disk + '/data'])
+  let output = ''
+  const ended = new Promise((resolve) => child.on('close', resolve))
+  const url = await new Promise((resolve) => {
+    for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => {
+      output += text
+      const [, url] = / is ready at (http:[^\\s"]+)/.exec(output) ?? []
+      if (url !== undefined) resolve(url)
+    })
+    ended.then(() => resolve(null))
+  })
+  const ask = async (method) => {
+    const response = await fetch(url + '/_/api/notes', { method })
+    return response.status + ' ' + (await response.text())
+  }
+  return { url, ask, output: () => output, stop: (signal) => (child.kill(signal), ended) }
+}
+function fill() {
+  try { for (;;) appendFileSync(disk + '/filler', Buffer.alloc(4096)) } catch {}
+}
+const say = (value) => console.log(value)
+const first = await start()
+say(await first.ask('POST'))
+fill()
+for (let server = first, signals = ['SIGTERM', 'SIGKILL', 'SIGTERM']; signals.length > 0;) {
+  await server.stop(signals.shift())
+  server = await start()
+  if (server.url === null) say(server.output())
+  say(await server.ask('GET'))
+  fill()
+  say(await server.ask('POST'))
+  say(await server.ask('GET'))
+  if (signals.length > 0) continue
+  rmSync(disk + '/filler')
+  say(await server.ask('POST'))
+  await server.stop('SIGTERM')
+  fill()
+  say((await start()).output())
+}
+process.exit(0)
+`
+
+t.test('a server that is started again on a full disk serves reads and refuses writes until there is room; where not even the shared index has any it says so', { skip: needs('a small disk') }, async (t) => {
+  const folder = t.testdir({
+    'restarts.mjs': restarts,
+    disk: {},
+    app: {
+      'rowhouse.config.ts': `export default { name: 'full' }`,
+      'tables.ts': `import { defineTables, table, text } from 'rowhouse'\nexport const tables = defineTables({ notes: table({ title: text() }) })`,
+      modules: {
+        'notes.ts': `import { httpEndpoint } from 'rowhouse'
+import { tables } from '../tables.js'
+httpEndpoint('/notes', { methods: ['GET'] }, async () => (await Array.fromAsync(tables.notes.search())).length)
+httpEndpoint('/notes', { methods: ['POST'] }, async () => { await tables.notes.addRow({ title: 'x'.repeat(200_000) }); return 'added' })`,
+      },
+    },
+  })
+  const rowhouse = join(import.meta.dirname, '..', 'dist', 'bin', 'rowhouse.js')
+  const mount = 'mount -t tmpfs -o size=4m none "$0" && exec "$@"'
+  const words = [...plainNode(), join(folder, 'restarts.mjs'), rowhouse, join(folder, 'app'), join(folder, 'disk')]
+  const child = started(t, new Child('unshare', ['--map-root-user', '--mount', 'sh', '-c', mount, join(folder, 'disk'), ...words], { stdio: ['ignore', 'pipe', 'pipe'] }))
+  t.equal(await child.end(), 0)
+  const full = '507 the disk that holds the database is full; nothing was written'
+  const { lines } = child
+  t.same(lines.slice(0, 10), ['200 added', '200 1', full, '200 1', '200 1', full, '200 1', '200 1', full, '200 1'])
+  t.equal(lines[10], '200 added')
+  t.match(lines[11], /^the disk that holds .*rowhouse\.db is full; make room, and start again$/)
+})
+
 t.test('a database that reached its size limit refuses what needs more room and takes what does not', async (t) => {
   const { engine } = await openEngine(t)
   await engine.write(createNotes, [])

@@ -214,11 +214,11 @@ t.test('a data folder that cannot be made or written is refused', async (t) => {
     return child.lines[0]
   }
   writeFileSync(join(folder, 'file'), '')
-  t.match(await said(join(folder, 'file')), /^DatabaseFailure: the data folder .*file cannot be made: a file is in its place; choose another folder$/)
-  t.match(await said(join(folder, 'file', 'data')), /cannot be made: a file is in its place/)
+  t.match(await said(join(folder, 'file')), /^DatabaseFailure: \/.*\/file is a file where a folder for the app's data has to be; move it away, or choose another data folder with --data$/)
+  t.match(await said(join(folder, 'file', 'data')), /\/file is a file where a folder for the app's data has to be/)
   mkdirSync(join(folder, 'closed'), { mode: 0o555 })
   t.match(await said(join(folder, 'closed')), /^DatabaseFailure: the data folder .*closed cannot be read and written by this user \(EACCES\); change its owner or permissions$/)
-  t.match(await said(join(folder, 'closed', 'data')), /^DatabaseFailure: the data folder .*data cannot be made \(EACCES\)/)
+  t.match(await said(join(folder, 'closed', 'data')), /^DatabaseFailure: the folder .*data cannot be written \(EACCES\); give this user the right to write there/)
   mkdirSync(join(folder, 'open'))
   chmodSync(join(folder, 'open'), 0o777)
   writeFileSync(join(folder, 'open', 'rowhouse.db'), '', { mode: 0o444 })

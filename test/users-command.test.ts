@@ -207,7 +207,7 @@ t.test('a folder without a database is told, and only adding makes one', { skip:
       t.match(stderr, `there is no database in ${data}; `)
     }
   }
-  t.match(run(['list', '--data', join(empty, 'file')]), { code: 1, stdout: '', stderr: /file is in its place/ })
+  t.match(run(['list', '--data', join(empty, 'file')]), { code: 1, stdout: '', stderr: /file is a file where a folder for the app's data has to be/ })
   t.strictSame(readdirSync(empty).sort(), ['file', 'folder'])
   t.strictSame(readdirSync(join(empty, 'folder')), [])
 })

@@ -1,5 +1,6 @@
-import { constants, type Stats } from 'node:fs'
+import { constants, statSync, type Stats } from 'node:fs'
 import { access, open, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { DatabaseFailure } from '../errors/errors.js'
 import { makeFolder } from '../files/folders.js'
 import { fileSystemKind } from './network-file-system.js'
@@ -84,12 +85,32 @@ async function makeDirectory(directory: string): Promise<void> {
     await makeFolder(directory)
   } catch (error) {
     const code = errorCode(error)
-    if (code === 'EEXIST' || code === 'ENOTDIR') {
-      throw new DatabaseFailure(`the data folder ${directory} cannot be made: a file is in its place; choose another folder`, { cause: error })
+    const file = fileInPlaceOf(directory)
+    const another = 'choose another data folder with --data'
+    if (file !== null) {
+      throw new DatabaseFailure(
+        `${file} is a file where a folder for the app's data has to be; move it away, or ${another}`,
+        { cause: error },
+      )
     }
-    throw new DatabaseFailure(`the data folder ${directory} cannot be made (${code}); make it yourself, or choose a folder that can be written`, {
+    const remedy = isFullDisk(code) ? 'the disk is full: make room' : 'give this user the right to write there'
+    throw new DatabaseFailure(`the folder ${directory} cannot be written (${code}); ${remedy}, or ${another}`, {
       cause: error,
     })
+  }
+}
+
+/** Whether the code of an error of the system's tells that no room is left, on the disk or of what this user may fill. */
+function isFullDisk(code: string): boolean {
+  return code === 'ENOSPC' || code === 'EDQUOT'
+}
+
+/** What keeps a folder from being made because it, or one above it, is no folder. */
+function fileInPlaceOf(folder: string): string | null {
+  try {
+    return statSync(folder).isDirectory() ? null : folder
+  } catch {
+    return folder === dirname(folder) ? null : fileInPlaceOf(dirname(folder))
   }
 }
 

@@ -128,7 +128,8 @@ function openFailure(file: string, error: unknown): unknown {
   if (code.startsWith('SQLITE_BUSY')) {
     return new DatabaseFailure(`another process has kept ${file} locked for seconds; end it, and start again`, { cause: error })
   }
-  if (code === 'SQLITE_FULL') return new DatabaseFailure(`the disk that holds ${file} is full; make room, and start again`, { cause: error })
+  // The shared index is a file beside the database, of 32 KiB at first.
+  if (code === 'SQLITE_FULL' || code === 'SQLITE_IOERR_SHMSIZE') return new DatabaseFailure(`the disk that holds ${file} is full; make room, and start again`, { cause: error })
   return new DatabaseFailure(`the database ${file} cannot be opened (${code}); check the disk, the data folder and its permissions`, { cause: error })
 }
 

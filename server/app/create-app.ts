@@ -1,6 +1,5 @@
 import { setMaxListeners } from 'node:events'
 import { realpath } from 'node:fs/promises'
-import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import type { DestinationStream } from 'pino'
 import type { OpenDatabaseOptions } from '../../db/database.js'
@@ -119,7 +118,7 @@ function loadDeclarations(
       if (plugin !== undefined) declarePlugin(plugin, { file: 'createApp()', line: 0 })
     })
   }
-  return loadModules({ app, configuration, buildDirectory: join(configuration.data, 'build') })
+  return loadModules({ app, configuration })
 }
 
 /** The parts of an app, all there but its server. */

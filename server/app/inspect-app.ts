@@ -14,7 +14,6 @@ import { collectDeclarations } from './loading/collect-declarations.js'
 import type { DeclaredPlugin, Declarations } from '../endpoint/registry.js'
 import type { Configuration } from './configuration/settings.js'
 import { describeThrown } from './loading/load-error.js'
-import { withTemporaryFolder } from './loading/temporary-folder.js'
 
 /** An app as its files declare it. */
 export interface InspectedApp {
@@ -33,9 +32,7 @@ export interface InspectedApp {
 export async function inspectApp(directory: string): Promise<InspectedApp> {
   const configuration = await loadConfiguration(directory)
   const app = { name: configuration.name }
-  const declarations = await withTemporaryFolder((buildDirectory) =>
-    loadModules({ app, configuration, buildDirectory }),
-  )
+  const declarations = await loadModules({ app, configuration })
   const platform = await collectDeclarations(app, platformRegistry(configuration), () =>
     declarePlatform({ stopping: new AbortController().signal, hasFailed: () => false }),
   )

@@ -1,3 +1,5 @@
+import module from 'node:module'
+
 /** What the native parts are made for, the database driver and the password hashes; an older Node.js crashes without a word while it loads them. `engines` in package.json says the same in versions. */
 const oldestNodeApi = 10
 
@@ -7,8 +9,9 @@ class UnsupportedNode extends Error {
 }
 
 const { node: version, napi } = process.versions
-if (Number(napi) < oldestNodeApi) {
+// Node.js 22.14 has that too, but not the hooks by which the source of apps is run.
+if (Number(napi) < oldestNodeApi || typeof module.registerHooks !== 'function') {
   throw new UnsupportedNode(
-    `Rowhouse needs Node.js 22.14 or newer (of Node.js 23, 23.6), and this is ${version}; install a current one and run "npm install" again, or run "npm install node@26" in the app's folder, which brings one for "npx rowhouse" and the scripts of its package.json`,
+    `Rowhouse needs Node.js 22.15 or newer (of Node.js 23, 23.6), and this is ${version}; install a current one and run "npm install" again, or run "npm install node@26" in the app's folder, which brings one for "npx rowhouse" and the scripts of its package.json`,
   )
 }

@@ -1,12 +1,10 @@
 import { realpathSync } from 'node:fs'
-import { writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { pathToFileURL } from 'node:url'
-import { bundle } from '../loading/bundle.js'
+import { compile } from '../loading/compile.js'
 import { listConfigurationFiles } from '../loading/find-modules.js'
 import { describeThrown, LoadError } from '../loading/load-error.js'
 import { findConfigurationLookAlikes } from '../loading/look-alikes.js'
-import { withTemporaryFolder } from '../loading/temporary-folder.js'
+import { runProgram } from '../loading/run-program.js'
 
 /** The settings that an app's configuration file gives, unchecked. */
 export interface ConfigurationFile {
@@ -30,20 +28,14 @@ export async function loadConfigurationFile(directory: string): Promise<Configur
   if (name === undefined) return { name: 'rowhouse.config.ts', values: {} }
   if (another !== undefined) throw new LoadError(`there are several configuration files, ${present.join(' and ')}; keep one`)
   const folder = realpathSync(directory)
-  // The settings say where the data folder is, so nothing can be written there yet.
-  return withTemporaryFolder(async (temporary) => {
-    const outputFile = join(temporary, 'configuration.mjs')
-    const files = [join(folder, name)]
-    await writeFile(outputFile, await bundle({ directory: folder, files, exported: files, outputFile }))
-    process.setSourceMapsEnabled(true)
-    try {
-      // What the bundle exports is said where it is made.
-      const { module0 } = (await import(pathToFileURL(outputFile).href)) as { module0: { default?: unknown } }
-      return { name, values: settingsOf(module0.default, name) }
-    } catch (error) {
-      throw describeThrown(error, folder)
-    }
-  })
+  const files = [join(folder, name)]
+  const program = await compile(folder, files)
+  try {
+    const [exports] = await runProgram(folder, files, program)
+    return { name, values: settingsOf(exports?.['default'], name) }
+  } catch (error) {
+    throw describeThrown(error, folder)
+  }
 }
 
 function settingsOf(settings: unknown, name: string): Record<string, unknown> {

@@ -1,15 +1,12 @@
-import { statSync } from 'node:fs'
-import { readdir, realpath, rm, stat, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
-import { pathToFileURL } from 'node:url'
-import { makeFolder } from '../../../db/files/folders.js'
+import { realpath } from 'node:fs/promises'
 import { declarePlugin } from '../../doors/fastify/declare-plugin.js'
 import { declareFileRoutes } from '../../doors/file-routes/file-routes.js'
-import { bundle } from './bundle.js'
+import { compile } from './compile.js'
 import { findExportLines } from './export-lines.js'
 import { withoutExtension } from './file-kinds.js'
 import { findModules, isMiddlewareFile, isPluginFile, isRouteFile } from './find-modules.js'
 import { describeThrown, LoadError } from './load-error.js'
+import { runProgram, type Namespace } from './run-program.js'
 import { displayPath, type SourceLocation } from '../../errors/source-location.js'
 import type { AppHandle } from '../../call/call.js'
 import { Registry, type Declarations } from '../../endpoint/registry.js'
@@ -21,26 +18,16 @@ import type { RouteFile } from '../../doors/file-routes/route-file.js'
 export interface LoadModulesOptions {
   readonly app: AppHandle
   readonly configuration: Configuration
-  /** Where the compiled modules are put while they are read; made when it is not there. */
-  readonly buildDirectory: string
 }
-
-/** What a module exports, by name. */
-type Namespace = RouteFile['exports']
 
 /** Longer than any module has to wait for something at its top level; milliseconds. */
 const loadTimeout = 60_000
-/** Compiled modules that are older were left by a process that ended while it loaded them; milliseconds. */
-const leftoverAge = 60_000
-
-let loads = 0
-
 /**
  * Compiles and runs the modules of an app, and resolves to what they declare. Stack traces name the lines of the source from then on.
  *
  * @throws LoadError, DeclarationError: one sentence with the place of the mistake
  */
-export async function loadModules({ app, configuration, buildDirectory }: LoadModulesOptions): Promise<Declarations> {
+export async function loadModules({ app, configuration }: LoadModulesOptions): Promise<Declarations> {
   const folder = await realpath(configuration.directory)
   const files = await findModules(folder)
   if (files.length === 0) {
@@ -54,32 +41,16 @@ export async function loadModules({ app, configuration, buildDirectory }: LoadMo
     const several = pluginFiles.map((file) => displayPath(file, folder)).join(' and ')
     throw new LoadError(`an app has one Fastify plugin, and here are ${several}; drop one of them`)
   }
-  const outputFile = join(buildDirectory, `app-${process.pid}-${++loads}.mjs`)
-  const exported = [...routeFiles, ...pluginFiles]
-  const [bundled, prepared] = await Promise.allSettled([
-    bundle({ directory: folder, files, exported, outputFile }),
-    prepareFolder(buildDirectory),
-  ])
-  // Neither is still at work when the other has failed.
-  if (bundled.status === 'rejected') throw bundled.reason
-  if (prepared.status === 'rejected') throw prepared.reason
-  const code = bundled.value
-  await writeFile(outputFile, code).catch(refuse(buildDirectory))
-  process.setSourceMapsEnabled(true)
+  const program = await compile(folder, files)
   try {
     return await collectDeclarations(app, new Registry({ ...configuration, directory: folder }), async () => {
-      // The bundle exports what it was told to, one namespace for each of these files.
-      const namespaces = (await settled(import(pathToFileURL(outputFile).href))) as Readonly<Record<string, Namespace>>
-      declareFileRoutes(await Promise.all(routeFiles.map((file, index) => describeRouteFile(file, namespaces[`module${index}`] ?? {}, folder))))
-      for (const file of pluginFiles) {
-        const { default: plugin } = namespaces[`module${routeFiles.length}`] ?? {}
-        declarePlugin(plugin, await describeDefault(file, folder))
-      }
+      const namespaces = await settled(runProgram(folder, files, program))
+      const exportsOf = (file: string): Namespace => namespaces[files.indexOf(file)] ?? {}
+      declareFileRoutes(await Promise.all(routeFiles.map((file) => describeRouteFile(file, exportsOf(file), folder))))
+      for (const file of pluginFiles) declarePlugin(exportsOf(file)['default'], await describeDefault(file, folder))
     })
   } catch (error) {
     throw describeThrown(error, folder)
-  } finally {
-    await rm(outputFile, { force: true })
   }
 }
 
@@ -98,36 +69,8 @@ async function describeDefault(file: string, directory: string): Promise<SourceL
   return { file: displayPath(file, directory), line: (await findExportLines(file, ['default'])).get('default') ?? 1 }
 }
 
-async function prepareFolder(buildDirectory: string): Promise<void> {
-  await makeFolder(buildDirectory).catch(refuse(buildDirectory))
-  for (const name of await readdir(buildDirectory)) {
-    const path = join(buildDirectory, name)
-    const status = await stat(path).catch(() => null)
-    if (/^app-\d+-\d+\.mjs$/.test(name) && status !== null && Date.now() - status.mtimeMs > leftoverAge) await rm(path, { force: true })
-  }
-}
-
-function refuse(folder: string): (error: NodeJS.ErrnoException) => never {
-  return (error) => {
-    const file = fileInPlaceOf(folder)
-    if (file !== null) throw new LoadError(`${file} is a file where a folder for the app's data has to be; move it away, or choose another data folder with --data`, null, { cause: error })
-    throw new LoadError(`the folder ${folder} cannot be written (${error.code}); give this user the right to write there, or choose another data folder with --data`, null, { cause: error })
-  }
-}
-
-/** What keeps a folder from being made because it, or one above it, is no folder. */
-function fileInPlaceOf(folder: string): string | null {
-  for (let path = folder; ; path = dirname(path)) {
-    try {
-      return statSync(path).isDirectory() ? null : path
-    } catch {
-      if (path === dirname(path)) return null
-    }
-  }
-}
-
 /** A module that waits for ever at its top level would keep the app from starting without a word. */
-async function settled(modules: Promise<unknown>): Promise<unknown> {
+async function settled<Result>(modules: Promise<Result>): Promise<Result> {
   let timer: NodeJS.Timeout | undefined
   const timeout = new Promise<never>((_resolve, reject) => {
     const message = `the modules have not finished loading after ${loadTimeout / 1000} s; look for an await at the top level of a module that never ends`
