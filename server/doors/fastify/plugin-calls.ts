@@ -4,13 +4,15 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunc
 import { currentCall, runCall } from '../../call/call.js'
 import type { Principal } from '../../call/principal.js'
 import { sayContinue } from '../../http/body/continue.js'
+import { hasBody } from '../../http/body/read-body.js'
 import { authenticate } from '../../pipeline/authenticate.js'
 import { presentError } from '../../pipeline/failure/describe-error.js'
 import { readFailure } from '../../pipeline/failure/failure.js'
 import type { PipelineParts } from '../../pipeline/parts.js'
-import { declared } from './collected-routes.js'
+import { declared, plainBodyLimit } from './collected-routes.js'
 import type { Front } from './front.js'
 import { passageOf } from './passage.js'
+import { countBody } from './plugin-bodies.js'
 import { PluginCall } from './plugin-call.js'
 
 /**
@@ -77,6 +79,10 @@ function enter(call: PluginCall, principal: Principal, done: HookHandlerDoneFunc
   call.enter(principal)
   const { raw } = call.raw
   if (raw.headers.expect !== undefined) sayContinue(raw)
+  if (hasBody(raw)) {
+    const limit = call.endpoint?.options.bodyLimit ?? plainBodyLimit
+    countBody(call, limit, call.parts.bodies.memory, (error) => runCall(call, (thrown) => refuseBody(call, thrown), error))
+  }
   runCall(call, done as (nothing: undefined) => void, undefined)
 }
 
@@ -93,6 +99,13 @@ function refuse(call: PluginCall, thrown: unknown, done: HookHandlerDoneFunction
   call.stopTime()
   const { description } = readFailure(call.parts, call.raw, thrown)
   done(presentError(thrown, description))
+}
+
+/** Answers a request in the middle of its body, of which nothing more is read: the connection ends with the answer. */
+function refuseBody({ response }: PluginCall, thrown: unknown): void {
+  if (response.sent) return
+  endConnection(response)
+  void response.header('connection', 'close').send(thrown)
 }
 
 /**
