@@ -3,6 +3,7 @@ import { SchemaError, type DatabaseFailure } from './errors/errors.js'
 import { migrate, type Migration } from './migrate.js'
 import { updateSchema } from './schema/schema-changes.js'
 import { readStoredTables } from './schema/schema-definition.js'
+import { checkSqlite } from './sqlite/check-database.js'
 import { openSqlite } from './sqlite/open.js'
 import { Statements } from './rows/statements.js'
 import type { TableLayout } from './rows/table-layout.js'
@@ -26,6 +27,8 @@ export interface EngineOptions {
   readonly directory: string
   /** True for the server, which keeps a second one away; false for a command that works beside it. */
   readonly exclusive: boolean
+  /** Opens a database, too, that has lost something. */
+  readonly acceptDataLoss?: boolean
   readonly log: DatabaseLog
   /** Told of each write's commit, see {@link CommitListener}. */
   readonly onWrite?: CommitListener
@@ -65,9 +68,9 @@ const defaultSearchLimit = 64 * 1024 * 1024
 export async function openDatabase(options: OpenDatabaseOptions): Promise<Database> {
   const layouts = layoutsOf(options.tables)
   for (const layout of layouts) layout.assertFree()
-  const { directory, exclusive, log, onWrite, onFailure } = options
+  const { directory, exclusive, acceptDataLoss = false, log, onWrite, onFailure } = options
   const { openEngine = openSqlite } = options
-  const engine = await openEngine({ directory, exclusive, log, ...(onWrite && { onWrite }), ...(onFailure && { onFailure }) })
+  const engine = await openEngine({ directory, exclusive, acceptDataLoss, log, ...(onWrite && { onWrite }), ...(onFailure && { onFailure }) })
   try {
     for (const { number, name } of await migrate(engine, options.migrations)) log.info(`database: ran migration ${number} (${name})`)
     for (const change of await updateSchema(engine, layouts, options.undeclared)) log.info(`database: ${change}`)
@@ -84,6 +87,15 @@ export async function openDatabase(options: OpenDatabaseOptions): Promise<Databa
     await engine.close()
     throw error
   }
+}
+
+/**
+ * Looks for damage in the database of a data folder, beside a server or without one, and changes nothing.
+ *
+ * @throws DatabaseFailure with what it has found
+ */
+export function checkDatabase(directory: string): Promise<void> {
+  return checkSqlite(directory)
 }
 
 /** An open database: what the tables work on, and the platform's services with statements of their own. */

@@ -1,15 +1,24 @@
+import { resolve } from 'node:path'
 import { Command } from 'commander'
 import { listModules } from '../../server/app/loading/find-modules.js'
 import type { NameCheck } from '../misuses/unknown-names.js'
 import { say } from '../output.js'
 import { reportFailure } from '../report-failure.js'
 
-/** `rowhouse check`: finds the mistakes that would stop a start, and those of types, without starting and without touching the data. */
+interface CheckFlags {
+  readonly database?: true
+  readonly data?: string
+}
+
+/** `rowhouse check`: finds the mistakes that would stop a start, and those of types, without starting and without touching the data; or damage in the data. */
 export function checkCommand(): Command {
   return new Command('check')
     .description("check an app's configuration, tables, routes and types without starting it")
     .argument('[dir]', "the app's folder", '.')
-    .action(async (directory: string) => {
+    .option('--database', 'check the database instead: read all of it and look for damage')
+    .option('--data <dir>', "with --database: the data folder, instead of that of the app")
+    .action(async (directory: string, { database, data }: CheckFlags) => {
+      if (database === true) return checkData(directory, data)
       let checkName: NameCheck | null = null
       try {
         checkName = await checkDeclarations(directory)
@@ -20,6 +29,18 @@ export function checkCommand(): Command {
       }
       await checkAllTypes(directory, checkName)
     })
+}
+
+async function checkData(directory: string, data: string | undefined): Promise<void> {
+  const { checkDatabase } = await import('../../db/database.js')
+  const folder = data === undefined ? await dataFolderOf(directory) : resolve(data)
+  await checkDatabase(folder)
+  say(`database: no damage was found in ${folder}`)
+}
+
+async function dataFolderOf(directory: string): Promise<string> {
+  const { loadConfiguration } = await import('../../server/app/configuration/configuration.js')
+  return (await loadConfiguration(directory)).data
 }
 
 async function checkDeclarations(directory: string): Promise<NameCheck> {

@@ -1,7 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import type { CheckpointReply, CheckpointRequest } from './checkpoint-protocol.js'
 import { SqliteConnection } from './connection.js'
-import { applicationId } from './database-file.js'
+import { beginGeneration } from './log-mark.js'
 import { driverCode, isBusy } from './translate-error.js'
 
 /** How long the worker waits for readers and writers of other processes, in milliseconds. The server's writes wait as long. */
@@ -9,7 +9,8 @@ const busyTimeout = 100
 
 if (parentPort === null || typeof workerData !== 'string') throw new TypeError('checkpoint-worker is started by the checkpointer, with the path of the database')
 const port = parentPort
-const connection = new SqliteConnection(workerData, { busyTimeout, mustExist: true })
+const file = workerData
+const connection = new SqliteConnection(file, { busyTimeout, mustExist: true })
 connection.execute('PRAGMA synchronous = NORMAL')
 connection.execute('PRAGMA wal_autocheckpoint = 0')
 
@@ -39,12 +40,13 @@ function checkpoint({ mode }: CheckpointRequest): CheckpointReply {
 
 /**
  * The first commit after a restart writes the log's header and syncs it, whatever `synchronous` says, because frames must not reach the disk before it.
- * A commit that changes nothing has that done here, so that the server's thread never waits for it.
+ * A commit of a new generation has that done here, so that the server's thread never waits for it.
  */
 function beginLog(): void {
   try {
-    connection.execute(`PRAGMA application_id = ${applicationId}`)
+    beginGeneration(connection, file)
   } catch (error) {
-    if (!isBusy(error)) throw error
+    // Without room for the mark the old one stays, which is true as well.
+    if (driverCode(error) !== undefined && !isBusy(error)) throw error
   }
 }

@@ -11,9 +11,9 @@ export class SqliteConnection {
   #young = new Map<string, PreparedStatement>()
   #old = new Map<string, PreparedStatement>()
 
-  /** Opens the file, or creates it unless it must exist. Without a busy timeout, in milliseconds, it never waits for a lock: SQLITE_BUSY comes at once, because waiting would stop the event loop. */
-  constructor(file: string, { busyTimeout = 0, mustExist = false }: { readonly busyTimeout?: number; readonly mustExist?: boolean } = {}) {
-    this.#database = new BetterSqlite3(file, { timeout: busyTimeout, fileMustExist: mustExist })
+  /** Opens the file, or creates it unless it must exist or is only read. Without a busy timeout, in milliseconds, it never waits for a lock: SQLITE_BUSY comes at once, because waiting would stop the event loop. */
+  constructor(file: string, { busyTimeout = 0, mustExist = false, readOnly = false }: { readonly busyTimeout?: number; readonly mustExist?: boolean; readonly readOnly?: boolean } = {}) {
+    this.#database = new BetterSqlite3(file, { timeout: busyTimeout, fileMustExist: mustExist, readonly: readOnly })
   }
 
   /** Whether a transaction is open; SQLite rolls one back by itself after some errors. */

@@ -1,20 +1,21 @@
 import { openSync, realpathSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import type { CommitListener, Engine } from '../engine/engine.js'
-import type { DatabaseFailure } from '../errors/errors.js'
+import { DatabaseFailure } from '../errors/errors.js'
 import { syncFolder } from '../files/folders.js'
 import { Checkpointer } from './checkpointer.js'
 import type { SqliteConnection } from './connection.js'
-import { assertDatabaseFiles, createPrivateFile, prepareDataDirectory, readableByOthers } from './data-directory.js'
+import { assertDatabaseFiles, createPrivateFile, fileSize, prepareDataDirectory, readableByOthers } from './data-directory.js'
 import { assertUnused, openDatabaseFile, openReader } from './database-file.js'
 import type { EngineLog } from './engine-log.js'
+import { assertNothingLost, assertNotEmptied, beginGeneration, closeGeneration } from './log-mark.js'
 import { FailureLatch } from './failure-latch.js'
 import { FolderWatch } from './folder-watch.js'
 import { Reads } from './reads.js'
 import { ServerLock } from './server-lock.js'
 import { SqliteEngine } from './sqlite-engine.js'
 import { WalSync } from './wal-sync.js'
-import { busyLimit } from './while-busy.js'
+import { busyLimit, whileBusy } from './while-busy.js'
 import { Writer } from './writer.js'
 
 /** How to open the SQLite database of a data folder. */
@@ -23,6 +24,8 @@ export interface SqliteOptions {
   readonly directory: string
   /** True for the server, which keeps a second one away; false for a command that works beside it. */
   readonly exclusive: boolean
+  /** Opens a database, too, that has lost something: its log, or all that was in it. */
+  readonly acceptDataLoss?: boolean
   readonly log: EngineLog
   /** How long a write waits for another process that has the database locked, in milliseconds; default 15,000. */
   readonly busyLimit?: number
@@ -59,12 +62,13 @@ async function assemble(file: string, options: SqliteOptions, lock: ServerLock |
     onDiskFull: () => checkpointer.reclaim(),
   })
   await assertDatabaseFiles(file)
+  if (options.acceptDataLoss !== true) assertNotEmptied(file, await fileSize(file))
   if (lock?.isNew === true) await assertUnused(file)
   await createPrivateFile(file)
   const warning = await readableByOthers(file)
   if (warning !== undefined) options.log.warn(warning)
   const connection = await openDatabaseFile(file)
-  const { reader, log, descriptor } = await openBeside(file).catch((error: unknown) => {
+  const { reader, log, descriptor } = await openBeside(file, connection, options).catch((error: unknown) => {
     connection.close()
     throw error
   })
@@ -102,18 +106,39 @@ async function assemble(file: string, options: SqliteOptions, lock: ServerLock |
     reads.end()
     reader.close()
     connection.close()
-    lock?.release()
+    if (lock === undefined) return
+    closeGeneration(file)
+    lock.release()
   }
   return new SqliteEngine({ reads, writer, latch, close })
 }
 
 /** Opens the reader, and the log a second time for the engine's own syncs, and makes the log's entry in the folder durable. */
-async function openBeside(file: string): Promise<{ reader: SqliteConnection; log: string; descriptor: number }> {
+async function openBeside(
+  file: string,
+  connection: SqliteConnection,
+  { exclusive, acceptDataLoss, log: warnings }: SqliteOptions,
+): Promise<{ reader: SqliteConnection; log: string; descriptor: number }> {
+  if (acceptDataLoss !== true) assertNothingLost(connection, file)
   const reader = await openReader(file)
   // SQLite puts the log beside the file that a link points to.
   const target = realpathSync(file)
   const log = `${target}-wal`
   const descriptor = openSync(log, 'r+')
   await syncFolder(dirname(target))
+  if (exclusive) await markLog(connection, file, warnings)
   return { reader, log, descriptor }
+}
+
+/** A disk that is full is no reason not to start: what is there can be read, and deleted. */
+async function markLog(connection: SqliteConnection, file: string, log: EngineLog): Promise<void> {
+  try {
+    await whileBusy(() => beginGeneration(connection, file))
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'
+    if (!/^(ENOSPC|EDQUOT|SQLITE_FULL|SQLITE_IOERR_SHMSIZE)$/.test(code)) {
+      throw new DatabaseFailure(`the log of ${file} cannot be marked as in use (${code}); check the disk, the data folder and its permissions`, { cause: error })
+    }
+    log.warn(`the disk that holds ${file} is full; make room`)
+  }
 }

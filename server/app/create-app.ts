@@ -55,6 +55,8 @@ export interface CreateAppOptions extends ConfigurationOverrides {
   readonly logTo?: DestinationStream
   /** Opens another database engine than SQLite's. */
   readonly openEngine?: NonNullable<OpenDatabaseOptions['openEngine']>
+  /** Starts with a database, too, that has lost its log, or all that was in it. */
+  readonly acceptDataLoss?: boolean
   /** Called once when the database can no longer be trusted: the process has to stop. */
   readonly onFailure?: (failure: Error) => void
 }
@@ -90,8 +92,8 @@ export async function createApp(options: CreateAppOptions): Promise<FastifyInsta
   runningApps.open(app, log.own)
   try {
     const declarations = await loadDeclarations(app, options, configuration)
-    const { openEngine, onFailure } = options
-    const services = await openServices({ configuration, tables: declarations.tables, log: log.platform, openEngine, onFailure: (failure) => onFailure?.(failure) })
+    const { openEngine, onFailure, acceptDataLoss = false } = options
+    const services = await openServices({ configuration, tables: declarations.tables, log: log.platform, openEngine, acceptDataLoss, onFailure: (failure) => onFailure?.(failure) })
     try {
       return await startApp({ app, configuration, log, declarations, services, close })
     } catch (error) {

@@ -18,6 +18,7 @@ export interface ServicesOptions {
   readonly log: Logger
   readonly openEngine: OpenDatabaseOptions['openEngine']
   readonly onFailure: (failure: Error) => void
+  readonly acceptDataLoss: boolean
 }
 
 /** The services of an app: what its endpoints and the platform's work with. */
@@ -40,7 +41,7 @@ export interface Services {
  *
  * @throws SchemaError, DatabaseFailure
  */
-export async function openServices({ configuration, tables, log, openEngine, onFailure }: ServicesOptions): Promise<Services> {
+export async function openServices({ configuration, tables, log, openEngine, onFailure, acceptDataLoss }: ServicesOptions): Promise<Services> {
   const writes = new CallWrites()
   const writesOfCaller = (): CallWrites => currentCall()?.writes ?? writes
   let hasFailed = false
@@ -50,6 +51,7 @@ export async function openServices({ configuration, tables, log, openEngine, onF
     searchLimit: configuration.searchLimit,
     migrations: platformMigrations,
     exclusive: true,
+    acceptDataLoss,
     undeclared: 'refuse',
     log,
     scope: new CallScope(),

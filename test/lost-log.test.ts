@@ -1,0 +1,157 @@
+import { cp, mkdir, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import Database from 'better-sqlite3'
+import t, { type Test } from 'tap'
+import { temporaryFolder } from './support/app.ts'
+import { takesLong } from './support/needs.ts'
+import { runRowhouse, startServer } from './support/rowhouse-process.ts'
+
+const files = {
+  'tables.ts': `
+    import { defineTables, table, text } from 'rowhouse'
+    export const tables = defineTables({ entries: table({ marker: text() }), pages: table({ content: text() }) })`,
+  'modules/entries.ts': `
+    import { httpEndpoint, text } from 'rowhouse'
+    import { tables } from '../tables.js'
+    httpEndpoint('/add', { methods: ['POST'], params: { marker: text() } }, async ({ marker }) => {
+      await tables.entries.addRow({ marker })
+      return 'ok'
+    })
+    httpEndpoint('/all', () => tables.entries.search().map(({ marker }) => marker))
+    httpEndpoint('/fill', { methods: ['POST'] }, async () => {
+      await tables.pages.addRows(Array.from({ length: 40 }, () => ({ content: 'x'.repeat(250_000) })))
+      return 'ok'
+    })`,
+}
+
+async function makeApp(t: Test): Promise<{ directory: string; file: string }> {
+  const directory = await temporaryFolder(t)
+  await mkdir(join(directory, 'modules'))
+  for (const [name, content] of Object.entries(files)) await writeFile(join(directory, name), content)
+  return { directory, file: join(directory, '.rowhouse', 'rowhouse.db') }
+}
+
+/** Starts the app, adds rows, and ends it: by its signal to stop, or killed. */
+async function run(t: Test, directory: string, markers: readonly string[], signal: 'SIGTERM' | 'SIGKILL', words: readonly string[] = []): Promise<string[]> {
+  const server = await startServer(t, directory, words)
+  for (const marker of markers) t.equal((await fetch(`${server.url}/_/api/add?marker=${marker}`, { method: 'POST' })).status, 200)
+  const found = (await (await fetch(`${server.url}/_/api/all`)).json()) as string[]
+  server.child.kill(signal)
+  await server.ended
+  return found
+}
+
+async function refused(t: Test, directory: string, reason: RegExp): Promise<void> {
+  const { code, stderr } = await runRowhouse(t, ['start', directory, '--port', '0'])
+  t.equal(code, 1)
+  t.match(stderr, reason)
+  t.match(stderr, /^[^\n]*--accept-data-loss[^\n]*\n$/, 'one sentence, which says how to go on')
+}
+
+t.test('a log that was in use and is gone stops the start, and nothing is lost when it is put back', async (t) => {
+  const { directory, file } = await makeApp(t)
+  await run(t, directory, ['one'], 'SIGTERM')
+  await run(t, directory, ['two', 'three'], 'SIGKILL')
+  await rename(`${file}-wal`, join(directory, 'put-away'))
+  await rm(`${file}-shm`)
+  await refused(t, directory, /rowhouse\.db-wal, which is missing/)
+  t.match(await runRowhouse(t, ['check', directory, '--database']), { code: 1, stderr: /which is missing/ })
+  t.match(await runRowhouse(t, ['users', 'list', '--data', join(directory, '.rowhouse')]), { code: 1, stderr: /which is missing/ })
+  await refused(t, directory, /which is missing/)
+  await rename(join(directory, 'put-away'), `${file}-wal`)
+  t.same(await run(t, directory, [], 'SIGTERM'), ['one', 'two', 'three'])
+  t.same((await readdir(join(directory, '.rowhouse'))).filter((name) => name.startsWith('rowhouse.db')), ['rowhouse.db', 'rowhouse.db-mark'])
+})
+
+t.test('a start that accepts the loss goes on with what is there, and the next one has nothing to accept', async (t) => {
+  const { directory, file } = await makeApp(t)
+  await run(t, directory, ['one'], 'SIGTERM')
+  await run(t, directory, ['two'], 'SIGKILL')
+  await rm(`${file}-wal`)
+  t.same(await run(t, directory, ['three'], 'SIGKILL', ['--accept-data-loss']), ['one', 'three'])
+  t.same(await run(t, directory, [], 'SIGTERM'), ['one', 'three'])
+})
+
+t.test('a database file that was emptied or deleted stops the start, whether the server was stopped or killed', async (t) => {
+  for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+    const { directory, file } = await makeApp(t)
+    await run(t, directory, ['one'], signal)
+    await rm(`${file}-wal`, { force: true })
+    await truncate(file)
+    await refused(t, directory, /is empty, and it was not/)
+    await rm(file)
+    await refused(t, directory, /is missing, and it was not/)
+    t.same(await run(t, directory, ['two'], 'SIGTERM', ['--accept-data-loss']), ['two'])
+  }
+})
+
+t.test('what operators do with backups and folders needs no leave', async (t) => {
+  const { directory, file } = await makeApp(t)
+  await run(t, directory, ['one'], 'SIGTERM')
+  const data = join(directory, '.rowhouse')
+  const backup = join(directory, 'backup.db')
+  const database = new Database(file)
+  await database.backup(backup)
+  database.close()
+
+  await run(t, directory, ['two'], 'SIGTERM')
+  await cp(backup, file)
+  t.same(await run(t, directory, ['three'], 'SIGKILL'), ['one', 'three'], 'a backup takes the place of the database of a server that was stopped')
+
+  await rename(data, join(directory, 'moved'))
+  t.same(await run(t, directory, ['four'], 'SIGKILL', ['--data', join(directory, 'moved')]), ['one', 'three', 'four'], 'the folder of a killed server is moved')
+
+  await cp(join(directory, 'moved'), join(directory, 'copied'), { recursive: true })
+  t.same(await run(t, directory, [], 'SIGKILL', ['--data', join(directory, 'copied')]), ['one', 'three', 'four'], 'or copied, with its log')
+
+  const other = new Database(join(directory, 'moved', 'rowhouse.db'))
+  t.equal(other.prepare('SELECT count(*) FROM entries').pluck().get(), 3)
+  other.close()
+  t.same(await run(t, directory, [], 'SIGTERM', ['--data', join(directory, 'moved')]), ['one', 'three', 'four'], 'another program has moved the log into the database')
+
+  await mkdir(join(directory, 'new'))
+  await cp(backup, join(directory, 'new', 'rowhouse.db'))
+  t.same(await run(t, directory, [], 'SIGTERM', ['--data', join(directory, 'new')]), ['one'], 'a backup alone is put into a new folder')
+})
+
+t.test('a log that ends too early looks like a power cut, and is read as far as it goes', async (t) => {
+  const { directory, file } = await makeApp(t)
+  await run(t, directory, ['one', 'two'], 'SIGKILL')
+  const { length } = await readFile(`${file}-wal`)
+  await truncate(`${file}-wal`, length - 100)
+  t.same(await run(t, directory, [], 'SIGTERM'), ['one'])
+})
+
+t.test('a log that has begun anew after a checkpoint is missed as well', { skip: takesLong('it writes a log of some tens of MiB') }, async (t) => {
+  const { directory, file } = await makeApp(t)
+  const server = await startServer(t, directory)
+  const generation = async (): Promise<string> => readFile(`${file}-mark`, 'latin1')
+  const first = await generation()
+  while ((await generation()) === first) t.equal((await fetch(`${server.url}/_/api/fill`, { method: 'POST' })).status, 200)
+  await fetch(`${server.url}/_/api/add?marker=late`, { method: 'POST' })
+  server.child.kill('SIGKILL')
+  await server.ended
+  await rename(`${file}-wal`, join(directory, 'put-away'))
+  await refused(t, directory, /which is missing/)
+  await rename(join(directory, 'put-away'), `${file}-wal`)
+  t.same(await run(t, directory, [], 'SIGTERM'), ['late'])
+})
+
+t.test('rowhouse check --database finds flipped bits, beside a server too, and changes nothing', async (t) => {
+  const { directory, file } = await makeApp(t)
+  t.match(await runRowhouse(t, ['check', directory, '--database']), { code: 1, stderr: /there is no database/ })
+  const server = await startServer(t, directory)
+  t.equal((await fetch(`${server.url}/_/api/fill`, { method: 'POST' })).status, 200)
+  t.match(await runRowhouse(t, ['check', directory, '--database']), { code: 0, stdout: /no damage was found/ }, 'beside a server')
+  server.child.kill('SIGKILL')
+  await server.ended
+  const log = await readFile(`${file}-wal`)
+  t.match(await runRowhouse(t, ['check', '--database', '--data', join(directory, '.rowhouse')]), { code: 0, stdout: /no damage was found/ }, 'after a crash')
+  t.ok(log.equals(await readFile(`${file}-wal`)), 'the log is as it was')
+  await run(t, directory, [], 'SIGTERM')
+  const bytes = await readFile(file)
+  for (let page = 3; page < 20; page++) bytes.fill(0xff, page * 4096, page * 4096 + 64)
+  await writeFile(file, bytes)
+  const found = await runRowhouse(t, ['check', directory, '--database'])
+  t.match(found, { code: 1, stderr: /^the database file \S+ is damaged; restore a backup[^\n]*\n$/ })
+})
