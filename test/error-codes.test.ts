@@ -8,7 +8,10 @@ import {
   HttpError,
   HttpResponse,
   integer,
+  json,
   link,
+  media,
+  request,
   RowDeleted,
   table,
   TableError,
@@ -188,6 +191,39 @@ t.test('what a table refuses names the columns, and a hidden one in no way', asy
     message,
     problems: [{ code: 'not-unique', path: 'name', message }],
   })
+})
+
+t.test('a column that no search can use is the mistake of the caller who has sent its name, and of the author otherwise', async (t) => {
+  const { server, log } = await buildApp(t, () => {
+    const { notes } = defineTables({ notes: table({ title: text(), data: json(), picture: media() }) })
+    const list = { methods: ['GET', 'POST'] } as const
+    httpEndpoint('/query', list, () => notes.search(request.queryParams as object))
+    httpEndpoint('/body', list, () => notes.search(request.bodyJson as object))
+    httpEndpoint('/inner', list, () => notes.search((request.bodyJson as { where: { title: string } }).where))
+    httpEndpoint('/order', list, () => notes.search({}, { orderBy: String(request.queryParams['order'] ?? 'title').replace('-', '') as 'title' }))
+    httpEndpoint('/own-filter', () => notes.search({ data: null } as object))
+    httpEndpoint('/own-order', () => notes.search({}, { orderBy: 'picture' as 'title' }))
+    httpEndpoint('/undefined', () => notes.search({ title: request.queryParams['title'] as string }))
+  })
+  const refused: [string, object | undefined, string][] = [
+    ['/query?data=1', undefined, 'notes.data: a json column cannot be searched by'],
+    ['/query?picture=x', undefined, 'notes.picture: a media column cannot be searched by'],
+    ['/body', { data: { a: 1 } }, 'notes.data: a json column cannot be searched by'],
+    ['/inner', { where: { picture: 1 } }, 'notes.picture: a media column cannot be searched by'],
+    ['/order?order=-data', undefined, 'notes.data: a json column has no order'],
+  ]
+  for (const [path, body, message] of refused) {
+    const [, column = ''] = message.split(/[.:]/)
+    t.match(await ask(server, api + path, body), { status: 400, code: 'unsearchable-column', message, problems: [{ code: 'unsearchable-column', path: column, message }] }, path)
+  }
+  t.same(log.filter(({ level }) => Number(level) >= 50), [], 'no mistake of the author')
+  for (const path of ['/own-filter', '/own-filter?title=x', '/own-order', '/undefined', '/undefined?titel=x']) {
+    const told = await ask(server, api + path)
+    t.match(told, { status: 500, code: 'internal' }, path)
+    t.notMatch(JSON.stringify(told), /notes|undefined/)
+    t.match(log.at(-2)?.['err'] ?? log.at(-1)?.['err'], { stack: /error-codes\.test\.ts/ }, 'the log has the place')
+  }
+  t.equal((await server.inject(`${api}/undefined?title=x`)).statusCode, 200)
 })
 
 t.test('errors of tables have a table and columns, and those that an app makes need none', async (t) => {

@@ -458,7 +458,7 @@ export const h = new HttpResponse('404') // refused: not assignable
 t.test('pick has the types of its source, and unknown values of JSON, which what looks at them takes', { skip }, async (t) => {
   const app = compile(t, {
     pick: `
-import { httpEndpoint, pick, request, users, type Changes, type StandardSchema } from 'rowhouse'
+import { httpEndpoint, pick, request, users, type Changes, type Media, type StandardSchema } from 'rowhouse'
 
 declare const schema: StandardSchema<{ title: string; settings: { theme: 'dark' }; other?: number }>
 declare const typed: { title: string; done?: boolean; other: number }
@@ -492,6 +492,10 @@ export const two: string = sent.title // refused: Type 'unknown' is not assignab
 export const three: string = title // refused: Type 'unknown' is not assignable
 export const four = pick(typed, ['titel']) // refused: Did you mean '"title"'?
 export const five = pick(task, ['secret']) // refused: "secret"
+export const six: string | readonly string[] = request.queryParams['title'] // refused: undefined
+export const seven: string | readonly string[] = request.formParams['title'] // refused: undefined
+export const eight: Media | readonly Media[] = request.files['title'] // refused: undefined
+export const nine: string | readonly string[] | undefined = request.queryParams['title']
 await task.update(sent) // refused: Type 'unknown' is not assignable
 `,
   })

@@ -1,6 +1,7 @@
 /** What went wrong with a table, for the program that asked: each code has one cause and one remedy. */
 export type TableErrorCode =
   | 'unknown-column'
+  | 'unsearchable-column'
   | 'wrong-type'
   | 'missing-value'
   | 'not-unique'

@@ -24,6 +24,11 @@ export function badQuery({ name: table }: TableLayout, column: string | null, wh
   return new TableError('bad-query', `${place}: ${what}`, { table, columns: column === null ? [] : [column] })
 }
 
+/** The error of a column that does not do for what a search wants with it, whose name may come from anybody. */
+function unsearchable({ name: table }: TableLayout, column: string, what: string): TableError {
+  return new TableError('unsearchable-column', `${table}.${column}: ${what}`, { table, columns: [column] })
+}
+
 /** Checks a filter and encodes its values. @throws TableError */
 export function parseFilter(layout: TableLayout, filter: unknown): Conditions {
   if (!isPlainObject(filter)) {
@@ -48,9 +53,12 @@ export function parseFilter(layout: TableLayout, filter: unknown): Conditions {
 function encodeFilterValue(layout: TableLayout, column: LaidOutColumn, value: unknown): SqlValue {
   const { kind } = column.settings
   if (kind === 'json' || kind === 'media') {
-    throw badQuery(layout, column.name, `a ${kind} column cannot be searched by`)
+    throw unsearchable(layout, column.name, `a ${kind} column cannot be searched by`)
   }
-  // A forgotten value must not find the rows that have none, nor all rows.
+  // A forgotten value must not find the rows that have none, nor all rows. No client can send one.
+  if (value === undefined) {
+    throw badQuery(layout, column.name, 'a filter compares with undefined; look whether there is a value, or compare with null')
+  }
   return encodeCompared(layout, column, value)
 }
 
@@ -83,7 +91,7 @@ function orderStep(layout: TableLayout, name: string, descending: boolean): Sear
   const column = layout.column(name)
   const { kind, required } = column.settings
   if (kind === 'json' || kind === 'media' || kind === 'links') {
-    throw badQuery(layout, name, `a ${kind} column has no order`)
+    throw unsearchable(layout, name, `a ${kind} column has no order`)
   }
   return { column: name, descending, ordered: column, nullable: required !== true }
 }

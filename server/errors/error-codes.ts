@@ -117,7 +117,7 @@ export const errorCodes = {
   },
   'number-too-large': {
     status: 400,
-    sentence: 'The JSON has a number that is too large to be read.',
+    sentence: 'The JSON has a number that is too large to be read as it is.',
     nextStep: 'send it as a text',
   },
   'forbidden-name': {
@@ -174,6 +174,11 @@ export const errorCodes = {
     status: 400,
     sentence: 'A value, a filter or an order names a column that there is not.',
     nextStep: 'the message has the known ones, or the nearest',
+  },
+  'unsearchable-column': {
+    status: 400,
+    sentence: 'A filter or an order names a column that rows cannot be searched or ordered by.',
+    nextStep: 'leave it out',
   },
   'read-only': {
     status: 400,

@@ -212,7 +212,7 @@ function fail(call: HttpCall, thrown: unknown): void {
     call.stopTime()
     call.isDecided = true
     whenDurable(call, thrown, (failed) => {
-      if (failure === null) answer(call, readFailure(parts, raw, failed))
+      if (failure === null) answer(call, readFailure(parts, raw, failed, call.request))
       else answerFailedHandler(parts, raw, response, failure, failed)
     })
   }

@@ -9,13 +9,13 @@ import { NamedValues } from './named-values.js'
 import { parseUrlEncodedBytes } from './url-encoded.js'
 
 /** Fields by name: a text, or a list of them where the name was repeated. */
-export type FieldValues = Readonly<Record<string, string | readonly string[]>>
+export type FieldValues = Readonly<Record<string, string | readonly string[] | undefined>>
 
 /** Files by name: a file, or a list of them where there are several of one name. */
-export type FileValues = Readonly<Record<string, Media | readonly Media[]>>
+export type FileValues = Readonly<Record<string, Media | readonly Media[] | undefined>>
 
 /** The fields and files of a form by name; a list where the name was repeated. */
-export type FormFields = Readonly<Record<string, string | Media | readonly (string | Media)[]>>
+export type FormFields = Readonly<Record<string, string | Media | readonly (string | Media)[] | undefined>>
 
 /** A form, decoded: its fields, its files, and both together. */
 export interface Form {

@@ -24,10 +24,12 @@ export const unreadable: ErrorDescription = describe('internal')
 /**
  * Finds out what a thrown value means for the caller. Only errors that were made to be shown keep their message; of anything else the caller learns
  * that it happened, and the log learns the rest. Never throws.
+ *
+ * @param hasSent whether the caller has sent this name of a column
  */
-export function describeError(thrown: unknown): ErrorDescription {
+export function describeError(thrown: unknown, hasSent: (name: string) => boolean = () => false): ErrorDescription {
   try {
-    return describeKnown(thrown)
+    return describeKnown(thrown, hasSent)
   } catch {
     // A Proxy may refuse even to be asked what it is.
     return unreadable
@@ -53,12 +55,12 @@ function httpErrorOf(description: ErrorDescription, options: ErrorOptions = {}):
   return new HttpError(status, message, details, headers, { ...options, code })
 }
 
-function describeKnown(thrown: unknown): ErrorDescription {
+function describeKnown(thrown: unknown, hasSent: (name: string) => boolean): ErrorDescription {
   if (thrown instanceof HttpError) {
     const { status, code, message, details, headers } = thrown
     return { status, code, message, details, headers }
   }
-  if (thrown instanceof TableError) return describeTableError(thrown)
+  if (thrown instanceof TableError) return describeTableError(thrown, hasSent)
   if (thrown instanceof Unauthorized) {
     return describe(thrown.code, { message: 'Unauthorized', headers: thrown.headers })
   }
@@ -76,8 +78,10 @@ function describeKnown(thrown: unknown): ErrorDescription {
 }
 
 /** What caller or operator can mend is told with its message; what only the author can is told to nobody else. */
-function describeTableError({ code, message, columns }: TableError): ErrorDescription {
+function describeTableError({ code, message, columns }: TableError, hasSent: (name: string) => boolean): ErrorDescription {
   if (errorCodes[code].status === 500) return describe('internal')
+  // Who has not sent the name cannot leave it out.
+  if (code === 'unsearchable-column' && !columns.some(hasSent)) return describe('internal')
   const problems: readonly Problem[] = columns.map((path) => ({ code, path, message }))
   return describe(code, { message, details: problems.length === 0 ? {} : { problems } })
 }
