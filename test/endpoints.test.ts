@@ -209,7 +209,7 @@ t.test('declared parameters must be there and are converted; all that is wrong i
     { code: 'missing-parameter', path: 'title', message: 'missing parameter: title' },
     { code: 'wrong-type', path: 'rate', message: 'parameter rate: expected a number, got "much"' },
     { code: 'wrong-type', path: 'done', message: 'parameter done: expected true or false, got "maybe"' },
-    { code: 'wrong-type', path: 'day', message: 'parameter day: expected a date as YYYY-MM-DD, got "2023-02-29"' },
+    { code: 'invalid-value', path: 'day', message: 'parameter day: expected a date of the calendar, YYYY-MM-DD, from 0001 to 9999, got "2023-02-29"' },
     {
       code: 'wrong-type',
       path: 'at',
@@ -217,6 +217,16 @@ t.test('declared parameters must be there and are converted; all that is wrong i
     },
   ])
   t.equal((await server.inject(`${api}/p/9007199254740993?title=a`)).statusCode, 400, 'a number that JavaScript cannot hold is not rounded')
+  const range = 'expected a whole number between -(2^53 - 1) and 2^53 - 1, got'
+  const beyond = await server.inject({ url: `${api}/p/9007199254740993?title=a&rate=9007199254740993`, headers: { accept: 'application/json' } })
+  t.match(beyond.json(), {
+    problems: [
+      { code: 'invalid-value', path: 'n', message: `parameter n: ${range} "9007199254740993"` },
+      { code: 'invalid-value', path: 'rate', message: 'parameter rate: expected a number that can be kept as it is (every whole number between -(2^53 - 1) and 2^53 - 1), got "9007199254740993"' },
+    ],
+  })
+  t.match((await server.inject(`${api}/p/1?title=a&rate=1e999`)).body, 'parameter rate: expected a number between -1.8e+308 and 1.8e+308, got "1e999"')
+  t.match((await server.inject(`${api}/p/1?title=a&at=2023-02-29T10:00:00Z`)).body, 'parameter at: expected a day of the calendar and a time of the day, as 2026-01-31T12:00:00Z, got "2023-02-29T10:00:00Z"')
   t.match((await server.inject(`${api}/p/1?title=a&title=b`)).body, 'parameter title: expected text once, got it 2 times')
   t.match((await server.inject(`${api}/p/1?title=%00`)).body, 'parameter title: expected text of well-formed Unicode without NUL, got "\\u0000"')
 })
@@ -228,6 +238,10 @@ t.test('a declared parameter may also come as a member of a JSON body, with its 
   const post = (payload: object | string, type = 'application/json') => server.inject({ method: 'POST', url: `${api}/new`, payload, headers: { 'content-type': type } })
   t.same((await post({ title: 'a', other: 1 })).json(), { title: 'a', count: 1 })
   t.same((await post('title=b&count=2', 'application/x-www-form-urlencoded')).json(), { title: 'b', count: 2 })
+  const range = /^the body is not accepted: it has the number 9007199254740993, which would become 9007199254740992: only between -\(2\^53 - 1\) and 2\^53 - 1/
+  t.match((await post('{"title":"a","count":9007199254740993}')).body, range)
+  t.match((await post('{"title":"a","count":9007199254740992}')).body, 'parameter count: expected a whole number between -(2^53 - 1) and 2^53 - 1, got 9007199254740992')
+  t.match((await post('{"title":"a","count":1.5}')).body, 'parameter count: expected a whole number, got 1.5')
   t.match((await post({ title: 5, count: '2' })).body, 'parameter title: expected text, got a number; parameter count: expected a whole number, got "2"')
   t.match((await post('{"title":"a"}', 'text/plain')).body, 'missing parameter: title')
   t.match((await post([])).body, 'missing parameter: title')

@@ -58,7 +58,7 @@ const invalidBodies: readonly (string | Buffer)[] = [
 
 /** What RFC 8259 leaves open, and what becomes of it here. */
 const implementationDefined: readonly (readonly [body: string | Buffer, value: unknown])[] = [
-  ['1e-100000', 0], ['100000000000000000000', 1e20], ['9007199254740993', 9007199254740992], ['-9223372036854775809', -9223372036854775808], ['0.1234567890123456789012', 0.12345678901234568],
+  ['1e-100000', 0], ['100000000000000000000', 1e20], ['9007199254740992', 9007199254740992], ['9223372036854775808', 9223372036854775808], ['-9007199254740994.0', -9007199254740994], ['123456789012345680000', 123456789012345680000], ['6.02214076e23', 6.02214076e23], ['1.7976931348623157e308', Number.MAX_VALUE], ['9.9999999999999992e+22', 1e23], ['0.1234567890123456789012', 0.12345678901234568],
   [String.raw`"\uD800"`, '\ud800'], [String.raw`"\uDC00"`, '\udc00'], [String.raw`"\uDE00\uD83D"`, '\ude00\ud83d'], [String.raw`"\uD800\uD800"`, '\ud800\ud800'], [String.raw`"\uD800a"`, '\ud800a'], [String.raw`"\uD800\n"`, '\ud800\n'],
   ['\ufeff{"a":1}', { a: 1 }], [Buffer.concat([bytes(0xef, 0xbb, 0xbf), Buffer.from('[]')]), []], ['{"a":1,"b":2,"a":3}', { b: 2, a: 3 }], [nested(100), JSON.parse(nested(100))], [`"${'x'.repeat(100_000)}"`, 'x'.repeat(100_000)],
   [`[${'1,'.repeat(99_999)}1]`, Array.from({ length: 100_000 }, () => 1)],
@@ -134,6 +134,19 @@ t.test('what the standard leaves open is decided once', async (t) => {
     t.equal(status, 200, name(body))
     t.strictSame(value, expected)
   }
+})
+
+t.test('a whole number that JavaScript would round is refused, and told with what would become of it', async (t) => {
+  const { decode } = await buildDecoder(t)
+  const rounded = ['9007199254740993', '-9007199254740993', '9223372036854775807', '-9223372036854775809', '9007199254740993.0', '9007199254740993e0', '9.007199254740993e15', '90071992547409930e-1', '12345678901234567890', `1${'0'.repeat(30)}1`, `${'9'.repeat(300)}`]
+  for (const number of rounded) {
+    for (const wrap of inContext) {
+      const { status, body, value } = await decode(wrap(number))
+      t.match([status, value], [400, undefined], number.slice(0, 40))
+      t.match(body, /^the body is not accepted: it has the number .+, which would become -?\d+: only between -\(2\^53 - 1\) and 2\^53 - 1 is there every whole number; send it as a text$/)
+    }
+  }
+  t.match((await decode('[1,"9007199254740993",{"\\"9007199254740993":9007199254740991}]')).status, 200, 'in a text they are no numbers')
 })
 
 t.test('a mistake is told with its position, as the sender counts characters', async (t) => {

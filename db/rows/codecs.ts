@@ -1,6 +1,7 @@
 import { Refusal, type Codec } from '../columns/codec.js'
 import type { ColumnSettings } from '../columns/columns.js'
 import { decodeJson, encodeJson } from './json-codec.js'
+import { isCalendarDay } from '../values/calendar.js'
 import { encodeMedia } from './media-codec.js'
 import { RowIdentity } from './row-identity.js'
 import { DataRowReference } from './row-reference.js'
@@ -79,16 +80,9 @@ const dateCodec: Codec = {
   storage: 'text',
   encode(value) {
     if (typeof value !== 'string') throw new Refusal('a date as text, YYYY-MM-DD')
-    if (!isCalendarDate(value)) throw new Refusal('a date of the calendar, YYYY-MM-DD', 'another text')
+    if (!isCalendarDay(value)) throw new Refusal('a date of the calendar, YYYY-MM-DD', 'another text')
     return value
   },
-}
-
-function isCalendarDate(text: string): boolean {
-  if (!/^[0-9]{4}-[0-9]{2}-[0-9]{2}$/.test(text) || text.startsWith('0000')) return false
-  const instant = new Date(`${text}T00:00:00Z`)
-  // JavaScript takes February 30th for March 1st or 2nd.
-  return !Number.isNaN(instant.getTime()) && instant.toISOString().startsWith(text)
 }
 
 const datetimeCodec: Codec = {

@@ -1,4 +1,5 @@
 import { ReadableStream } from 'node:stream/web'
+import { describeUnkept, findUnkept, holdsHuge } from './kept-number.js'
 import { isMediaType, unknownType } from './media-type.js'
 import { isReceived, markReceived } from './received-bytes.js'
 import { piecesOf, StoredContent } from './stored-content.js'
@@ -63,9 +64,12 @@ export class Media {
     return new TextDecoder().decode(await this.#all())
   }
 
-  /** The bytes as JSON. Rejects with a `SyntaxError` when they are not. */
+  /** The bytes as JSON. Rejects with a `SyntaxError` when they are not, and with a `RangeError` when a number in them would be rounded. */
   async json(): Promise<unknown> {
-    return JSON.parse(await this.text())
+    const value: unknown = JSON.parse(await this.text())
+    const unkept = holdsHuge(value) ? findUnkept(await this.#all()) : null
+    if (unkept !== null) throw new RangeError(`the JSON is not read: ${describeUnkept(unkept)}`)
+    return value
   }
 
   /** A copy of the bytes. */

@@ -1,3 +1,4 @@
+import { isKept } from '../../db/values/kept-number.js'
 import { DeclarationError } from '../errors/declaration-error.js'
 import { suggestName } from '../errors/nearest-name.js'
 
@@ -150,7 +151,7 @@ function floatReader(args: Arguments): Converter['read'] {
   const pattern = args.named.has('signed') ? /^-?\d+\.\d+$/ : /^\d+\.\d+$/
   return (segment) => {
     const value = pattern.test(segment) ? Number(segment) : Number.NaN
-    return Number.isFinite(value) && isWithin(value, args) ? withoutSignOfZero(value) : undefined
+    return Number.isFinite(value) && isKept(segment, value) && isWithin(value, args) ? withoutSignOfZero(value) : undefined
   }
 }
 

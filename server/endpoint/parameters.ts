@@ -2,7 +2,10 @@ import type { Column, ColumnKind, TypeOf, ValueOf } from '../../db/columns/colum
 import { describeGiven } from '../../db/errors/describe-value.js'
 import type { StandardSchema } from '../../db/values/standard-schema.js'
 import type { ErrorCode } from '../errors/error-codes.js'
+import { isCalendarDay, looksLikeInstant, readInstant } from '../../db/values/calendar.js'
+import { isKept } from '../../db/values/kept-number.js'
 import { parseJson } from '../http/body/json.js'
+import { HttpError } from '../http/http-error.js'
 
 /** A parameter that may be left out; made by {@link optional}. */
 export class OptionalParameter<C extends Column = Column> {
@@ -54,9 +57,6 @@ interface Kind {
 // Each digit can be matched in one way only: a choice between two for each would take time that grows with the square of the length.
 const decimal = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?$/i
 const whole = /^[+-]?\d+$/
-const calendarDay = /^\d{4}-\d{2}-\d{2}$/
-/** The profile of ISO 8601 that JavaScript's own toISOString writes, seconds and fraction optional; the zone is not, because an instant needs one. */
-const instant = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:\d{2})$/
 const truths: ReadonlyMap<string, boolean> = new Map([
   ['true', true],
   ['1', true],
@@ -70,18 +70,33 @@ const truths: ReadonlyMap<string, boolean> = new Map([
 
 const isText = (value: unknown): value is string => typeof value === 'string'
 
+/** What is of the right type, or written like it, and not accepted all the same. */
+class Unfit {
+  constructor(
+    readonly expected: string,
+    /** What came, where it is not shown itself. */
+    readonly got?: string,
+  ) {}
+}
+
+const outOfNumbers = new Unfit(`a number between -${Number.MAX_VALUE.toPrecision(2)} and ${Number.MAX_VALUE.toPrecision(2)}`)
+const rounded = new Unfit('a number that can be kept as it is (every whole number between -(2^53 - 1) and 2^53 - 1)')
+const outOfIntegers = new Unfit('a whole number between -(2^53 - 1) and 2^53 - 1')
+const noDay = new Unfit('a date of the calendar, YYYY-MM-DD, from 0001 to 9999')
+const noInstant = new Unfit('a day of the calendar and a time of the day, as 2026-01-31T12:00:00Z')
+
 /** The column types that a text can be read as. Undefined is never a value of any of them, so it stands for a text that does not convert. */
 const kinds: Partial<Record<ColumnKind, Kind>> = {
   text: { expected: 'text', expectedOfText: 'text of well-formed Unicode without NUL', fromText: readText, fromJson: (value) => (isText(value) ? readText(value) : undefined) },
   number: {
     expected: 'a number',
-    fromText: (text) => (decimal.test(text) ? finite(Number(text)) : undefined),
+    fromText: (text) => (decimal.test(text) ? keptNumber(text) : undefined),
     fromJson: (value) => (typeof value === 'number' ? finite(value) : undefined),
   },
   integer: {
     expected: 'a whole number',
     fromText: (text) => (whole.test(text) ? safeInteger(Number(text)) : undefined),
-    fromJson: (value) => (typeof value === 'number' ? safeInteger(value) : undefined),
+    fromJson: (value) => (typeof value === 'number' && !isFraction(value) ? safeInteger(value) : undefined),
   },
   boolean: {
     expected: 'true or false',
@@ -89,7 +104,7 @@ const kinds: Partial<Record<ColumnKind, Kind>> = {
     fromJson: (value) => (typeof value === 'boolean' ? value : undefined),
   },
   date: { expected: 'a date as YYYY-MM-DD', fromText: readDay, fromJson: (value) => (isText(value) ? readDay(value) : undefined) },
-  datetime: { expected: 'an instant as 2026-01-31T12:00:00Z', fromText: readInstant, fromJson: (value) => (isText(value) ? readInstant(value) : undefined) },
+  datetime: { expected: 'an instant as 2026-01-31T12:00:00Z', fromText: readTime, fromJson: (value) => (isText(value) ? readTime(value) : undefined) },
   json: { expected: 'JSON of at most 100 levels', fromText: readJson, fromJson: (value) => value },
 }
 
@@ -114,36 +129,55 @@ export function readColumn(column: Column, raw: RawParameter): ReadParameter {
   } else {
     return { problem: `expected ${expected} once, got it ${raw.value.length} times`, code: 'repeated-parameter' }
   }
+  if (value instanceof Unfit) {
+    const got = value.got ?? (typeof raw.value === 'number' ? String(raw.value) : describeGiven(raw.value, 'caller'))
+    return { problem: `expected ${value.expected}, got ${got}`, code: 'invalid-value' }
+  }
   if (value !== undefined) return { value }
   const wanted = typeof raw.value === 'string' ? (kind.expectedOfText ?? expected) : expected
-  return { problem: `expected ${wanted}, got ${describeGiven(raw.value, 'caller')}`, code: 'wrong-type' }
+  const got = typeof raw.value === 'number' && isFraction(raw.value) ? String(raw.value) : describeGiven(raw.value, 'caller')
+  return { problem: `expected ${wanted}, got ${got}`, code: 'wrong-type' }
 }
 
 function readText(text: string): string | undefined {
   return text.includes('\0') || !text.isWellFormed() ? undefined : text
 }
 
-function finite(value: number): number | undefined {
-  return Number.isFinite(value) ? value : undefined
+function keptNumber(text: string): number | Unfit {
+  const value = finite(Number(text))
+  return typeof value === 'number' && !isKept(text, value) ? rounded : value
 }
 
-function safeInteger(value: number): number | undefined {
-  return Number.isSafeInteger(value) ? value : undefined
+/** What comes out of a column has no -0, and what goes into a handler is to be the same. */
+function finite(value: number): number | Unfit {
+  if (!Number.isFinite(value)) return outOfNumbers
+  return value === 0 ? 0 : value
 }
 
-function readDay(text: string): string | undefined {
-  return calendarDay.test(text) && new Date(`${text}T00:00:00Z`).toJSON()?.startsWith(text) ? text : undefined
+function safeInteger(value: number): number | Unfit {
+  if (!Number.isSafeInteger(value)) return outOfIntegers
+  return value === 0 ? 0 : value
 }
 
-function readInstant(text: string): Date | undefined {
-  const value = new Date(text)
-  return instant.test(text) && readDay(text.slice(0, 10)) !== undefined && !Number.isNaN(value.getTime()) ? value : undefined
+function isFraction(value: number): boolean {
+  return Number.isFinite(value) && !Number.isInteger(value)
+}
+
+function readDay(text: string): string | Unfit | undefined {
+  if (!/^\d{4}-\d{2}-\d{2}$/.test(text)) return undefined
+  return isCalendarDay(text) ? text : noDay
+}
+
+function readTime(text: string): Date | Unfit | undefined {
+  if (!looksLikeInstant(text)) return undefined
+  return readInstant(text) ?? noInstant
 }
 
 function readJson(text: string): unknown {
   try {
     return parseJson(Buffer.from(text), Infinity)
-  } catch {
-    return undefined
+  } catch (error) {
+    if (!(error instanceof HttpError) || error.code !== 'number-too-large') return undefined
+    return new Unfit('JSON with numbers that can be kept as they are', 'one that is too large; send it as a text')
   }
 }

@@ -1,5 +1,6 @@
 import { constants } from 'node:buffer'
 import type { JsonValue } from '../../../db/values/json-value.js'
+import { describeUnkept, findUnkept, isHuge } from '../../../db/values/kept-number.js'
 import { memberPlace } from '../../errors/member-place.js'
 import { refusal, type HttpError } from '../http-error.js'
 import type { BodyContent } from './body-store.js'
@@ -18,7 +19,7 @@ export function isJsonType(mimetype: string): boolean {
  * Decodes a JSON body; null, which stands for no body, is malformed too.
  *
  * @param limit how long it may be, in bytes: what it becomes is held in memory, and everybody waits while it is decoded
- * @throws HttpError 400 with the position when it is malformed, not UTF-8 or nested more than 100 deep, has a number too large to be read or a member called `__proto__`, 413 when it is longer than the limit, or than a text of JavaScript may be
+ * @throws HttpError 400 with the position when it is malformed, not UTF-8 or nested more than 100 deep, has a number that is too large to be read or would be rounded, or a member called `__proto__`, 413 when it is longer than the limit, or than a text of JavaScript may be
  */
 export function parseJson(content: BodyContent | null, limit: number): JsonValue {
   if (content === null) throw malformed('it is empty')
@@ -50,16 +51,17 @@ export function parseJson(content: BodyContent | null, limit: number): JsonValue
     const message = `${place}: no member may be called __proto__, which means something else in JavaScript`
     throw refusal('invalid-input', message, { details: { problems: [{ code: 'forbidden-name', path: place, message }] } })
   }
-  const what = `it has a number beyond ${Number.MAX_VALUE.toPrecision(2)}, the largest that can be read`
-  throw refusal('number-too-large', `the body is not accepted: ${what}`)
+  const unkept = findUnkept(bytes)
+  if (unkept === null) return value
+  throw refusal('number-too-large', `the body is not accepted: ${describeUnkept(unkept)}`)
 }
 
 /**
- * Whether a value is what was sent, and stays harmless when it is copied. RFC 8259, 6, leaves the range of numbers to us: one that became Infinity is no longer what was sent, nor can it be sent back.
+ * Whether a value is certainly what was sent, and stays harmless when it is copied. RFC 8259, 6, leaves the range of numbers to us: one that became Infinity, or another one, is no longer what was sent, nor can it be sent back.
  * A member `__proto__` is a member like any other only until somebody assigns it to an object, whose prototype it then is.
  */
 function isHarmless(value: JsonValue): boolean {
-  if (typeof value === 'number') return value !== Infinity && value !== -Infinity
+  if (typeof value === 'number') return !isHuge(value)
   if (typeof value !== 'object' || value === null) return true
   if (Array.isArray(value)) return value.every(isHarmless)
   for (const name in value) if (name === '__proto__' || !isHarmless((value as Readonly<Record<string, JsonValue>>)[name] ?? null)) return false
