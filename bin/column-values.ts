@@ -3,6 +3,8 @@ import { Column, type ColumnKind, type Columns } from '../db/columns/columns.js'
 import type { Connection } from '../db/engine/engine.js'
 import { readStoredTables } from '../db/schema/schema-definition.js'
 import { usersTable } from '../db/schema/users-table.js'
+import { readInstant } from '../db/values/calendar.js'
+import { isKept } from '../db/values/kept-number.js'
 
 /** Values for columns that an app has added to `users`, with as much of a declaration as writing them takes. */
 export interface ColumnValues {
@@ -24,11 +26,11 @@ interface Notation {
 /** How a value is written on a command line. A value of any other type has no such form, or leads to tables that only the app declares. */
 const notations: { readonly [Kind in ColumnKind]?: Notation } = {
   text: { expected: 'a text', read: (text) => text },
-  number: { expected: 'a number', read: readNumber },
-  integer: { expected: 'a whole number', read: readNumber },
+  number: { expected: 'a number that can be kept as it is', read: readNumber },
+  integer: { expected: 'a whole number between -(2^53 - 1) and 2^53 - 1', read: readNumber },
   boolean: { expected: 'true or false', read: (text) => ({ true: true, false: false })[text] },
   date: { expected: 'a date, YYYY-MM-DD', read: (text) => text },
-  datetime: { expected: 'an instant with its zone, such as 2026-01-31T09:05:00Z', read: readInstant },
+  datetime: { expected: 'an instant with its zone, such as 2026-01-31T09:05:00Z', read: (text) => readInstant(text) ?? undefined },
 }
 
 /** Reads one more `name=value`; what comes after the first `=` is the value. @throws InvalidArgumentError */
@@ -69,11 +71,7 @@ export async function readColumnValues(connection: Connection, given: ReadonlyMa
   return { columns, values }
 }
 
+/** One that would be rounded is none that could be written. */
 function readNumber(text: string): number | undefined {
-  return /^-?\d+(\.\d+)?(e[+-]?\d+)?$/i.test(text) ? Number(text) : undefined
-}
-
-function readInstant(text: string): Date | undefined {
-  const instant = new Date(text)
-  return /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:\d\d)$/.test(text) && !Number.isNaN(instant.getTime()) ? instant : undefined
+  return /^-?\d+(\.\d+)?(e[+-]?\d+)?$/i.test(text) && isKept(text) ? Number(text) : undefined
 }

@@ -312,7 +312,7 @@ t.test('values that a column cannot hold exactly are refused and named by their 
     ['data', Array(1), /got undefined at \[0\]$/],
     ['data', new Map(), /got an object of class Map$/],
     ['data', () => 1, /got a function$/],
-    ['data', cycle, /expected JSON of at most 100 levels, got a value that is deeper or contains itself$/],
+    ['data', cycle, /expected JSON of at most 99 levels, got a value that is deeper or contains itself$/],
     ['data', { 'a\0': 1 }, /NUL/],
     ['picture', 'x', /expected a Media, got a text$/],
     ['tags', 'x', /expected a list of rows of table projects, got a text$/],

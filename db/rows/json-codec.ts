@@ -2,8 +2,8 @@ import { Refusal } from '../columns/codec.js'
 import { describeValue, isPlainObject } from '../errors/describe-value.js'
 import type { StandardSchema } from '../values/standard-schema.js'
 
-/** Deeper values are refused: they refer to themselves, or would overflow somebody's stack. */
-const deepest = 100
+/** Deeper values are refused: they refer to themselves, or could not be sent back as a member of a JSON body, which may have 100 levels. */
+const deepest = 99
 
 /** Checks a value of a `json` column, by the column's validator if it has one, and encodes it. @throws Refusal */
 export function encodeJson(value: unknown, validator: StandardSchema | undefined): string {
@@ -34,12 +34,12 @@ function validated(value: unknown, validator: StandardSchema): unknown {
 }
 
 function assertJson(value: unknown, place: string, depth: number): void {
-  if (depth > deepest) throw new Refusal(`JSON of at most ${deepest} levels`, 'a value that is deeper or contains itself')
   if (typeof value === 'string') {
     if (value.includes('\0') || /\p{Surrogate}/u.test(value)) throw notJson('a text that has NUL or half a surrogate pair in it', place)
     return
   }
   if (value === null || typeof value === 'boolean' || (typeof value === 'number' && Number.isFinite(value))) return
+  if (depth >= deepest && typeof value === 'object') throw new Refusal(`JSON of at most ${deepest} levels`, 'a value that is deeper or contains itself')
   if (Array.isArray(value)) {
     // Not forEach: it would leave out the holes, which JSON has no form for.
     for (let index = 0; index < value.length; index++) assertJson(value[index], `${place}[${index}]`, depth + 1)
@@ -48,6 +48,8 @@ function assertJson(value: unknown, place: string, depth: number): void {
   if (!isPlainObject(value)) throw notJson(describeValue(value), place)
   for (const [member, inner] of Object.entries(value)) {
     assertJson(member, place, depth)
+    // No body may have it either, because it means something else to whoever assigns it.
+    if (member === '__proto__') throw notJson('a member called __proto__', place)
     assertJson(inner, `${place}.${member}`, depth + 1)
   }
 }

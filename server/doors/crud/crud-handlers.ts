@@ -11,7 +11,7 @@ import { transaction } from '../../exports/tables.js'
 import { readValues, requireAll, type Values } from './body-values.js'
 import type { CrudPlan } from './crud-plan.js'
 import { checkConditions, represent } from './entity-tag.js'
-import { belongsTo, checkLinks, linksIn, type WrittenLink } from './link-checks.js'
+import { belongsTo, checkLinks, linksIn, newLinks, type WrittenLink } from './link-checks.js'
 import { readListQuery } from './list-query.js'
 import { PageText } from './page-text.js'
 
@@ -53,7 +53,7 @@ export class CrudHandlers {
 
   async create(request: RowhouseRequest): Promise<HttpResponse> {
     const { table, owner, validate } = this.#plan
-    const change = await this.#readChange(request, requireAll)
+    const change = await this.#readChange(request, null)
     const add = async (): Promise<DataRow> => {
       const values = await this.#accepted(change, null, request)
       return table.addRow(owner === null ? values : { ...values, [owner]: this.#owner(request) })
@@ -71,7 +71,7 @@ export class CrudHandlers {
   }
 
   async update(id: unknown, request: RowhouseRequest): Promise<HttpResponse> {
-    const change = await this.#readChange(request)
+    const change = await this.#readChange(request, id ?? '')
     const row = await transaction(async () => {
       const present = await this.#ownRow(id, request)
       this.#conditions(request, present)
@@ -109,15 +109,23 @@ export class CrudHandlers {
     return user
   }
 
-  /** What a request wants to write. @throws HttpError 400 that tells of everything that is wrong with it */
-  async #readChange(request: RowhouseRequest, check?: typeof requireAll): Promise<Change> {
+  /**
+   * What a request wants to write.
+   *
+   * @param id of the row that is to be changed; null for a new one, which needs all of its columns
+   * @throws HttpError 400 that tells of everything that is wrong with it
+   */
+  async #readChange(request: RowhouseRequest, id: unknown): Promise<Change> {
     const { writable } = this.#plan
     const problems = noQuery(request)
     const values = readValues(request, this.#plan, problems)
-    check?.(writable, request, problems)
+    if (id === null) requireAll(writable, request, problems)
     const links = linksIn(values, writable)
     // What comes of the links counts inside the transaction; here it only belongs to the rest of what is wrong.
-    if (!problems.none) await checkLinks(links, userOf(request), problems)
+    if (!problems.none) {
+      const row = id === null ? null : await this.#ownRow(id, request).catch(() => null)
+      await checkLinks(newLinks(links, row), userOf(request), problems)
+    }
     problems.throwIfAny()
     return { values, links }
   }
@@ -126,7 +134,7 @@ export class CrudHandlers {
   async #accepted({ values: given, links }: Change, row: DataRow | null, request: RowhouseRequest): Promise<Values> {
     const { validate, owner, table } = this.#plan
     const problems = new Problems()
-    await checkLinks(links, userOf(request), problems)
+    await checkLinks(newLinks(links, row), userOf(request), problems)
     problems.throwIfAny()
     if (validate === null) return given
     // A copy, because the transaction may run again.

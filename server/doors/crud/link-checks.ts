@@ -19,6 +19,17 @@ export function linksIn(values: Values, writable: ReadonlyMap<string, OpenedColu
   })
 }
 
+/** Those of the links that the row does not have yet. One that it has may be written again, as it was sent, wherever it leads by now. */
+export function newLinks(links: readonly WrittenLink[], row: RowIdentity | null): readonly WrittenLink[] {
+  if (row === null) return links
+  return links.filter(({ column: { name }, to }) => {
+    // Rows have a getter for each column.
+    const present: unknown = Reflect.get(row, name)
+    const members: readonly unknown[] = Array.isArray(present) ? present : [present]
+    return !members.some((member) => to.equals(member))
+  })
+}
+
 /** Adds a problem for each link to a row that is not there, or that the user must not link to: the two cannot be told apart. To be called inside the transaction that writes. */
 export async function checkLinks(links: readonly WrittenLink[], user: RowIdentity | null, problems: Problems): Promise<void> {
   for (const { column, to } of links) {
