@@ -115,7 +115,7 @@ t.test('the body is byte-exact whatever its type and method, and null when there
   }
   for (const type of ['not a type', 'application/json', 'multipart/mixed; boundary=x', 'text/plain; charset=latin1']) {
     const answer = await fetch(`${url}${api}/b`, { method: 'POST', body: bytes, headers: { 'content-type': type } })
-    t.same(await answer.json(), [type, null, bytes.length, digest, bytes.length], `${type} makes no difference`)
+    t.same(await answer.json(), [type === 'not a type' ? 'application/octet-stream' : type, null, bytes.length, digest, bytes.length], `${type} makes no difference`)
   }
   t.equal(await (await fetch(`${url}${api}/b`)).text(), 'none')
   t.equal(await (await fetch(`${url}${api}/b`, { method: 'POST', body: '' })).text(), 'none')

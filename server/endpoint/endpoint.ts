@@ -26,4 +26,6 @@ export interface Endpoint {
   readonly options: EndpointOptions
   readonly handler: Handler
   readonly source: SourceLocation
+  /** That it speaks JSON whatever its options say. */
+  readonly speaksJson?: boolean
 }

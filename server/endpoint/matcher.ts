@@ -28,6 +28,11 @@ export class Resource {
     return this.#beginsWithParameter
   }
 
+  /** The endpoints that answer here. */
+  get endpoints(): Iterable<Endpoint> {
+    return this.#endpoints.values()
+  }
+
   /** @throws DeclarationError when another endpoint already answers one of its methods here; both places are named */
   add(endpoint: Endpoint): void {
     this.#isFastify &&= endpoint.door === 'fastify'

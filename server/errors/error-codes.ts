@@ -30,6 +30,11 @@ export const errorCodes = {
     sentence: 'The request did not arrive in time.',
     nextStep: 'send it again, over a better connection',
   },
+  'malformed-header': {
+    status: 400,
+    sentence: 'A header of the request cannot be read.',
+    nextStep: 'the message names it; send it as the message says, or leave it out',
+  },
   'expectation-failed': {
     status: 417,
     sentence: 'The request expects something else than 100-continue.',

@@ -40,16 +40,17 @@ export function readArguments(found: FoundEndpoint, request: RowhouseRequest): H
     }
   }
   if (body !== null) {
-    const missing = request.bodyJson === null ? missingBody : null
-    check.validate(body, request.bodyJson, 'body', missing, (value) => RowhouseRequest.useValidatedJson(request, value))
+    const json = RowhouseRequest.jsonIfAny(request)
+    const missing = json === null ? missingBody : null
+    check.validate(body, json, 'body', missing, (value) => RowhouseRequest.useValidatedJson(request, value))
   }
   return check.finish(args)
 }
 
-function mergeParameters(found: FoundEndpoint, { formParams, queryParams }: RowhouseRequest): Arguments {
+function mergeParameters(found: FoundEndpoint, request: RowhouseRequest): Arguments {
   const args = new Bare()
-  assign(args, formParams)
-  assign(args, queryParams)
+  assign(args, RowhouseRequest.fieldsIfAny(request))
+  assign(args, request.queryParams)
   found.namePathParameters(args)
   return args
 }
@@ -124,7 +125,7 @@ class RequestCheck {
     if (typeof value === 'number') return { from: 'json', value }
     // Before the conversion, all other merged values are texts or lists of texts.
     if (value !== undefined) return { from: 'text', value: value as string | readonly string[] }
-    const json = this.#request.bodyJson
+    const json = RowhouseRequest.jsonIfAny(this.#request)
     if (typeof json !== 'object' || json === null || !Object.hasOwn(json, name)) return null
     return { from: 'json', value: (json as Arguments)[name] }
   }

@@ -39,6 +39,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** null until the endpoint has been found. */
     found: FoundEndpoint | null
+    /** What there is at its path, where that has no endpoint for its method. */
+    missed: Resource | null
   }
 }
 
@@ -74,6 +76,7 @@ export interface FindEndpointOptions {
  */
 export function findEndpoints(server: FastifyInstance, { destinationOf, addresses }: FindEndpointOptions): void {
   server.decorateRequest('found', null)
+  server.decorateRequest('missed', null)
   server.addHook('onRequest', (request, reply, done) => {
     const destination = destinationOf(request, reply)
     if (destination === null) return
@@ -89,6 +92,7 @@ export function findEndpoints(server: FastifyInstance, { destinationOf, addresse
     } else if (request.method === 'OPTIONS') {
       void reply.code(204).header('allow', resource.allow).send()
     } else {
+      request.missed = resource
       throw refusal('method-not-supported', 'Method not supported', { headers: { allow: resource.allow } })
     }
   })

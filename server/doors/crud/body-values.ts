@@ -3,7 +3,7 @@ import type { ReadParameter, RawParameter } from '../../endpoint/parameters.js'
 import { refusal } from '../../http/http-error.js'
 import type { Problems } from '../../http/problems.js'
 import { isJsonType } from '../../http/body/json.js'
-import type { RowhouseRequest } from '../../http/request/request.js'
+import { RowhouseRequest } from '../../http/request/request.js'
 import type { OpenedColumn } from './opened-column.js'
 
 /** The values of columns, by name. */
@@ -66,7 +66,7 @@ function readMember(column: OpenedColumn, raw: RawParameter): ReadParameter {
 
 function readMembers(request: RowhouseRequest): { readonly from: RawParameter['from']; readonly members: Readonly<Record<string, unknown>> } {
   if (isJsonType(request.mimetype)) {
-    const { bodyJson } = request
+    const bodyJson = RowhouseRequest.jsonIfAny(request)
     if (isPlainObject(bodyJson)) return { from: 'json', members: bodyJson }
     const got = request.body === null ? 'none' : describeGiven(bodyJson, 'caller')
     throw refusal('not-an-object', `expected a JSON object as the body, got ${got}`)

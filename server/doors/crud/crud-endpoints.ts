@@ -5,12 +5,16 @@ import { basePathOf } from '../../http/base-path.js'
 import { CrudHandlers } from './crud-handlers.js'
 import type { CrudOptions, SharedSettings } from './crud-options.js'
 import { readPlan, type CrudPlan } from './crud-plan.js'
+import type { Handler } from '../../endpoint/endpoint.js'
 import type { AuthenticateUsers } from '../../endpoint/options.js'
 import { parsePath } from '../../endpoint/path-pattern.js'
 import { DeclarationError, withPlace } from '../../errors/declaration-error.js'
 import { currentRegistry } from '../../call/current-registry.js'
 import type { DeclaredTables } from '../../endpoint/registry.js'
-import { httpEndpoint } from '../endpoints/http-endpoint.js'
+import { declareEndpoint, type ModuleDoor } from '../endpoints/declare-endpoint.js'
+import { endpoints } from '../endpoints/http-endpoint.js'
+
+const rows: ModuleDoor = { ...endpoints, call: 'crudEndpoints', speaksJson: true }
 
 /**
  * Opens a table as endpoints: `GET path` lists, `POST path` creates, and on `path/:id` GET reads, PATCH (and PUT) updates, DELETE deletes.
@@ -39,12 +43,13 @@ export function crudEndpoints(path: unknown, table: unknown, options: unknown): 
     const { operations } = plan
     const { list, row } = settingsOf(plan)
     const handlers = new CrudHandlers(plan, basePathOf(settings) + locationOf(apiPrefix + checkedPath), responseLimit)
-    const rowPath = `${checkedPath}/:id` as const
-    if (operations.has('list')) httpEndpoint(checkedPath, { ...list, methods: ['GET'] }, (_args, request) => handlers.list(request))
-    if (operations.has('create')) httpEndpoint(checkedPath, { ...list, methods: ['POST'] }, (_args, request) => handlers.create(request))
-    if (operations.has('read')) httpEndpoint(rowPath, { ...row, methods: ['GET'] }, ({ id }, request) => handlers.read(id, request))
-    if (operations.has('update')) httpEndpoint(rowPath, { ...row, methods: ['PATCH', 'PUT'] }, ({ id }, request) => handlers.update(id, request))
-    if (operations.has('delete')) httpEndpoint(rowPath, { ...row, methods: ['DELETE'] }, ({ id }, request) => handlers.delete(id, request))
+    const rowPath = `${checkedPath}/:id`
+    const declare = (path: string, options: object, handler: Handler): void => declareEndpoint(rows, path, options, handler)
+    if (operations.has('list')) declare(checkedPath, { ...list, methods: ['GET'] }, (_args, request) => handlers.list(request))
+    if (operations.has('create')) declare(checkedPath, { ...list, methods: ['POST'] }, (_args, request) => handlers.create(request))
+    if (operations.has('read')) declare(rowPath, { ...row, methods: ['GET'] }, ({ id }, request) => handlers.read(id, request))
+    if (operations.has('update')) declare(rowPath, { ...row, methods: ['PATCH', 'PUT'] }, ({ id }, request) => handlers.update(id, request))
+    if (operations.has('delete')) declare(rowPath, { ...row, methods: ['DELETE'] }, ({ id }, request) => handlers.delete(id, request))
   })
 }
 

@@ -57,7 +57,13 @@ export function checkConditions({ headers, method }: RowhouseRequest, present: (
   throw refusal('precondition-failed', 'the row is in the state that If-None-Match excludes')
 }
 
+/** More than a hundred tags. Each is compared, so what a longer header costs is not for its sender to say. */
+const longestCondition = 4096
+
 function matches(header: string, value: string, present: () => Representation, comparable: (tag: string) => string): boolean {
+  if (value.length > longestCondition) {
+    throw refusal('malformed-condition', `${header} is longer than ${longestCondition} characters; send fewer ETags`)
+  }
   if (value.trim() === '*') return true
   const tags = parseTags(value)
   if (tags === null) {

@@ -22,6 +22,8 @@ export interface ModuleDoor {
   readonly call: string
   /** The methods of an endpoint that names none. */
   readonly methods: readonly Method[]
+  /** That its endpoints speak JSON whatever their options say. */
+  readonly speaksJson?: boolean
   /** What stands before the paths. */
   prefix(settings: DeclarationSettings): string
 }
@@ -31,7 +33,7 @@ export interface ModuleDoor {
  *
  * @throws DeclarationError with the place of the call when something is wrong
  */
-export function declareEndpoint({ door, call, methods, prefix: prefixOf }: ModuleDoor, path: unknown, optionsOrHandler: unknown, optionalHandler: unknown): void {
+export function declareEndpoint({ door, call, methods, prefix: prefixOf, speaksJson = false }: ModuleDoor, path: unknown, optionsOrHandler: unknown, optionalHandler: unknown): void {
   const [settings, handler] = typeof optionsOrHandler === 'function' && optionalHandler === undefined ? [{}, optionsOrHandler] : [optionsOrHandler, optionalHandler]
   const registry = currentRegistry(`${call}()`)
   const source = registry.callSite()
@@ -50,6 +52,7 @@ export function declareEndpoint({ door, call, methods, prefix: prefixOf }: Modul
       // The overloads of the door hold the author to this type.
       handler: handler as Handler,
       source,
+      speaksJson,
     })
   })
 }

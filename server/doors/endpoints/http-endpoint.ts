@@ -6,7 +6,8 @@ import type { RowhouseRequest } from '../../http/request/request.js'
 import type { Sendable } from '../../http/reply/sendable.js'
 import { declareEndpoint, type ModuleDoor, type RequestOf } from './declare-endpoint.js'
 
-const endpoints: ModuleDoor = { door: 'endpoint', call: 'httpEndpoint', methods: ['GET', 'POST'], prefix: ({ apiPrefix }) => apiPrefix }
+/** How `httpEndpoint` declares. */
+export const endpoints: ModuleDoor = { door: 'endpoint', call: 'httpEndpoint', methods: ['GET', 'POST'], prefix: ({ apiPrefix }) => apiPrefix }
 
 /**
  * Declares an endpoint of the app's API, served at the API prefix (`/_/api`) and `path`, in which `:name` and `<int:name>` stand for one segment. It answers GET and POST unless `methods` says otherwise.

@@ -27,6 +27,9 @@ const brotli: ContentEncoding = {
 /** By the names of RFC 9110, 8.4.1; `deflate` means the zlib format there. */
 const encodings: ReadonlyMap<string, ContentEncoding> = new Map([['gzip', gzip], ['x-gzip', gzip], ['deflate', deflate], ['br', brotli]])
 
+/** Longer than any name of an encoding. */
+const longestName = 100
+
 /**
  * Says how a body is compressed, as its `Content-Encoding` has it.
  *
@@ -35,13 +38,13 @@ const encodings: ReadonlyMap<string, ContentEncoding> = new Map([['gzip', gzip],
  * @throws HttpError 415 where it takes none, and for an encoding that is not known, or several; those that are taken are in `Accept-Encoding` (RFC 9110, 15.5.16)
  */
 export function readContentEncoding(value: string, isTaken: boolean): ContentEncoding | null {
-  const name = value.trim().toLowerCase()
+  const name = value.length > longestName ? null : value.trim().toLowerCase()
   if (name === 'identity' || name === '') return null
-  const encoding = isTaken ? encodings.get(name) : undefined
+  const encoding = isTaken && name !== null ? encodings.get(name) : undefined
   if (encoding !== undefined) return encoding
   const taken = isTaken ? 'gzip, deflate, br' : 'identity'
   const remedy = isTaken ? `send it uncompressed, or with one of ${taken}` : 'this endpoint takes none that is compressed; send it as it is'
-  const message = `the body is sent with content-encoding ${JSON.stringify(value)}; ${remedy}`
+  const message = `the body is sent with content-encoding ${JSON.stringify(value.slice(0, longestName))}; ${remedy}`
   throw refusal('unsupported-encoding', message, { headers: { 'accept-encoding': taken } })
 }
 

@@ -1,9 +1,9 @@
 import type { JsonValue } from '../../../db/values/json-value.js'
 import type { UserRow } from '../../../db/schema/users-table.js'
 import type { Authorization } from './authorization.js'
-import type { FieldValues, FileValues, FormFields } from '../body/form.js'
+import { emptyForm, type FieldValues, type FileValues, type FormFields } from '../body/form.js'
 import { readHeaders, type RequestHeaders } from './headers.js'
-import { isJsonType, parseJson } from '../body/json.js'
+import { parseJson } from '../body/json.js'
 import type { ReceivedBody } from '../body/read-body.js'
 import type { RequestState } from './request-state.js'
 import { originForm, type PathValue } from './target.js'
@@ -94,11 +94,11 @@ export abstract class CommonRequest<Body = JsonValue | null, SignedIn extends bo
   /**
    * The decoded body when its type is `application/json` or `application/…+json`, else null; what the endpoint's `body` schema made of it where there is one.
    *
-   * @throws HttpError 400 when it is malformed, with the position, 413 when it is longer than `decodeLimit`
+   * @throws HttpError 400 when it is malformed, with the position, or empty, or when its type cannot be read, 413 when it is longer than `decodeLimit`
    */
   get bodyJson(): Body {
-    const { validatedJson, content, mimetype } = this.#state
-    const value = validatedJson !== null ? validatedJson.value : content !== null && isJsonType(mimetype) ? decodeJson(this.#state) : null
+    const { validatedJson } = this.#state
+    const value = validatedJson !== null ? validatedJson.value : this.#state.isJson ? decodeJson(this.#state) : null
     // Without a schema, Body is the JSON type itself; with one, the pipeline has called `useValidatedJson` before any handler can look.
     return value as Body
   }
@@ -156,6 +156,16 @@ export abstract class CommonRequest<Body = JsonValue | null, SignedIn extends bo
   /** The state behind a view, for another view of the same request. */
   static stateOf(request: CommonRequest<unknown>): RequestState {
     return request.#state
+  }
+
+  /** `bodyJson`, and null where the body is empty: for what may be sent in other ways as well. Called by the pipeline. */
+  static jsonIfAny<Body>(request: CommonRequest<Body>): Body | null {
+    return request.#state.content === null ? null : request.bodyJson
+  }
+
+  /** `formParams`, and none where the body is no form, even if nobody can tell what it is. Called by the pipeline. */
+  static fieldsIfAny(request: CommonRequest<unknown>): FieldValues {
+    return request.#state.isForm ? request.formParams : emptyForm.fields
   }
 
   /** Tells a request its body, once it is there. Called by the pipeline. */

@@ -1,11 +1,14 @@
-import type { ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { FastifyRequest } from 'fastify'
 import { isContentType, Media } from '../../../db/values/media.js'
+import { essenceOf } from '../../../db/values/media-type.js'
 import { markReceived } from '../../../db/values/received-bytes.js'
 import type { JsonValue } from '../../../db/values/json-value.js'
 import type { ReceivedBody } from '../body/read-body.js'
 import type { BodyContent } from '../body/body-store.js'
 import { readContentDisposition } from '../body/content-disposition.js'
+import { isJsonType } from '../body/json.js'
+import { refusal } from '../http-error.js'
 import { emptyForm, parseForm, readMultipart, textLength, type Form } from '../body/form.js'
 import type { UserRow } from '../../../db/schema/users-table.js'
 import type { Authorization } from './authorization.js'
@@ -85,6 +88,24 @@ export class RequestState {
     return (end === -1 ? contentType : contentType.slice(0, end)).trim().toLowerCase()
   }
 
+  /** Whether there is a form in the body. */
+  get isForm(): boolean {
+    return this.received !== null && (this.received.parts !== null || this.#isUrlEncoded)
+  }
+
+  /**
+   * Whether the body is JSON by its content type. An empty one counts where one was to be expected: many clients name a type in every request.
+   *
+   * @throws HttpError 400 when there is a body whose type cannot be read
+   */
+  get isJson(): boolean {
+    if (!isJsonType(this.mimetype)) {
+      this.#checkType()
+      return false
+    }
+    return this.content !== null || bodyMethods.has(this.raw.method) || isFramed(this.raw.raw)
+  }
+
   /** The bytes of the body, wherever they are; null when there is none. */
   get content(): BodyContent | null {
     return this.received === null ? null : this.received.content
@@ -98,6 +119,13 @@ export class RequestState {
       ...(isContentType(this.contentType) && { contentType: this.contentType }),
       name: attachmentName(this.raw.headers['content-disposition']),
     }))
+  }
+
+  /** What is not understood is not the same as what is not there. @throws HttpError 400 */
+  #checkType(): void {
+    if (this.content === null || this.contentType === '' || essenceOf(this.contentType) !== null) return
+    const got = JSON.stringify(this.contentType.slice(0, 100))
+    throw refusal('malformed-header', `content-type: expected a media type such as application/json, got ${got}`)
   }
 
   /** The form that the body is; an empty one when it is none. @throws HttpError 400, 413 */
@@ -120,8 +148,18 @@ export class RequestState {
   #readForm({ content, parts }: ReceivedBody): Form {
     const { decodeLimit } = this.place
     if (parts !== null) return readMultipart(content, parts, decodeLimit)
-    return this.#isUrlEncoded ? parseForm(content, decodeLimit) : emptyForm
+    if (this.#isUrlEncoded) return parseForm(content, decodeLimit)
+    this.#checkType()
+    return emptyForm
   }
+}
+
+/** Whose requests have a body. */
+const bodyMethods: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH'])
+
+/** Whether a message says that it has a body, which may be empty (RFC 9112, 6.3). */
+function isFramed({ headers }: IncomingMessage): boolean {
+  return headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined
 }
 
 /** The file name that `Content-Disposition: attachment; filename="f.png"` gives to a body, without any folder in it. */

@@ -92,7 +92,7 @@ export function refuseClient(parts: Pick<PipelineParts, 'log' | 'settings'>, req
   const { status } = errorCodes[code]
   if (pending === null) log.info({ requestId, code: error.code, status }, 'a request was refused before it could be read')
   else log.info({ requestId, method: pending.req.method, path: pathOf(pending.req, settings), code: error.code, status }, 'a request was refused while its body arrived')
-  const { headers, body } = toErrorReply({ status, code, message, details: {}, headers: {} }, { requestId, accept: undefined, alwaysJson: settings.errors === 'json' })
+  const { headers, body } = toErrorReply({ status, code, message, details: {}, headers: {} }, { requestId, accept: undefined, speaksJson: false, alwaysJson: settings.errors === 'json' })
   const text = String(body)
   socket.write(
     `HTTP/1.1 ${status} ${status === 400 ? 'Bad Request' : status === 408 ? 'Request Timeout' : 'Request Header Fields Too Large'}\r\n` +

@@ -1,17 +1,16 @@
 import { STATUS_CODES } from 'node:http'
-import Negotiator from 'negotiator'
 import { replyMembers } from '../../http/http-error.js'
 import { encodeJson } from '../../http/reply/encode-json.js'
 import type { Reply } from '../../http/reply/reply.js'
+import { chooseDress, type DressWish } from './dress.js'
 import { debugLook, debugPage } from './debug/debug-page.js'
 import { formatFrame, type ReportedError } from './debug/debug-report.js'
 import type { ErrorDescription } from './describe-error.js'
 import { escapeHtml, htmlPage, lookWith, type Html } from '../../http/reply/html-page.js'
 
 /** What an error reply needs to know of the request it answers. */
-export interface ErrorCircumstances {
+export interface ErrorCircumstances extends DressWish {
   readonly requestId: string
-  readonly accept: string | undefined
   /** Whether every error is told in JSON, whatever the client accepts. */
   readonly alwaysJson: boolean
 }
@@ -26,16 +25,13 @@ export interface DebugReport {
 
 const pageLook = lookWith('')
 
-/** Preferred first; `*∕*`, which curl sends, gets the first. */
-const mediaTypes = ['text/plain', 'application/json', 'text/html']
-
 /**
  * Puts an error into the dress that the client accepts: a small page for a browser, JSON for a program, plain text otherwise. All three say the same.
  *
  * @param report what is told in place of the error's message; null outside of development
  */
-export function toErrorReply(error: ErrorDescription, { requestId, accept, alwaysJson }: ErrorCircumstances, report: DebugReport | null = null): Reply {
-  const mediaType = alwaysJson ? 'application/json' : (new Negotiator({ headers: { accept } }).mediaType(mediaTypes) ?? 'text/plain')
+export function toErrorReply(error: ErrorDescription, { requestId, accept, speaksJson, alwaysJson }: ErrorCircumstances, report: DebugReport | null = null): Reply {
+  const mediaType = alwaysJson ? 'application/json' : chooseDress({ accept, speaksJson })
   const own = normalize(error.headers)
   const reply = (headers: Readonly<Record<string, string>>, body: string): Reply => ({
     status: error.status,

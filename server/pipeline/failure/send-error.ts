@@ -4,6 +4,7 @@ import type { PipelineParts } from '../parts.js'
 import { everyVariable } from '../../settings/environment.js'
 import { sendReply } from '../../http/reply/send-reply.js'
 import { reportError } from './debug/debug-report.js'
+import { speaksJson } from './dress.js'
 import { unreadable, type ErrorDescription } from './describe-error.js'
 import { toErrorReply, type DebugReport } from './error-reply.js'
 import { hideSecrets } from './debug/hide-secrets.js'
@@ -48,7 +49,9 @@ function setErrorHeaders({ unauthorized }: PipelineParts, response: FastifyReply
 }
 
 function send(parts: PipelineParts, request: FastifyRequest, response: FastifyReply, error: ErrorDescription, report: DebugReport | null): void {
-  const reply = toErrorReply(error, { requestId: request.id, accept: request.headers.accept, alwaysJson: parts.settings.errors === 'json' }, report)
+  const { id: requestId, headers } = request
+  const circumstances = { requestId, accept: headers.accept, speaksJson: speaksJson(request), alwaysJson: parts.settings.errors === 'json' }
+  const reply = toErrorReply(error, circumstances, report)
   setErrorHeaders(parts, response, reply.status, reply.headers)
   sendReply(response, { ...reply, headers: {} }, { responseLimit: Number.POSITIVE_INFINITY, sendTimeout: parts.settings.sendTimeout })
 }
