@@ -135,6 +135,10 @@ t.test('the names that browsers send, old ones too, are read as they were meant'
     ['the extended notation', "name=\"f\"; filename=\"e.txt\"; filename*=UTF-8''%e2%82%ac%20x.txt", ['f', '€ x.txt']],
     ['the extended notation, first and in Latin-1', "name=f; filename*=iso-8859-1'de'%fcber.txt; filename=uber.txt", ['f', 'über.txt']],
     ['a malformed extended notation', "name=f; filename*=UTF-8''%e2%82; filename=uber.txt", ['f', 'uber.txt']],
+    ['one in pieces, which forms do not have', 'name=f; filename*0=ub; filename*1=er.txt; filename=uber.txt', ['f', 'uber.txt']],
+    ['the extended notation in another encoding, and alone', "name=f; filename*=windows-1252''caf%e9%80.png", ['f', 'café€.png']],
+    ['the extended notation in an encoding of two bytes', "name=f; filename*=Shift_JIS'ja'%93%fa.txt", ['f', '日.txt']],
+    ['an extended notation that starts with a byte order mark', "name=f; filename*=UTF-8''%ef%bb%bfa", ['f', '\ufeffa']],
     ['no quotes', 'name=f;filename=a.txt', ['f', 'a.txt']],
     ['spaces and a semicolon too many', ' ; name = "f" ;; filename = "a;b.txt" ;', ['f', 'a;b.txt']],
     ['letter case', 'NAME="f"; FileName="A.txt"', ['f', 'A.txt']],
@@ -162,13 +166,13 @@ t.test('whole bodies of browsers are read', async (t) => {
   )
 
   const explorer = '---------------------------7d81a516112482'
-  const old = await send(app, multipart(explorer, [[`${file('pic', String.raw`C:\Documents and Settings\Me\p.gif`, 'image/pjpeg')}\r\nContent-Transfer-Encoding: base64`, 'R0lG']]), explorer)
-  t.same(old.form.files, [['pic', { name: 'p.gif', type: 'image/pjpeg', bytes: 'R0lG' }]], 'a transfer encoding is not looked at')
+  const old = await send(app, multipart(explorer, [[`${file('pic', String.raw`C:\Documents and Settings\Me\p.gif`, 'image/pjpeg')}\r\nContent-Transfer-Encoding: 8Bit`, 'GIF8']]), explorer)
+  t.same(old.form.files, [['pic', { name: 'p.gif', type: 'image/pjpeg', bytes: 'GIF8' }]], 'a transfer encoding that leaves the bytes as they are')
 
   const charset = multipart('X', [[field('_charset_'), 'windows-1252'], [join('Content-Disposition: form-data; name="', Buffer.from([0xe4]), '"'), Buffer.from([0x80, 0xfc])]])
   t.same((await send(app, charset)).form.fields, [['_charset_', 'windows-1252'], ['ä', '€ü']], 'a page that is not UTF-8 says so in _charset_')
   t.same((await send(app, multipart('X', [[`${field('a')}\r\nContent-Type: text/plain; charset=iso-8859-15`, Buffer.from([0xa4])]]))).form.fields, [['a', '€']], 'or each part for itself')
-  t.same((await send(app, multipart('X', [[field('_charset_'), 'no such'], [field('a'), 'ü']]))).form.fields, [['_charset_', 'no such'], ['a', 'ü']])
+  t.same((await send(app, multipart('X', [[field('_charset_'), ''], [field('a'), 'ü']]))).form.fields, [['_charset_', ''], ['a', 'ü']], 'an empty one says nothing')
   const types = multipart('X', [[`${file('f', 'a', 'text/plä')}`, ''], ['content-disposition:form-data;name=f;\r\n filename=folded', ''], [`${field('json')}\r\nContent-Type: application/json`, '{}']])
   const { fields, files } = (await send(app, types)).form
   t.same(fields, [['json', '{}']], 'without a file name it is a field, whatever its type')
@@ -216,6 +220,20 @@ t.test('what is malformed answers 400 and says what is wrong', async (t) => {
     ['--X\r\nContent-Disposition: attachment; name="x"\r\n\r\n1\r\n--X--', /is not form-data/],
     ['--X\r\nContent-Disposition: form-data; name="x\r\n\r\n1\r\n--X--', /cannot be read/],
     ['--X\r\nContent-Disposition: form-data; name="x"; name="y"\r\n\r\n1\r\n--X--', /cannot be read/],
+    ...["windows-12520''a", "UTF-8''%e2%82", "UTF-8''caf%e9.png", "UTF-8''%zz", "UTF-8''100%", "''a", 'a.png', "utf-8'a", '', '"UTF-8\'\'%ff"'].map(
+      (name): readonly [string, RegExp] => [`--X\r\n${field('a')}; filename*=${name}\r\n\r\n\x89PNG\r\n--X--`, /part 1 has a Content-Disposition that cannot be read; a file is sent as form-data/],
+    ),
+    ...['filename*0="a"; filename*1="b"', "filename*0*=UTF-8''a", 'filename', 'filename="a', 'filename="a"; filename="b"', 'filename="a"x', 'filename?="a"', '"filename"="a"', 'file name="a"', 'filename\xa0="a"', 'filenam\xe9="a"'].map(
+      (parameter): readonly [Buffer, RegExp] => [Buffer.from(`--X\r\n${field('a')}; ${parameter}\r\n\r\n\x89PNG\r\n--X--`, 'latin1'), /part 1 has a Content-Disposition that cannot be read/],
+    ),
+    ["--X\r\nContent-Disposition: form-data; name*=UTF-8''a\r\n\r\n1\r\n--X--", /part 1 has no name/],
+    ...['base64', 'quoted-printable', 'x-uuencode', '', 'binary, base64', 'b'.repeat(10_000)].map(
+      (encoding): readonly [string, RegExp] => [`--X\r\n${file('a', 'a.png', 'image/png')}\r\nContent-Transfer-Encoding: ${encoding}\r\n\r\niVBORw==\r\n--X--`, /part 1 has the Content-Transfer-Encoding "b?[^"]{0,60}", which is for mail; send the bytes as they are$/],
+    ),
+    ...['text/plain; charset=no-such', 'text/plain; charset=', 'text/plain; charset="utf-8', 'text/plain; charset=utf-8; charset=latin1', 'text/plain; charset utf-16', 'nonsense', 'text/pl\xe4'].map(
+      (type): readonly [Buffer, RegExp] => [Buffer.from(`--X\r\n${field('a')}\r\nContent-Type: ${type}\r\n\r\n1\r\n--X--`, 'latin1'), /part 1 has a Content-Type whose charset is not known, ".*"; send it in UTF-8$/],
+    ),
+    [`--X\r\n${field('_charset_')}\r\n\r\nno such\r\n--X\r\n${field('a')}\r\n\r\nü\r\n--X--`, /no encoding is called "no such", which it says in _charset_$/],
     [`--X\r\n${field('a')}\r\n${field('b')}\r\n\r\n1\r\n--X--`, /Content-Disposition twice/],
     [`--X\r\n${field('a')}\r\nnonsense\r\n\r\n1\r\n--X--`, /header line that is none/],
     [`--X\r\n${field('a')}\nX: y\r\n\r\n1\r\n--X--`, /header line that is none/],

@@ -123,6 +123,32 @@ t.test('a content type that cannot be read is not the same as none', async (t) =
   }
 })
 
+t.test('a name of a body that cannot be read is not the same as none', async (t) => {
+  const { server } = await buildApp(t, () => {
+    httpEndpoint('/b', { methods: ['POST'] }, (_args, { body }) => [body?.name])
+    httpEndpoint('/other', { methods: ['POST'] }, () => 'not asked for')
+  })
+  const send = (path: string, disposition: string) =>
+    server.inject({ method: 'POST', url: api + path, payload: 'x', headers: { 'content-disposition': disposition, accept: 'application/json' } })
+  const broken = ['attachment; filename="a', 'attachment; filename=a; filename=b', 'attachment; filename', "attachment; filename*=UTF-8''%e2%82", "attachment; filename*=no-such''a", 'attachment; filename*0=a', 'attachment, attachment; filename=a=b;;x']
+  for (const disposition of [...broken, `attachment; filename="${'a'.repeat(10_000)}`]) {
+    const answer = await send('/b', disposition)
+    t.match([answer.statusCode, answer.json()], [400, { code: 'malformed-header', message: /^content-disposition: expected one such as attachment; filename="f\.png", got "/ }], disposition.slice(0, 50))
+    t.ok(answer.body.length < 500)
+    t.equal((await send('/other', disposition)).body, 'not asked for')
+  }
+  const names = [['attachment', null], ['inline; filename=""', null], ["attachment; filename*=windows-1252''caf%e9.png", 'café.png'], ["attachment; filename*=UTF-8''%e2%82; filename=uber.txt", 'uber.txt']] as const
+  for (const [disposition, name] of names) t.same((await send('/b', disposition)).json(), [name], disposition)
+})
+
+t.test('an expectation is met to the letter or refused', async (t) => {
+  const { port } = await startApp(t, () => httpEndpoint('/b', { methods: ['POST'] }, () => 'done'))
+  for (const expect of ['x100-continue', '100-continuex', '100-continue, more', '100']) {
+    t.equal((await ask(port, { method: 'POST', path: `${api}/b`, body: 'x', headers: { expect } })).status, 417, expect)
+  }
+  t.equal((await ask(port, { method: 'POST', path: `${api}/b`, body: 'x', headers: { expect: '100-Continue' } })).body, 'done')
+})
+
 t.test('a query whose bytes are no UTF-8 is read as the standard has it', async (t) => {
   const { server } = await buildApp(t, () => route('/query', () => request.queryParams))
   for (const query of ['a=%E0%A4&a=%E0%A4%A', 'a=%zz&%zz=%', '%FF=%+%2B+%25%&b', 'a=%EF%BB%BF%FF&=%F0%9F%92', 'x=%ED%A0%80%41&y=1=%C3%A9%FF', '&&a=%e9&=&%=']) {

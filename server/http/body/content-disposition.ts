@@ -1,3 +1,4 @@
+import { decoderFor } from './charset.js'
 import { readParameters } from './header-parameters.js'
 
 /** A `Content-Disposition` header, taken apart. */
@@ -12,7 +13,8 @@ export interface ContentDisposition {
 
 /**
  * Reads a `Content-Disposition` header as browsers, old ones too, write it: quotes and line breaks in a name are `%22`, `%0D` and `%0A` (WHATWG HTML, 4.10.21.8),
- * a file name may be a whole path of Windows, and characters beyond ASCII stand there in the encoding of the page. `filename*` (RFC 8187), where it is, wins over `filename`.
+ * a file name may be a whole path of Windows, and characters beyond ASCII stand there in the encoding of the page. `filename*` (RFC 8187), where it can be read, wins over `filename`;
+ * where it cannot, and there is no other (RFC 6266, 4.3), there is a file name all the same, and the header is malformed.
  *
  * @param header its bytes, each as one character
  * @param decode turns such a text into the one that was meant
@@ -27,6 +29,8 @@ export function readContentDisposition(header: string, decode: (latin1: string) 
     return value === undefined ? null : unescape(decode(value))
   }
   const fileName = readExtended(parameters.get('filename*')) ?? read('filename')
+  // The names of parameters in pieces start so, too (RFC 2231, 3).
+  if (fileName === null && [...parameters.keys()].some((parameter) => parameter.startsWith('filename*'))) return null
   return { kind, name: read('name'), fileName: fileName === null ? null : toFileName(fileName) }
 }
 
@@ -41,14 +45,13 @@ function toFileName(path: string): string {
   return name === '.' || name === '..' ? '' : name
 }
 
-/** A value such as `UTF-8''%e2%82%ac.txt`; null when there is none, or it is malformed. */
+/** A value such as `UTF-8''%e2%82%ac.txt`, in any encoding that browsers know; null when there is none, or it cannot be read. */
 function readExtended(value: string | undefined): string | null {
-  const match = /^(utf-8|iso-8859-1)'[^']*'([^']*)$/i.exec(value ?? '')
-  if (match === null) return null
-  const [, charset = '', encoded = ''] = match
-  if (charset.toLowerCase() === 'iso-8859-1') return encoded.replace(/%([0-9a-f]{2})/gi, (_sequence, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
+  const [, charset = '', encoded = null] = /^([^']+)'[^']*'((?:%[0-9a-f]{2}|[\x20-\x24\x26\x28-\x7e])*)$/i.exec(value ?? '') ?? []
+  if (encoded === null) return null
+  const latin1 = encoded.replace(/%(..)/g, (_sequence, digits: string) => String.fromCharCode(Number.parseInt(digits, 16)))
   try {
-    return decodeURIComponent(encoded)
+    return decoderFor(charset, { fatal: true })(Buffer.from(latin1, 'latin1'))
   } catch {
     return null
   }

@@ -2,8 +2,8 @@ import { isContentType, Media } from '../../../db/values/media.js'
 import { markReceived } from '../../../db/values/received-bytes.js'
 import { refusal } from '../http-error.js'
 import type { BodyContent } from './body-store.js'
+import { decoderFor, isCharset } from './charset.js'
 import { readContentDisposition } from './content-disposition.js'
-import { readParameters } from './header-parameters.js'
 import type { Part } from './multipart-scanner.js'
 import { NamedValues } from './named-values.js'
 import { parseUrlEncodedBytes } from './url-encoded.js'
@@ -55,7 +55,7 @@ export function parseForm(content: BodyContent, limit: number): Form {
  * browsers send for a file input in which nothing was chosen, and is left out.
  *
  * @param limit how long the fields may be together, in bytes; unlike files they are held in memory
- * @throws HttpError 413 when they are longer
+ * @throws HttpError 413 when they are longer, 400 when the form is in an encoding that is not known
  */
 export function readMultipart(content: BodyContent, parts: readonly Part[], limit: number): Form {
   checkTextLength(textLength(parts), limit)
@@ -66,8 +66,7 @@ export function readMultipart(content: BodyContent, parts: readonly Part[], limi
     // The scanner has refused parts of which this is not true.
     const { name, fileName } = readContentDisposition(headers.disposition, (latin1) => decode(Buffer.from(latin1, 'latin1'))) as { name: string; fileName: string | null }
     if (!headers.isFile) {
-      const charset = readParameters(headers.contentType ?? '')?.get('charset')
-      const value = (charset === undefined ? decode : decoderFor(charset))(bytesOf(content, start, end))
+      const value = (headers.charset === null ? decode : decoderFor(headers.charset))(bytesOf(content, start, end))
       fields.add(name, value)
       all.add(name, value)
     } else if (fileName !== '' || end > start) {
@@ -86,24 +85,10 @@ function formCharset(content: BodyContent, parts: readonly Part[]): string {
   const isIt = ({ headers: { isFile, disposition } }: Part): boolean =>
     !isFile && disposition.includes('_charset_') && readContentDisposition(disposition, (text) => text)?.name === '_charset_'
   const part = parts.find(isIt)
-  return part === undefined ? 'utf-8' : bytesOf(content, part.start, Math.min(part.end, part.start + 100)).toString('latin1')
-}
-
-type Decoder = (bytes: Uint8Array) => string
-
-/** What is not in the encoding becomes U+FFFD, as everywhere on the web; an unknown encoding is taken for UTF-8. */
-function decoderFor(label: string): Decoder {
-  const decoder = createDecoder(label) ?? new TextDecoder('utf-8', { ignoreBOM: true })
-  // In two calls, because in one an older Node.js takes windows-1252 for Latin-1.
-  return (bytes) => decoder.decode(bytes, { stream: true }) + decoder.decode()
-}
-
-function createDecoder(label: string): InstanceType<typeof TextDecoder> | null {
-  try {
-    return new TextDecoder(label, { ignoreBOM: true })
-  } catch {
-    return null
-  }
+  const charset = part === undefined ? '' : bytesOf(content, part.start, Math.min(part.end, part.start + 100)).toString('latin1')
+  if (charset === '') return 'utf-8'
+  if (isCharset(charset)) return charset
+  throw refusal('malformed-multipart', `the multipart form is malformed: no encoding is called ${JSON.stringify(charset)}, which it says in _charset_`)
 }
 
 /** How long the fields of a multipart form are together, in bytes. */

@@ -2,14 +2,14 @@
 const afterQuote = /[ \t]*(?:;|$)/y
 /** The same for a quote after a backslash, which may as well be a part of the text. Spaces can be matched in one way only, so that many of them take no more time than there are. */
 const afterEscapedQuote = /[ \t]*(?:$|;[ \t]*(?:[\w!#$&^`|~.+*-]+=|$))/y
-const parameterStart = /[ \t]*;[ \t]*(?:([^\s;="]+)[ \t]*=[ \t]*)?/y
+const parameterStart = /[ \t]*;[ \t]*(?:([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*=[ \t]*)?/y
 const bareValue = /[^;]*/y
 
 /**
  * Reads the parameters of a header such as `form-data; name="a"; filename="b.txt"`, names in lower case, in the way in which browsers write them rather than RFC 9110 wants them:
  * a backslash stands for itself, because it is part of a path on Windows, except before a quote inside of the text, which old Firefox writes so; a quote in the middle that is not escaped at all is part of the text, too.
  *
- * @returns null when a quoted text does not end, something stands where a parameter should, or one parameter is there twice
+ * @returns null when a quoted text does not end, something stands where a parameter should, its name is no token, or one parameter is there twice
  */
 export function readParameters(header: string): ReadonlyMap<string, string> | null {
   const parameters = new Map<string, string>()

@@ -46,7 +46,7 @@ export function checkMessage(message: TargetedMessage): void {
   if (host === undefined && httpVersion === '1.1') throw refuse(message, 'the request has no Host header')
   if (coding !== undefined && httpVersion === '1.0') throw refuse(message, 'HTTP/1.0 has no transfer-encoding')
   if (coding !== undefined && coding.toLowerCase() !== 'chunked') throw refuse(message, 'the only transfer-encoding that is understood is chunked')
-  if (headers.expect !== undefined && !/100-continue/i.test(headers.expect)) {
+  if (headers.expect !== undefined && !/^100-continue$/i.test(headers.expect.trim())) {
     throw refuse(message, 'the only expectation that can be met is 100-continue', 'expectation-failed')
   }
   if (isUpgraded(message)) {

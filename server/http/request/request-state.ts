@@ -111,7 +111,7 @@ export class RequestState {
     return this.received === null ? null : this.received.content
   }
 
-  /** The body, or null when there is none. */
+  /** The body, or null when there is none. @throws HttpError 400 when its name cannot be read */
   get body(): Media | null {
     if (this.received === null) return null
     const { content } = this.received
@@ -162,9 +162,11 @@ function isFramed({ headers }: IncomingMessage): boolean {
   return headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined
 }
 
-/** The file name that `Content-Disposition: attachment; filename="f.png"` gives to a body, without any folder in it. */
+/** The file name that `Content-Disposition: attachment; filename="f.png"` gives to a body, without any folder in it. @throws HttpError 400 when that cannot be read */
 function attachmentName(header: string | undefined): string | null {
   if (header === undefined) return null
   const disposition = readContentDisposition(header, (latin1) => Buffer.from(latin1, 'latin1').toString('utf8'))
-  return disposition === null || disposition.fileName === '' ? null : disposition.fileName
+  if (disposition !== null) return disposition.fileName === '' ? null : disposition.fileName
+  const got = JSON.stringify(header.slice(0, 100))
+  throw refusal('malformed-header', `content-disposition: expected one such as attachment; filename="f.png", got ${got}`)
 }
