@@ -144,6 +144,8 @@ t.test('the names that browsers send, old ones too, are read as they were meant'
     ['letter case', 'NAME="f"; FileName="A.txt"', ['f', 'A.txt']],
     ['an empty field name', 'name=""', ['']],
     ['control characters in a file name', 'name="f"; filename="a%0D%0Ab\tc.txt"', ['f', 'a__b_c.txt']],
+    ['a name that is too long', `name="f"; filename="dir/${'a'.repeat(8000)}.tar.gz"`, ['f', `${'a'.repeat(252)}.gz`]],
+    ['a name that is too long and has no ending', `name="f"; filename*=UTF-8''${'%F0%9F%98%80'.repeat(200)}`, ['f', `${'😀'.repeat(127)}_`]],
     ['no name but a dot', 'name="f"; filename=".."', ['f', null]],
   ]
   for (const [what, parameters, expected] of cases) t.same(await disposition(parameters), expected, what)

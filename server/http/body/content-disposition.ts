@@ -39,9 +39,15 @@ function unescape(text: string): string {
   return text.replace(/%(?:22|0D|0A)/g, (sequence) => ({ '%22': '"', '%0D': '\r', '%0A': '\n' })[sequence] ?? sequence)
 }
 
-/** What follows the last slash of either kind, without characters that could not be shown on one line. */
+/** No file system takes longer ones, and a name comes back in a header, up to nine times as long. */
+const longestFileName = 255
+
+/** What follows the last slash of either kind, without characters that could not be shown on one line. Of one that is too long, the end of its first part is left out. */
 function toFileName(path: string): string {
-  const name = (path.split(/[\\/]/).at(-1) ?? '').replace(/[\p{Cc}\p{Surrogate}]/gu, '_')
+  const last = path.slice(Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\')) + 1)
+  const [ending = ''] = /\.[^.]{1,20}$/.exec(last.slice(-21)) ?? []
+  const short = last.length <= longestFileName ? last : last.slice(0, longestFileName - ending.length) + ending
+  const name = short.replace(/[\p{Cc}\p{Surrogate}]/gu, '_')
   return name === '.' || name === '..' ? '' : name
 }
 
