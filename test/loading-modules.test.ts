@@ -237,6 +237,21 @@ t.test('what is imported by a name that nobody could foresee shares its instance
   }
 })
 
+t.test('an import with a question mark behind it is one more instance, as in Node.js', async (t) => {
+  const { directory, get } = await load(t, {
+    lib: { 'times.ts': 'globalThis.timesRun = (globalThis.timesRun ?? 0) + 1\nexport const url = import.meta.url' },
+    modules: {
+      'a.ts': `import { httpEndpoint } from 'rowhouse'
+import { url } from '../lib/times.js?once'
+import '../lib/times.js'
+import '../lib/times.js'
+for (const name of ['more', 'more', 'again']) await import(['../lib/times.ts', name].join('?'))
+httpEndpoint('/a', () => [url, globalThis.timesRun])`,
+    },
+  })
+  t.same(await get('/a'), [`${pathToFileURL(join(directory, 'lib', 'times.ts')).href}?once`, 4])
+})
+
 t.test('a mistake in what is imported by such a name is told with its place', async (t) => {
   const importing = `const name = './' + ['_b.ts'][0]\nawait import(name)`
   t.match(await failure(t, { modules: { 'a.ts': importing } }), /^(?:modules\/a\.ts:2:\d+: )?Error: Cannot find module '.*\/modules\/_b\.ts' imported from .*\/modules\/a\.ts$/)

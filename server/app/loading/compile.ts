@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { dirname, extname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type * as Esbuild from 'esbuild'
@@ -77,7 +77,7 @@ export async function compile(directory: string, files: readonly string[]): Prom
     for (const [name, { imports }] of Object.entries(metafile.inputs)) {
       for (const { path, kind, original, external } of imports) {
         if (external !== true && original !== undefined && isFileName(path)) {
-          add(resolve(directory, name), original, kind, pathIn(directory, path))
+          add(pathIn(directory, name), original, kind, pathIn(directory, path))
         }
       }
     }
@@ -279,9 +279,10 @@ function isFileName(name: string): boolean {
   return !/^(?:rowhouse:|<)/.test(name)
 }
 
-/** What is imported with an attribute and without one has two names. */
+/** What is imported with an attribute, or as `./a.js?again`, has a name of its own for each. */
 function pathIn(directory: string, name: string): string {
-  return resolve(directory, name.replace(/ with \{[^}]*\}$/, ''))
+  const path = resolve(directory, name.replace(/ with \{[^}]*\}$/, ''))
+  return /[?#]/.test(name) && !existsSync(path) ? path.replace(/[?#][^/]*$/, '') : path
 }
 
 /** The running instance of this package, which the modules have to share: its registry is the one they declare to. */

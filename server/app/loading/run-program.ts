@@ -73,8 +73,15 @@ export function withoutInstance(url: string): string {
   return start === -1 ? url : url.slice(0, start)
 }
 
-function importedAddress(path: string, id: string): string {
-  return `${pathToFileURL(path).href}${instance}${id}`
+function importedAddress(path: string, id: string, suffix = ''): string {
+  return `${pathToFileURL(path).href}${suffix}${instance}${id}`
+}
+
+/** What an import has behind the name of its file; nothing where the file itself is called so. */
+function suffixOf(specifier: string, path: string): string {
+  // Others begin with a # themselves, such as those of package.json.
+  const [suffix = ''] = /^[./]/.test(specifier) ? (/[?#].*$/.exec(specifier) ?? []) : []
+  return path.includes(suffix.replace(/\.\w+$/, '')) ? '' : suffix
 }
 
 /** The program that a file with this address belongs to. */
@@ -101,22 +108,30 @@ function resolveImport(
   const importer = fileURLToPath(withoutInstance(asker))
   const known = program.resolutions.get(importer)?.get(importKey(specifier, isRequire))
   const plain = { ...context, parentURL: withoutInstance(asker) }
-  if (known !== undefined && !program.packages.has(known)) return { url: addressFor(program, known, context), shortCircuit: true }
+  if (known !== undefined && !program.packages.has(known)) return { url: addressFor(program, known, suffixOf(specifier, known), context), shortCircuit: true }
   const resolved = resolveUnknown(specifier, importer, known, plain, nextResolve)
   if (!resolved.url.startsWith('file:') || resolved.url.startsWith(own)) return resolved
+  const { search, hash } = new URL(resolved.url)
   const path = fileURLToPath(resolved.url)
   if (!program.files.has(path) && !isOwnSource(path, program.directory)) return resolved
-  return { url: addressFor(program, path, context), shortCircuit: true }
+  return { url: addressFor(program, path, search + hash, context), shortCircuit: true }
 }
 
 /**
  * The address by which a file of a program is run. Required as CommonJS it has the one by which CommonJS keeps it;
  * imported, what stands for it has one of the program's own.
+ *
+ * @param suffix as in `./a.js?again`, for one more instance
  */
-function addressFor(program: RunningProgram, path: string, context: Module.ResolveHookContext): string {
+function addressFor(
+  program: RunningProgram,
+  path: string,
+  suffix: string,
+  context: Module.ResolveHookContext,
+): string {
   const isKept = isRequired(context) && fileOf(program, path)?.format !== 'module'
   const isData = context.importAttributes?.['type'] === 'json' && fileOf(program, path) === null
-  return isKept || isData ? pathToFileURL(path).href : importedAddress(path, program.id)
+  return isKept || isData ? pathToFileURL(path).href : importedAddress(path, program.id, suffix)
 }
 
 /** The conditions are a Set in Node.js 22.15, whatever its documentation says. */
