@@ -7,7 +7,7 @@ import type { BodyRooms } from '../http/body/read-body.js'
 import type { OpenAnswers } from './open-answers.js'
 import type { Scheme } from './schemes/scheme.js'
 import type { Unauthorized } from './schemes/unauthorized.js'
-import type { ReplyLimits } from '../http/reply/send-reply.js'
+import type { ReplyLimits } from '../http/reply/unread-reply.js'
 
 /** The settings that the pipeline goes by. */
 export interface PipelineSettings extends AddressSettings, ReplyLimits {

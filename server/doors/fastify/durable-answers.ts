@@ -1,6 +1,7 @@
 import { ReadStream } from 'node:fs'
 import { pipeline, Transform } from 'node:stream'
 import type { onSendHookHandler } from 'fastify'
+import { boundUnread, type ReplyLimits } from '../../http/reply/unread-reply.js'
 import type { HttpCall } from '../../pipeline/http-call.js'
 import { PluginCall } from './plugin-call.js'
 
@@ -12,8 +13,9 @@ type IsStopping = () => boolean
  * that its call has written would survive a power cut, no piece of a stream either, nor a success when a write was
  * refused that nobody awaited. It has to be the last of the hooks: those before it may write, too.
  */
-export function sendOff(isStopping: IsStopping): onSendHookHandler<unknown> {
+export function sendOff(isStopping: IsStopping, limits: ReplyLimits): onSendHookHandler<unknown> {
   return (request, reply, payload, done) => {
+    boundUnread(reply.raw, payload, limits)
     reply.header('x-request-id', request.id)
     if (isStopping()) reply.header('connection', 'close')
     const call = PluginCall.of(request)

@@ -102,14 +102,14 @@ export class FastifyDoor {
   }
 
   async #open(): Promise<void> {
-    const { pipeline, endpoints, settings, accessKey, stopping } = this.#options
+    const { pipeline, endpoints, settings, accessKey, stopping, parts } = this.#options
     const host = this.#host
     // What the plugin adds to the listener comes on top of this.
     Front.stand(pipeline, () => this.#front)
     await host.load({
       begin: (instance) => this.#begin(instance),
       passOn: (request, reply) => this.#passOn(request, reply),
-      sendOff: sendOff(() => stopping.aborted),
+      sendOff: sendOff(() => stopping.aborted, parts.settings),
       afterwards: (request, _reply, done) => within(request, done),
     })
     this.#front = new Front({

@@ -1,27 +1,17 @@
 import { Readable } from 'node:stream'
 import type { FastifyReply } from 'fastify'
 import { discard } from './discard.js'
-import { isStream, type Reply } from './reply.js'
-import { endWhenUnread } from './unread-reply.js'
+import type { Reply } from './reply.js'
+import { boundUnread, type ReplyLimits } from './unread-reply.js'
 import { UnsendableValue } from './encode-json.js'
-
-/** What bounds a reply. */
-export interface ReplyLimits {
-  /** The longest body that is held in memory, in bytes. */
-  readonly responseLimit: number
-  /** How long a client may take nothing of what waits for it, in milliseconds. */
-  readonly sendTimeout: number
-}
-
-/** As much as the buffers of any connection take, in bytes or units of a string: what is shorter waits for nobody. */
-const takenAtOnce = 16 * 1024
 
 /**
  * Hands a reply to Fastify.
  *
  * @throws UnsendableValue when the body is held in memory and longer than the limit
  */
-export function sendReply(response: FastifyReply, { status, headers, body }: Reply, { responseLimit, sendTimeout }: ReplyLimits): FastifyReply {
+export function sendReply(response: FastifyReply, { status, headers, body }: Reply, limits: ReplyLimits): FastifyReply {
+  const { responseLimit } = limits
   const length = lengthOf(body, responseLimit)
   if (length > responseLimit) {
     throw new UnsendableValue(`cannot send a reply of ${length} bytes: more than ${responseLimit} (responseLimit); return a stream, or split it into pages`)
@@ -35,7 +25,7 @@ export function sendReply(response: FastifyReply, { status, headers, body }: Rep
     throw error
   }
   if (body === null) return response.send()
-  if (isStream(body) || body.length > takenAtOnce) endWhenUnread(response.raw, sendTimeout)
+  boundUnread(response.raw, body, limits)
   // A string goes out in one system call with its headers, which a buffer does not. The serializer keeps Fastify from adding a charset to JSON, which has none (RFC 8259, 11).
   if (typeof body === 'string') return response.serializer(asItIs).send(body)
   if (Buffer.isBuffer(body)) return response.send(body)
