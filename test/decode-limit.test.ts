@@ -60,6 +60,23 @@ t.test('1 MiB is decoded, and one byte more answers 413 where it is asked for, w
   }
 })
 
+t.test('JSON has at most one list or object for each 8 bytes of decodeLimit, since each takes many times its brackets', async (t) => {
+  const app = await buildApp(t, () => {
+    httpEndpoint('/usual', () => (request.bodyJson as unknown[]).length)
+    httpEndpoint('/raised', { decodeLimit: 20 * mebibyte }, () => (request.bodyJson as unknown[]).length)
+  })
+  const send = (path: string, unit: string, count: number) => post(app, { path, type: 'application/json', payload: `[${Array<string>(count).fill(unit).join(',')}]` })
+  for (const unit of ['[]', '{}', '[[[[]]]]']) {
+    const refused = await send('/usual', unit, 140_000 / (unit.length / 2))
+    t.match([refused.statusCode, refused.body], [413, /more than 131072 lists and objects, one for each 8 bytes that this endpoint decodes \(decodeLimit\)/], unit)
+    t.equal((await send('/raised', unit, 140_000 / (unit.length / 2))).statusCode, 200, unit)
+  }
+  for (const unit of ['[1.25,-3.5]', '{"a":1,"b":2}', '"[[[["', '1']) {
+    const count = Math.floor((mebibyte - 2) / (unit.length + 1))
+    t.equal((await send('/usual', unit, count)).body, String(count), `1 MiB of ${unit}`)
+  }
+})
+
 t.test('the limit is set for the app, or for an endpoint by whatever door, down or up to the whole of a body', async (t) => {
   const directory = await temporaryFolder(t)
   const write = async (path: string, source: string): Promise<void> => {

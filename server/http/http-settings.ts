@@ -24,7 +24,7 @@ export const httpSettings = group(
     bodyLimit: setting(bytes, 20 * mebibyte),
     /**
      * How much of a body is decoded in memory: JSON, forms, the fields of forms with files. Everything else waits while
-     * that is done, some 10 ms for a form of this length and up to 100 for JSON.
+     * that is done, some 10 ms for a form of this length and up to 60 for JSON.
      */
     decodeLimit: setting(bytes, mebibyte),
     /**

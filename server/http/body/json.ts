@@ -10,6 +10,11 @@ import type { FileSlice } from './temporary-file.js'
 /** The deepest that lists and objects of a request may be nested; more is only ever sent to exhaust a stack. */
 const deepest = 100
 
+/** For how many bytes that may be decoded there may be one list or object: each takes several times its brackets, in memory and time. */
+const bytesForEach = 8
+/** How many there may be however little is decoded. */
+const fewestAllowed = 1000
+
 /** Whether a media type, in lower case and without parameters, says that the body is JSON (RFC 6839, 3.1 for `+json`). */
 export function isJsonType(mimetype: string): boolean {
   return mimetype === 'application/json' || (mimetype.startsWith('application/') && mimetype.endsWith('+json'))
@@ -30,8 +35,8 @@ export function parseJson(content: BodyContent | null, limit: number): JsonValue
   if (content.length > longest) {
     throw refusal('body-too-large', `the body is longer than the ${longest} bytes that JSON may have`)
   }
-  const bytes = Buffer.isBuffer(content) ? content : readChecked(content)
-  checkDepth(bytes)
+  const bytes = Buffer.isBuffer(content) ? content : readChecked(content, limit)
+  checkNesting(bytes, limit)
   let text: string
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
@@ -79,13 +84,18 @@ function placeOfPrototype(value: JsonValue): string | null {
 }
 
 /** Reads JSON from disk; but where its beginning is enough to refuse it, the rest stays there. */
-function readChecked(content: FileSlice): Buffer {
-  checkDepth(content.slice(0, Math.min(content.length, 64 * 1024)).readSync())
+function readChecked(content: FileSlice, limit: number): Buffer {
+  checkNesting(content.slice(0, Math.min(content.length, 64 * 1024)).readSync(), limit)
   return content.readSync()
 }
 
-function checkDepth(bytes: Buffer): void {
-  const tooDeep = firstTooDeep(bytes)
+function checkNesting(bytes: Buffer, limit: number): void {
+  const most = Math.max(fewestAllowed, Math.floor(limit / bytesForEach))
+  const { tooDeep, count } = scanNesting(bytes, most)
+  if (count > most) {
+    const rule = `one for each ${bytesForEach} bytes that this endpoint decodes (decodeLimit)`
+    throw refusal('body-too-large', `the JSON has more than ${most} lists and objects, ${rule}`)
+  }
   if (tooDeep === -1) return
   const what = `JSON nested more than ${deepest} levels deep, at position ${bytes.toString('utf8', 0, tooDeep).length}`
   throw refusal('json-too-deep', `the body is not accepted: ${what}`)
@@ -96,22 +106,23 @@ function malformed(mistake: string): HttpError {
 }
 
 /**
- * The offset at which the nesting becomes too deep, or -1. Strings are skipped; malformed text may be judged by its brackets, which ends in a 400 all the same.
+ * The offset at which the nesting becomes too deep, or -1, and how many lists and objects there are, up to one more than `most`. Strings are skipped; malformed text may be judged by its brackets, which ends in a 400 all the same.
  * It looks at bytes, because brackets and quotes are never a part of another character in UTF-8: so what is refused need not be decoded.
  */
-function firstTooDeep(bytes: Uint8Array): number {
-  let depth = 0
+function scanNesting(bytes: Uint8Array, most: number): { readonly tooDeep: number; readonly count: number } {
+  let [depth, count] = [0, 0]
   for (let position = 0; position < bytes.length; position++) {
     const code = bytes[position]
     if (code === 0x22) {
       position = endOfString(bytes, position)
     } else if (code === 0x5b || code === 0x7b) {
-      if (++depth > deepest) return position
+      if (++depth > deepest) return { tooDeep: position, count }
+      if (++count > most) break
     } else if (code === 0x5d || code === 0x7d) {
       depth--
     }
   }
-  return -1
+  return { tooDeep: -1, count }
 }
 
 function endOfString(bytes: Uint8Array, start: number): number {
