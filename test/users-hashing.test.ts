@@ -5,9 +5,10 @@ import t from 'tap'
 import { HashingOverloaded, WeakPassword } from '../dist/server/services/accounts/errors.js'
 import { HashingQueue, type Origin } from '../dist/server/services/accounts/hashing-queue.js'
 import { KeyedHash } from '../dist/server/services/accounts/keyed-hash.js'
-import { networkOf } from '../dist/server/services/accounts/network.js'
+import { networkOf, networksAround } from '../dist/server/services/accounts/network.js'
 import { PasswordHashing } from '../dist/server/services/accounts/password-hashing.js'
 import { checkNewPassword } from '../dist/server/services/accounts/passwords.js'
+import { RandomMap } from '../dist/server/services/accounts/random-map.js'
 import { VerifiedCredentials } from '../dist/server/services/accounts/verified-credentials.js'
 
 const somewhere: Origin = { network: '192.0.2.1', account: 'a@x.io' }
@@ -47,14 +48,51 @@ t.test('when all waiting places are taken by one network, its newest gives way t
   t.strictSame(served, ['f1', 'owner', 'f2', 'f3'], 'and the owner does not wait behind the flood')
 })
 
-t.test('networks with equally many places refuse the newcomer, so that nobody is pushed out by an equal', async (t) => {
-  const { ask, finish } = busyQueue(2)
-  ask('a', 'one')
-  ask('b', 'two')
-  ask('c', 'three')
-  const { served, refused } = await finish()
-  t.strictSame(refused, ['c'])
-  t.strictSame(served, ['a', 'b'])
+t.test('networks with equally many places and asks draw lots, so that neither those who wait nor a newcomer are kept out by equals', async (t) => {
+  const losers = new Set<string>()
+  for (let round = 0; round < 100 && losers.size < 3; round++) {
+    const { ask, finish } = busyQueue(2)
+    ask('a', 'one')
+    ask('b', 'two')
+    ask('c', 'three')
+    const { served, refused } = await finish()
+    t.equal(served.length, 2)
+    t.equal(refused.length, 1)
+    losers.add(refused.join())
+  }
+  t.strictSame([...losers].sort(), ['a', 'b', 'c'])
+})
+
+t.test('where every network holds one place, one that has asked more lately gives way to a newcomer, however many there are', async (t) => {
+  const { ask, finish } = busyQueue(4)
+  for (let round = 0; round < 3; round++) for (let n = 0; n < 40; n++) ask(`${n}`, `198.51.100.${n}`)
+  ask('owner', '203.0.113.9')
+  for (let round = 0; round < 3; round++) for (let n = 0; n < 40; n++) ask(`${n}`, `198.51.100.${n}`)
+  const { served } = await finish()
+  t.equal(served.length, 4)
+  t.ok(served.includes('owner'), 'who is not pushed out again by those who ask on')
+})
+
+t.test('the /64s of one /56, and the /56s of one /48, have one turn and one share together', async (t) => {
+  for (const group of [(n: number) => `64${n}`.slice(-2), (n: number) => `${n}00`]) {
+    const { ask, finish } = busyQueue(4)
+    for (let n = 10; n < 50; n++) ask(`${n}`, networkOf(`2001:db8:1:${group(n)}::1`))
+    ask('owner', '203.0.113.9')
+    ask('other', networkOf('2001:db8:2::1'))
+    const { served } = await finish()
+    t.equal(served.length, 4)
+    t.strictSame(served.slice(0, 3).filter((name) => Number.isNaN(Number(name))).sort(), ['other', 'owner'], 'the others come in their turn')
+  }
+})
+
+t.test('a map that strangers fill gives up any of its entries, so that nobody can make a certain one go', async (t) => {
+  const map = new RandomMap<number>(100)
+  for (let n = 0; n < 1000; n++) map.set(`${n}`, n)
+  map.set('999', -1)
+  const kept = Array.from({ length: 1000 }, (_, n) => map.get(`${n}`)).filter((value) => value !== undefined)
+  t.equal(kept.length, 100)
+  t.equal(map.get('999'), -1)
+  t.ok(kept.some((value) => value >= 0 && value < 900), 'not the newest alone')
 })
 
 t.test('within one network, places and turns are shared between accounts', async (t) => {
@@ -153,6 +191,12 @@ t.test('an IPv4 address is a network, and so is the /64 of an IPv6 address, howe
   t.equal(networkOf('fe80::1%eth0'), networkOf('fe80::2%eth1'))
   t.equal(networkOf('::1'), '0:0:0:0::/64')
   t.equal(networkOf(''), '')
+})
+
+t.test('the /56 and the /48 around a /64 are known, and nothing is around an IPv4 address', async (t) => {
+  t.strictSame(networksAround(networkOf('2001:db8:1:2fe::1')), ['2001:db8:1:2fe::/64', '2001:db8:1:200::/56', '2001:db8:1::/48'])
+  t.strictSame(networksAround(networkOf('2001:db8:1:fe::1')).slice(1), ['2001:db8:1:0::/56', '2001:db8:1::/48'])
+  for (const alone of ['192.0.2.7', 'own', '']) t.strictSame(networksAround(alone), [alone])
 })
 
 t.test('hashes are read in both orders in which their parameters have been written down, and none of the two is renewed for its order', async (t) => {

@@ -1,6 +1,7 @@
 import { createHook } from 'node:async_hooks'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { takesLong } from './support/needs.ts'
 import { transactionScope } from './support/transaction-scope.ts'
@@ -289,6 +290,46 @@ t.test('a flood over many accounts is refused once 32 wait, and keeps nobody in 
   t.equal(await owner, 'in')
   t.ok(counts.overloaded >= 200 - 32 - 8, `${counts.overloaded} refused at once`)
   t.equal(counts.waits, 0)
+})
+
+t.test('forty networks, or forty /64s of one household, that try without end keep no newcomer out', { skip: takesLong('it tries hundreds of passwords') }, async (t) => {
+  const { users } = await open(t, t.testdir())
+  const owners = Array.from({ length: 4 }, (_, n) => `owner${n}@example.com`)
+  for (const [attack, addressOf] of [['networks', (n: number) => `198.51.100.${n}`], ['household', (n: number) => `2001:db8:1:${n + 10}::1`]] as const) {
+    for (const owner of owners) await users.add(`${attack}-${owner}`, password)
+    let attempts = 0
+    let isOver = false
+    const hammer = async (n: number): Promise<void> => {
+      while (!isOver) {
+        await outcome(users.verify(`u${attempts++}@example.com`, 'wrong password', addressOf(n % 40)))
+        await pause(5)
+      }
+    }
+    const flood = Promise.all(Array.from({ length: 60 }, (_, n) => hammer(n)))
+    while (attempts < 500) await pause(10)
+    for (const [n, owner] of owners.entries()) t.equal(await outcome(users.verify(`${attack}-${owner}`, password, `203.0.113.${n}`)), 'in', `${owner} beside many ${attack}`)
+    isOver = true
+    await flood
+  }
+})
+
+t.test('failures on one account are counted for the /64, the /56 and the /48 of an IPv6 address together', { skip: hashesOften }, async (t) => {
+  const { users } = await open(t, t.testdir(), { now: () => newYear })
+  await users.add('me@example.com', password)
+  let n = 0
+  /** Fails from networks that are new each time, until one has to wait. */
+  const failures = async (networkOf: (n: number) => string): Promise<number> => {
+    for (let failed = 0; ; failed++) {
+      const result = await outcome(users.verify('me@example.com', `wrong password ${n}`, networkOf(n++)))
+      if (result !== 'refused') return failed
+    }
+  }
+  t.equal(await failures(() => '2001:db8:1:100::1'), 10, 'the /64')
+  t.equal(await failures((each) => `2001:db8:1:${(0x100 + (each % 100) + 1).toString(16)}::1`), 20, 'the /56 around it')
+  t.equal(await failures((each) => `2001:db8:1:${(0x200 + 0x100 * each).toString(16)}::1`), 70, 'the /48 around that')
+  t.equal(await outcome(users.verify('me@example.com', password, '2001:db8:1:ffff::1')), 'waits')
+  t.equal(await outcome(users.verify('you@example.com', password, '2001:db8:1:ffff::1')), 'refused', 'other accounts do not wait')
+  t.equal(await outcome(users.verify('me@example.com', password, '2001:db8:2:100::1')), 'in', 'nor does the owner, elsewhere')
 })
 
 t.test('identical right attempts at once share one hash, count as no failure, and each caller gets a row of his own', async (t) => {

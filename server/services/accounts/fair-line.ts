@@ -35,15 +35,22 @@ export class PlainLine<Item> implements Line<Item> {
   }
 }
 
-/** One line for each name, taking turns, so that a long one does not hold up the others. */
+/**
+ * One line for each name, taking turns, so that a long one does not hold up the others. For a newcomer the longest line
+ * gives up a place; of equally long ones that of the name which has asked most lately; then lots are drawn, and the
+ * newcomer has one too. So nobody can hold all places with many names, each of which has one.
+ */
 export class FairLine<Item> implements Line<Item> {
   /** Their order is the order of turns. None of them is empty. */
   readonly #lines = new Map<string, Line<Item>>()
   readonly #newLine: () => Line<Item>
+  readonly #asksOf: (name: string) => number
   #size = 0
 
-  constructor(newLine: () => Line<Item>) {
+  /** @param asksOf how often a name has asked lately */
+  constructor(newLine: () => Line<Item>, asksOf: (name: string) => number = () => 0) {
     this.#newLine = newLine
+    this.#asksOf = asksOf
   }
 
   get size(): number {
@@ -69,24 +76,27 @@ export class FairLine<Item> implements Line<Item> {
   }
 
   takeNewest(): Item | undefined {
-    const name = this.#longest(0)
+    const name = this.#heaviest(null)
     return name === undefined ? undefined : this.#takeFrom(name, (line) => line.takeNewest())
   }
 
   makeRoomFor([name = '', ...names]: readonly string[]): Item | undefined {
-    const longest = this.#longest((this.#lines.get(name)?.size ?? 0) + 1)
-    return longest === undefined ? this.#takeFrom(name, (line) => line.makeRoomFor(names)) : this.#takeFrom(longest, (line) => line.takeNewest())
+    const heaviest = this.#heaviest(name)
+    if (heaviest === name) return this.#takeFrom(name, (line) => line.makeRoomFor(names))
+    return heaviest === undefined ? undefined : this.#takeFrom(heaviest, (line) => line.takeNewest())
   }
 
-  /** The name of the longest line that is longer than `length`. */
-  #longest(length: number): string | undefined {
-    let longest: string | undefined
-    for (const [name, line] of this.#lines) {
-      if (line.size <= length) continue
-      longest = name
-      length = line.size
-    }
-    return longest
+  /** Whose turn it is to give up a place; a newcomer is looked at as if it stood in the line already. */
+  #heaviest(newcomer: string | null): string | undefined {
+    const places = new Map([...this.#lines].map(([name, { size }]) => [name, size]))
+    if (newcomer !== null) places.set(newcomer, (places.get(newcomer) ?? 0) + 1)
+    const most = Math.max(...places.values())
+    const longest = [...places.keys()].filter((name) => places.get(name) === most)
+    const asks = longest.map((name) => this.#asksOf(name))
+    const busiest = Math.max(...asks)
+    // Counts fade, so those who have asked as often as one another differ by a little.
+    const equals = longest.filter((_, index) => (asks[index] ?? 0) > busiest - 0.5)
+    return equals[Math.floor(Math.random() * equals.length)]
   }
 
   #takeFrom(name: string, take: (line: Line<Item>) => Item | undefined): Item | undefined {

@@ -1,7 +1,9 @@
 import { HashingOverloaded } from './errors.js'
-import { FairLine, PlainLine } from './fair-line.js'
+import { FairLine, PlainLine, type Line } from './fair-line.js'
+import { networksAround } from './network.js'
+import { RecentAsks } from './recent-asks.js'
 
-/** Who asks for a hash: turns and waiting places are shared between networks first, and within a network between accounts. */
+/** Who asks for a hash: turns and waiting places are shared between networks, and within a network between accounts. */
 export interface Origin {
   readonly network: string
   readonly account: string
@@ -12,14 +14,25 @@ interface Waiting {
   readonly refuse: (reason: HashingOverloaded) => void
 }
 
+/** How many networks an address can be in, one around the other. */
+const widths = 3
+
+/** What is a network by itself stands for the wider ones too. */
+function widestFirst(networks: readonly string[]): string[] {
+  const widest = networks.at(-1) ?? ''
+  return Array.from({ length: widths }, (_, width) => networks[widths - 1 - width] ?? widest)
+}
+
 /**
- * Lets a few pieces of heavy work run at once, a few more wait, and refuses the rest, such that whoever asks much cannot keep out whoever asks little:
- * turns go round over the networks, and when every place is taken the newest of the network that holds most places gives way.
+ * Lets a few pieces of heavy work run at once, a few more wait, and refuses the rest, such that whoever asks much
+ * cannot keep out whoever asks little: turns go round over the networks, the widest first, and when all places are taken
+ * the newest of a network gives way (see {@link FairLine}).
  */
 export class HashingQueue {
   readonly #atOnce: number
   readonly #places: number
-  readonly #line = new FairLine<Waiting>(() => new FairLine<Waiting>(() => new PlainLine<Waiting>()))
+  readonly #asks = new RecentAsks()
+  readonly #line = this.#lineOfNetworks(widths)
   #running = 0
   #meanSeconds = 0
 
@@ -38,8 +51,10 @@ export class HashingQueue {
    * @throws HashingOverloaded when it has to give way
    */
   async run<Result>(origin: Origin, work: () => Promise<Result>): Promise<Result> {
+    const networks = networksAround(origin.network)
+    for (const network of networks) this.#asks.add(network)
     if (this.#running < this.#atOnce) this.#running++
-    else await this.#turn([origin.network, origin.account])
+    else await this.#turn([...widestFirst(networks), origin.account])
     const started = performance.now()
     try {
       return await work()
@@ -49,6 +64,13 @@ export class HashingQueue {
       if (next === undefined) this.#running--
       else next.start()
     }
+  }
+
+  /** A line for each network of a width, in it one for each of the next, and so on to the accounts of the narrowest. */
+  #lineOfNetworks(levels: number): FairLine<Waiting> {
+    const accounts = (): Line<Waiting> => new FairLine<Waiting>(() => new PlainLine<Waiting>())
+    const inner = levels === 1 ? accounts : () => this.#lineOfNetworks(levels - 1)
+    return new FairLine<Waiting>(inner, (name) => this.#asks.of(name))
   }
 
   #turn(names: readonly string[]): Promise<void> {

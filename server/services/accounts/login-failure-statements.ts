@@ -4,8 +4,11 @@ import type { Statement } from '../../../db/engine/engine.js'
 const second = 1000
 const minute = 60 * second
 
-/** Failures that cost no waiting. */
-const freeFailures = 10
+/**
+ * Failures that cost no waiting, of a network and of the wider ones around it. A wider one has more: there are people
+ * in it who know nothing of one another.
+ */
+const freeFailures = [10, 30, 100] as const
 /** A count is forgotten this long after the last failure or, when that is later, the end of the wait. Milliseconds. */
 const memory = 15 * minute
 const firstWait = second
@@ -17,10 +20,11 @@ const prunedAtOnce = 4
 /** The statements over `rowhouse_login_failures`, in one spelling for every engine. */
 export interface LoginFailureStatements {
   /**
-   * Account, network, now → the number of failures so far. Counts the attempt as failed before it is made, in one statement, so that attempts made
-   * at the same time count each other. Returns no row, and changes nothing, while the network has to wait.
+   * By the width of the network, the narrowest first. Account, network, now → the number of failures so far. Counts the
+   * attempt as failed before it is made, in one statement, so that attempts made at the same time count each other.
+   * Returns no row, and changes nothing, while the network has to wait.
    */
-  readonly count: Statement
+  readonly counts: readonly Statement[]
   /** Account, network, now → until when the network has to wait; no row when it does not. */
   readonly wait: Statement
   /** Account, network: there has been no failure. */
@@ -39,21 +43,21 @@ export function loginFailureStatements(dialect: Dialect): LoginFailureStatements
   // A wait that is longer than any there can be comes from a clock that has since been set back.
   const waits = `f.blocked_until > ${now} AND f.blocked_until <= ${now} + ${longestWait}`
   return {
-    count: {
+    counts: freeFailures.map((free) => ({
       text: `INSERT INTO rowhouse_login_failures AS f (account, network, failures, last_failure, blocked_until)
         VALUES (${first}, ${second}, 1, ${now}, 0)
         ON CONFLICT (account, network) DO UPDATE SET
           failures = CASE WHEN ${isForgotten} THEN 1 ELSE f.failures + 1 END,
           last_failure = ${now},
           blocked_until = CASE
-            WHEN ${isForgotten} OR f.failures + 1 < ${freeFailures} THEN 0
-            WHEN f.failures + 1 = ${freeFailures} THEN ${now} + ${firstWait}
+            WHEN ${isForgotten} OR f.failures + 1 < ${free} THEN 0
+            WHEN f.failures + 1 = ${free} THEN ${now} + ${firstWait}
             WHEN 2 * (f.blocked_until - f.last_failure) > ${longestWait} THEN ${now} + ${longestWait}
             ELSE ${now} + 2 * (f.blocked_until - f.last_failure)
           END
         WHERE NOT (${waits})
         RETURNING failures`,
-    },
+    })),
     wait: { text: `SELECT f.blocked_until FROM rowhouse_login_failures AS f WHERE f.account = ${first} AND f.network = ${second} AND ${waits}` },
     clear: { text: `DELETE FROM rowhouse_login_failures WHERE account = ${first} AND network = ${second}` },
     prune: {

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto'
 import type { Database } from '../../../db/database.js'
 import { TableError } from '../../../db/errors/errors.js'
-import { BoundedMap } from './bounded-map.js'
 import { TooManyFailures } from './errors.js'
 import type { Origin } from './hashing-queue.js'
 import { loginFailureStatements, longestWait, type LoginFailureStatements } from './login-failure-statements.js'
+import { networksAround } from './network.js'
+import { RandomMap } from './random-map.js'
 
 /** One attempt per account and network in this time, where the database has no room to count them. Milliseconds. */
 const uncountedInterval = 1000
@@ -12,8 +13,9 @@ const uncountedInterval = 1000
 const capacity = 10_000
 
 /**
- * Counts failed attempts on one account from one network, in the database, so that all processes and the next start know them.
- * After ten failures that network waits: a second, doubled by each further failure, up to 15 minutes. Others are not held up.
+ * Counts failed attempts on one account from one network, in the database, so that all processes and the next start
+ * know them. After ten failures that network waits: a second, doubled by each further failure, up to 15 minutes. So
+ * does a wider one around it, after more of them. Others are not held up.
  *
  * Accounts are stored as a SHA-256 of the normalised address, whether or not there is such a user.
  */
@@ -22,9 +24,9 @@ export class LoginFailures {
   readonly #statements: LoginFailureStatements
   readonly #now: () => number
   /** Account and network → when the last uncounted attempt was let through. */
-  readonly #uncounted = new BoundedMap<number>(capacity)
+  readonly #uncounted = new RandomMap<number>(capacity)
   /** Account and network → until when it has to wait. Nothing ends a wait early, so what has been read once holds. */
-  readonly #waits = new BoundedMap<number>(capacity)
+  readonly #waits = new RandomMap<number>(capacity)
 
   /** @param now milliseconds since 1970, the same for all processes of an app */
   constructor(database: Database, now: () => number = Date.now) {
@@ -40,12 +42,15 @@ export class LoginFailures {
    */
   async check(origin: Origin): Promise<void> {
     this.refuseKnownWait(origin)
-    const now = this.#now()
-    const [wait] = await this.#database.read(this.#statements.wait, [...keyOf(origin), now])
-    if (wait === undefined) return
-    const end = Number(wait[0])
-    this.#waits.set(nameOf(origin), end)
-    throw waiting(end - now)
+    const account = hashOf(origin)
+    for (const network of networksAround(origin.network)) {
+      const now = this.#now()
+      const [wait] = await this.#database.read(this.#statements.wait, [account, network, now])
+      if (wait === undefined) continue
+      const end = Number(wait[0])
+      this.#waits.set(nameOf(origin, network), end)
+      throw waiting(end - now)
+    }
   }
 
   /**
@@ -55,8 +60,10 @@ export class LoginFailures {
    */
   refuseKnownWait(origin: Origin): void {
     const now = this.#now()
-    const known = this.#waits.get(nameOf(origin)) ?? 0
-    if (now < known && known <= now + longestWait) throw waiting(known - now)
+    for (const network of networksAround(origin.network)) {
+      const known = this.#waits.get(nameOf(origin, network)) ?? 0
+      if (now < known && known <= now + longestWait) throw waiting(known - now)
+    }
   }
 
   /**
@@ -66,19 +73,27 @@ export class LoginFailures {
    */
   async count(origin: Origin): Promise<void> {
     const now = this.#now()
-    const key = keyOf(origin)
-    const [counted] = await Promise.all([
-      this.#database.write(this.#statements.count, [...key, now]),
-      this.#database.write(this.#statements.prune, [now]),
-    ]).catch(unlessDiskFull(() => this.#letThroughUncounted(key.join(' '), now)))
-    if (counted.length > 0) return
-    await this.check(origin)
-    throw waiting(0)
+    const account = hashOf(origin)
+    // The narrowest first: what that one may not try is no attempt of the wider ones.
+    for (const [width, network] of networksAround(origin.network).entries()) {
+      const count = this.#statements.counts[width]
+      if (count === undefined) continue
+      const [counted] = await Promise.all([
+        this.#database.write(count, [account, network, now]),
+        width === 0 ? this.#database.write(this.#statements.prune, [now]) : null,
+      ]).catch(unlessDiskFull(() => this.#letThroughUncounted(`${account} ${network}`, now)))
+      if (counted.length > 0) continue
+      await this.check(origin)
+      throw waiting(0)
+    }
   }
 
   /** Forgets the failures of this network on this account, after the right password came from it (NIST SP 800-63B, section 3.2.2). */
   async clear(origin: Origin): Promise<void> {
-    await this.#database.write(this.#statements.clear, keyOf(origin)).catch(unlessDiskFull(() => []))
+    const account = hashOf(origin)
+    const networks = networksAround(origin.network)
+    const cleared = networks.map((network) => this.#database.write(this.#statements.clear, [account, network]))
+    await Promise.all(cleared).catch(unlessDiskFull(() => []))
   }
 
   /** On a full disk log-ins still work, more slowly than anything could be guessed. */
@@ -90,11 +105,11 @@ export class LoginFailures {
   }
 }
 
-function keyOf({ account, network }: Origin): [string, string] {
-  return [createHash('sha256').update(account).digest('base64url'), network]
+function hashOf({ account }: Origin): string {
+  return createHash('sha256').update(account).digest('base64url')
 }
 
-function nameOf({ account, network }: Origin): string {
+function nameOf({ account }: Origin, network: string): string {
   return `${network} ${account}`
 }
 

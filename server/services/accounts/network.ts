@@ -34,3 +34,15 @@ export function networkOf(address: string): string {
     .map((group) => group.toString(16))
     .join(':')}::/64`
 }
+
+/**
+ * The networks that a network is a part of, as {@link networkOf} writes it, the narrowest first and itself among them:
+ * for the /64 of an IPv6 address the /56 and the /48, which providers give to one household or company (RFC 6177), else
+ * none but itself.
+ */
+export function networksAround(network: string): readonly string[] {
+  const [, a, b, c, d] = /^(\w+):(\w+):(\w+):(\w+)::\/64$/.exec(network) ?? []
+  if (a === undefined || b === undefined || c === undefined || d === undefined) return [network]
+  const upper = (Number.parseInt(d, 16) & 0xff00).toString(16)
+  return [network, `${a}:${b}:${c}:${upper}::/56`, `${a}:${b}:${c}::/48`]
+}
