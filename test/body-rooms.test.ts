@@ -204,6 +204,17 @@ t.test('what decompresses a body counts from its first byte on, as much as it as
   }
 })
 
+t.test('the networks of one /48 of IPv6 have one share together, and another has its own', { skip: takesLong('it sends tens of megabytes') }, async (t) => {
+  const { port } = await startApp(t, () => httpEndpoint('/b', (_args, { body }) => body?.length), { bodyMemoryLimit: 64 * mebibyte, trustedProxies: ['127.0.0.1'] })
+  const from = (address: string) => begin(port, { path: `${api}/b`, bytes: Buffer.alloc(1_000_000), headers: `x-forwarded-for: ${address}\r\n` })
+  const flood = Array.from({ length: 40 }, (_, n) => from(`2001:db8:1:${(n * 300).toString(16)}::1`))
+  const refused = await refusedOf(flood, 7)
+  t.ok(refused >= 7 && refused <= 11, `${refused} of 40 are refused, about a fifth`)
+  const others = Array.from({ length: 10 }, () => from('2001:db8:2::1'))
+  t.equal(await refusedOf(others, 0), 0)
+  await end([...flood, ...others])
+})
+
 t.test('a network gets half of the disk for bodies, one body may take all of that, and all of it is given back', { skip: takesLong('it waits for what does not come') || needs('/proc') }, async (t) => {
   const limit = 3 * mebibyte
   const app = await startApp(t, () => httpEndpoint('/b', (_args, { body }) => body), { bodyLimit: limit, bodyDiskLimit: 2 * limit })

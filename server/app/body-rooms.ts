@@ -4,7 +4,7 @@ import { BodyRoom, overloaded } from '../http/body/body-room.js'
 import type { BodyRooms } from '../http/body/read-body.js'
 import { TemporaryFiles } from '../http/body/temporary-files.js'
 import type { HttpError } from '../http/http-error.js'
-import { networkOf } from '../services/accounts/network.js'
+import { networkOf, networksAround } from '../services/accounts/network.js'
 import { second } from '../settings/checks.js'
 import type { Configuration } from './configuration/settings.js'
 
@@ -29,13 +29,19 @@ export function openBodyRooms(
     return overloaded()
   }
   return {
-    memory: new BodyRoom({ size: () => bodyMemoryLimit, networkOf, refuse }),
+    memory: new BodyRoom({ size: () => bodyMemoryLimit, networkOf: sharedNetworkOf, refuse }),
     files: new TemporaryFiles({
       folder: join(data, 'request-bodies'),
       limit: bodyDiskLimit,
-      networkOf,
+      networkOf: sharedNetworkOf,
       onDiskFull: () => log.error('the disk is full: a request body was refused; make room'),
       onRefusal: () => warn('bodyDiskLimit', bodyDiskLimit),
     }),
   }
+}
+
+/** Who has a /48 of IPv6 can send from any of its networks, so all of them have one share. */
+function sharedNetworkOf(address: string): string {
+  const network = networkOf(address)
+  return networksAround(network).at(-1) ?? network
 }
