@@ -1,3 +1,5 @@
+import { escapeLines } from '../server/logging/escape-controls.js'
+
 /** The names of errors that a mistake of ours throws; ours to say something about have names of their own. */
 const builtIn: ReadonlySet<string> = new Set(['Error', 'TypeError', 'RangeError', 'ReferenceError', 'SyntaxError', 'EvalError', 'URIError', 'AggregateError'])
 
@@ -8,5 +10,5 @@ const builtIn: ReadonlySet<string> = new Set(['Error', 'TypeError', 'RangeError'
 export function reportFailure(error: unknown): void {
   process.exitCode = 1
   const expected = error instanceof Error && (!builtIn.has(error.name) || 'code' in error)
-  process.stderr.write(`${expected ? error.message : `Rowhouse has failed unexpectedly: ${error instanceof Error ? error.stack : String(error)}`}\n`)
+  process.stderr.write(`${escapeLines(expected ? error.message : `Rowhouse has failed unexpectedly: ${error instanceof Error ? error.stack : String(error)}`)}\n`)
 }

@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { TableError } from '../../db/errors/errors.js'
 import type { UserRow } from '../../db/schema/users-table.js'
+import { escapeControls } from '../../server/logging/escape-controls.js'
 import { addAssignment } from '../column-values.js'
 import { print, say } from '../output.js'
 import { readNewPassword } from '../password-input.js'
@@ -91,14 +92,14 @@ async function listAsText(users: AsyncIterable<UserRow>): Promise<void> {
 async function listAsJson(users: AsyncIterable<UserRow>): Promise<void> {
   let separator = '[\n'
   for await (const user of users) {
-    if (!(await print(separator + JSON.stringify(user)))) return
+    if (!(await print(separator + escapeControls(JSON.stringify(user))))) return
     separator = ',\n'
   }
   await print(separator === '[\n' ? '[]\n' : '\n]\n')
 }
 
 function toLine(email: string, status: string, signedUp: string, lastLogin: string): string {
-  return `${email.padEnd(40)} ${status.padEnd(9)} ${signedUp.padEnd(17)} ${lastLogin}\n`
+  return `${escapeControls(email).padEnd(40)} ${status.padEnd(9)} ${signedUp.padEnd(17)} ${lastLogin}\n`
 }
 
 /** UTC, as `2026-01-31 09:05Z`. */

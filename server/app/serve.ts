@@ -1,9 +1,14 @@
 import { resolve } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import { CallWrites } from '../call/call-writes.js'
-import { currentCall } from '../call/call.js'
+import { currentCall, type Call } from '../call/call.js'
 import { createApp, type CreateAppOptions } from './create-app.js'
 import { describeThrown } from './loading/load-error.js'
+import { toError } from '../errors/to-error.js'
+import { hideInError } from '../http/hide-secrets.js'
+import { CommonRequest } from '../http/request/common-request.js'
+import { escapeLines } from '../logging/escape-controls.js'
+import { plainError } from '../logging/plain-error.js'
 import type { Configuration } from './configuration/settings.js'
 
 /** The port cannot be listened on. The message is one sentence that says what to do. */
@@ -109,8 +114,8 @@ class ProcessLife {
   }
 
   #onError(error: unknown, message: string): void {
-    if (this.#app === null) process.stderr.write(`${describeThrown(error, this.#directory).message}\n`)
-    else this.#app.log.fatal({ err: error }, message)
+    if (this.#app === null) process.stderr.write(`${escapeLines(describeThrown(error, this.#directory).message)}\n`)
+    else this.#app.log.fatal({ err: shown(error) }, message)
     process.exit(1)
   }
 
@@ -125,6 +130,17 @@ class ProcessLife {
     const source = call?.endpoint?.source
     const place = source === undefined ? '' : `, in the handler at ${source.file}:${source.line}`
     const message = isWrite ? 'a write was refused and nobody awaited it' : 'a promise was rejected and nobody handled it'
-    this.#app.log.error({ ...(call?.requestId != null && { requestId: call.requestId }), err: reason }, `${message}${place}`)
+    this.#app.log.error({ ...(call?.requestId != null && { requestId: call.requestId }), err: shown(reason, call) }, `${message}${place}`)
+  }
+}
+
+/** What was thrown, without the secrets of the process and of the request whose code has thrown it. */
+function shown(thrown: unknown, call: Call | null = null): unknown {
+  const request = call?.request ?? null
+  try {
+    return plainError(toError(thrown), hideInError(request === null ? {} : CommonRequest.stateOf(request).raw.headers))
+  } catch {
+    // It cannot be looked at, which the log says in its own way.
+    return thrown
   }
 }

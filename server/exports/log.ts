@@ -1,7 +1,10 @@
-import { destination, type Logger } from 'pino'
+import { destination, type DestinationStream, type Logger } from 'pino'
 import { currentCall, type Call } from '../call/call.js'
+import { hideInError } from '../http/hide-secrets.js'
+import { CommonRequest } from '../http/request/common-request.js'
 import { loggerTo } from '../logging/open-log.js'
-import { readLogEvent } from './log-event.js'
+import { plainError } from '../logging/plain-error.js'
+import { readLogEvent, type LogEvent } from './log-event.js'
 import { runningApps } from './running-app.js'
 
 /** Writes one event to the log. */
@@ -36,11 +39,16 @@ type Level = 'debug' | 'info' | 'warn' | 'error'
  */
 export const log: AppLogger = Object.freeze({ debug: writerOf('debug'), info: writerOf('info'), warn: writerOf('warn'), warning: writerOf('warn'), error: writerOf('error') })
 
+/** What cannot be written there can be told nowhere. */
+function standardError(): DestinationStream {
+  return destination({ fd: 2, sync: true }).on('error', () => undefined)
+}
+
 let outside: Logger | null = null
 
 /** The log of code that belongs to no app, or to nobody knows which one: standard error, since standard output may be somebody's data. */
 function logOutsideOfApps(): Logger {
-  return (outside ??= loggerTo(destination({ fd: 2, sync: true }), 'info'))
+  return (outside ??= loggerTo(standardError(), 'info'))
 }
 
 function writerOf(level: Level): WriteLog {
@@ -49,7 +57,7 @@ function writerOf(level: Level): WriteLog {
     const logger = runningApps.currentLog() ?? logOutsideOfApps()
     if (!logger.isLevelEnabled(level)) return
     try {
-      const { fields, message } = readLogEvent(given)
+      const { fields, message } = withoutSecrets(readLogEvent(given), call)
       logger[level]({ ...fields, ...placeOf(call) }, message)
     } catch (error) {
       // An object may throw when it is looked at, which must not become the failure of whoever wanted to tell something.
@@ -57,6 +65,20 @@ function writerOf(level: Level): WriteLog {
       const err = error instanceof Error ? error : new Error('looking at an object of the line threw a value that is no Error')
       logger[level]({ ...placeOf(call), err }, `a log line could not be written as it was given${text === undefined ? '' : `: ${text}`}`)
     }
+  }
+}
+
+/** Errors say what others have put into them; what is secret in that is hidden. Everything else is the author's own word. */
+function withoutSecrets(event: LogEvent, call: Call | null): LogEvent {
+  const { fields, message } = event
+  const errors = Object.entries(fields).filter((field): field is [string, Error] => field[1] instanceof Error)
+  if (errors.length === 0) return event
+  const request = call?.request ?? null
+  const hide = hideInError(request === null ? {} : CommonRequest.stateOf(request).raw.headers)
+  const { err } = fields
+  return {
+    fields: { ...fields, ...Object.fromEntries(errors.map(([name, error]) => [name, plainError(error, hide)])) },
+    message: message ?? (err instanceof Error ? hide(err.message) : undefined),
   }
 }
 

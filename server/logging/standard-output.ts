@@ -208,6 +208,6 @@ let output: StandardOutput | null = null
 export async function standardOutput(): Promise<StandardOutput> {
   if (output !== null) return output
   if (!process.stdout.isTTY) return (output = new StandardOutput(null))
-  const { prettyFactory } = await import('pino-pretty')
-  return (output ??= new StandardOutput(prettyFactory({ messageKey: 'message' })))
+  const { terminalLines } = await import('./terminal-lines.js')
+  return (output ??= new StandardOutput(terminalLines()))
 }

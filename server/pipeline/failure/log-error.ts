@@ -2,7 +2,9 @@ import type { FastifyRequest } from 'fastify'
 import { TableError } from '../../../db/errors/errors.js'
 import type { PipelineParts } from '../parts.js'
 import { unreadable, type ErrorDescription } from './describe-error.js'
+import { hideInError } from '../../http/hide-secrets.js'
 import { HttpError } from '../../http/http-error.js'
+import { plainError } from '../../logging/plain-error.js'
 import { isA, toError } from '../../errors/to-error.js'
 
 /**
@@ -18,8 +20,13 @@ export function logError(parts: Pick<PipelineParts, 'log'>, request: FastifyRequ
   }
   // Which of the two has made the mistake, the author or the caller, cannot be known here, so the author gets to see it too.
   const isOfTable = thrown instanceof TableError
-  if (isOfTable) parts.log.warn({ requestId: request.id, err: thrown }, `A table refused ${pathOf(request)} [${request.method}]`)
+  if (isOfTable) parts.log.warn({ requestId: request.id, err: shownIn(request, thrown) }, `A table refused ${pathOf(request)} [${request.method}]`)
   return isOfTable
+}
+
+/** An error with what it must not tell hidden: a message may repeat what the request or the environment has brought. */
+function shownIn(request: FastifyRequest, error: Error): object {
+  return plainError(error, hideInError(request.raw.headers))
 }
 
 /** Logs what nobody expected, with its stack. */
@@ -27,10 +34,10 @@ export function logFailure({ log }: Pick<PipelineParts, 'log'>, request: Fastify
   const message = `Exception on ${pathOf(request)} [${request.method}]${when === '' ? '' : ` ${when}`}`
   const error = toError(thrown)
   try {
-    log.error({ requestId: request.id, err: error }, message)
+    log.error({ requestId: request.id, err: shownIn(request, error) }, message)
   } catch {
     // The log marks an error while it looks at it, which a frozen one does not allow, and reads each of its members, any of which may throw.
-    log.error({ requestId: request.id, err: copyOf(error) }, message)
+    log.error({ requestId: request.id, err: shownIn(request, copyOf(error)) }, message)
   }
 }
 

@@ -7,7 +7,7 @@ import { reportError } from './debug/debug-report.js'
 import { speaksJson } from './dress.js'
 import { unreadable, type ErrorDescription } from './describe-error.js'
 import { toErrorReply, type DebugReport } from './error-reply.js'
-import { hideSecrets } from './debug/hide-secrets.js'
+import { hideSecrets } from '../../http/hide-secrets.js'
 import { HttpError } from '../../http/http-error.js'
 import { logFailure, pathOf } from './log-error.js'
 

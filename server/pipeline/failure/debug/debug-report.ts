@@ -1,6 +1,6 @@
 import { sourceExcerpt, type SourceLine } from './source-excerpt.js'
 import { stackFrames, type StackFrame } from './stack-frames.js'
-import type { HideSecrets } from './hide-secrets.js'
+import type { HideSecrets } from '../../../http/hide-secrets.js'
 import { toError } from '../../../errors/to-error.js'
 
 /** A call on the stack, with the source around it where it is the app's own. */

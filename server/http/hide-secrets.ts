@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import { parseAuthorization } from '../../../http/request/authorization.js'
+import { everyVariable } from '../settings/environment.js'
+import { parseAuthorization } from './request/authorization.js'
 
 /** Replaces the secrets in a text. */
 export type HideSecrets = (text: string) => string
@@ -33,6 +34,21 @@ export function hideSecrets({ variables, headers }: SecretSources): HideSecrets 
   const found = [...secrets].filter((secret) => secret.length >= shortest).sort((a, b) => b.length - a.length)
   return (text) => found.reduce((shown, secret) => shown.replaceAll(secret, hidden), text)
 }
+
+/**
+ * The same for what an error says in the log, of which the lines with calls may only have secrets of the process hidden in them: others could be chosen by a client, who would hide where the error was.
+ *
+ * @param headers those of the request that is answered; none outside of requests
+ */
+export function hideInError(headers: IncomingHttpHeaders): HideSecrets {
+  const ofProcess = hideSecrets({ variables: everyVariable(), headers: {} })
+  const ofRequest = hideSecrets({ variables: [], headers })
+  // By lines, since a request has no secrets of several.
+  return (text) => ofProcess(text).split('\n').map((line) => (isCall.test(line) ? line : ofRequest(line))).join('\n')
+}
+
+/** A line of a stack, as V8 writes it. */
+const isCall = /^ {4,}at \S/
 
 function isSecret(name: string, value: string): boolean {
   return (secretName.test(name) && !openNames.has(name.toUpperCase())) || value.search(userInformation) !== -1
