@@ -1,4 +1,4 @@
-import { chmodSync, closeSync, copyFileSync, existsSync, ftruncateSync, mkdirSync, openSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync, writeSync } from 'node:fs'
+import { chmodSync, chownSync, closeSync, copyFileSync, existsSync, ftruncateSync, mkdirSync, openSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import BetterSqlite3 from 'better-sqlite3'
 import t, { type Test } from 'tap'
@@ -220,7 +220,7 @@ t.test('a data folder that cannot be made or written is refused', async (t) => {
   t.match(await said(join(folder, 'closed')), /^DatabaseFailure: the data folder .*closed cannot be read and written by this user \(EACCES\); change its owner or permissions$/)
   t.match(await said(join(folder, 'closed', 'data')), /^DatabaseFailure: the folder .*data cannot be written \(EACCES\); give this user the right to write there/)
   mkdirSync(join(folder, 'open'))
-  chmodSync(join(folder, 'open'), 0o777)
+  if (process.getuid?.() === 0) chownSync(join(folder, 'open'), 65534, 65534)
   writeFileSync(join(folder, 'open', 'rowhouse.db'), '', { mode: 0o444 })
   t.match(await said(join(folder, 'open')), /^DatabaseFailure: the database file .*rowhouse\.db cannot be read and written by this user \(EACCES\)/)
 })

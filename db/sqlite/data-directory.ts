@@ -2,6 +2,7 @@ import { constants, statSync, type Stats } from 'node:fs'
 import { access, open, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { DatabaseFailure } from '../errors/errors.js'
+import { assertClosed } from '../files/folder-rights.js'
 import { makeFolder } from '../files/folders.js'
 import { fileSystemKind } from './network-file-system.js'
 
@@ -12,6 +13,7 @@ import { fileSystemKind } from './network-file-system.js'
 export async function prepareDataDirectory(directory: string): Promise<string | undefined> {
   await makeDirectory(directory)
   await assertAccess(directory, constants.R_OK | constants.W_OK | constants.X_OK, 'the data folder')
+  await assertClosed(directory)
   const { kind, name } = await fileSystemKind(directory)
   if (kind === 'network') {
     throw new DatabaseFailure(

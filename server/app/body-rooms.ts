@@ -11,6 +11,11 @@ import type { Configuration } from './configuration/settings.js'
 /** How often the log says that bodies are refused, in milliseconds: under attack that is always. */
 const refusalInterval = 60 * second
 
+/** Where bodies are that are too large for memory. */
+export function bodiesFolder(data: string): string {
+  return join(data, 'request-bodies')
+}
+
 /** Makes the rooms in which all bodies of an app are, in memory and on disk. */
 export function openBodyRooms(
   { data, bodyMemoryLimit, bodyDiskLimit }: Configuration,
@@ -31,7 +36,7 @@ export function openBodyRooms(
   return {
     memory: new BodyRoom({ size: () => bodyMemoryLimit, networkOf: sharedNetworkOf, refuse }),
     files: new TemporaryFiles({
-      folder: join(data, 'request-bodies'),
+      folder: bodiesFolder(data),
       limit: bodyDiskLimit,
       networkOf: sharedNetworkOf,
       onDiskFull: () => log.error('the disk is full: a request body was refused; make room'),

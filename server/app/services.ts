@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import { openDatabase, type Database, type OpenDatabaseOptions } from '../../db/database.js'
+import { assertInnerFolder } from '../../db/files/folder-rights.js'
 import { platformMigrations } from '../../migrations/index.js'
 import { CallWrites } from '../call/call-writes.js'
 import { CallScope, currentCall } from '../call/call.js'
@@ -8,7 +9,7 @@ import type { BodyRooms } from '../http/body/read-body.js'
 import { recordAppSettings } from '../services/accounts/app-settings.js'
 import { Users } from '../services/accounts/users.js'
 import { Origins } from '../services/origins/origins.js'
-import { openBodyRooms } from './body-rooms.js'
+import { bodiesFolder, openBodyRooms } from './body-rooms.js'
 import type { Configuration } from './configuration/settings.js'
 
 /** What the services of an app are made from. */
@@ -69,6 +70,7 @@ export async function openServices({ configuration, tables, log, openEngine, onF
   })
   const { name, passwordHashing: hashing } = configuration
   try {
+    await assertInnerFolder(bodiesFolder(configuration.data))
     await recordAppSettings(database, { name, hashing })
   } catch (error) {
     await database.close()
