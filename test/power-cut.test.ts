@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import Database from 'better-sqlite3'
 import t, { type Test } from 'tap'
+import { openSqlite } from '../dist/db/sqlite/open.js'
 import { temporaryFolder } from './support/app.ts'
 import { needs } from './support/needs.ts'
 import { plainNode } from './support/plain-node.ts'
@@ -11,6 +12,8 @@ import { runRowhouse, startServer } from './support/rowhouse-process.ts'
 import { Child, started } from './support/sqlite-child.ts'
 
 const program = fileURLToPath(new URL('../dist/bin/rowhouse.js', import.meta.url))
+
+const log = { warn: () => undefined, error: () => undefined }
 
 const tables = `
   import { defineTables, table, text } from 'rowhouse'
@@ -127,6 +130,26 @@ t.test('a user whom the command has added to a new data folder survives a power 
   cut.rebuild(moment, join(beside, 'after'))
   const { stdout, stderr } = await runRowhouse(t, ['users', 'list', '--data', 'new/data'], { cwd: join(beside, 'after') })
   t.match(stdout, /ada@example\.com/, stderr)
+})
+
+t.test('whenever the power is cut, during a start, at work or while the server stops, the next start finds nothing to refuse', { skip: needs('strace') }, async (t) => {
+  const first = await recordServer(t, { 'modules/adding.ts': adding }, [], (url) => add(url, 'one'))
+  const stopped = first.cut.acknowledgements().at(-1)?.moment ?? 0
+  const moments = first.cut.moments()
+  t.ok(moments.some((moment) => moment < stopped) && moments.some((moment) => moment > stopped))
+  const refused: string[] = []
+  for (const [index, moment] of moments.entries()) {
+    const root = join(first.beside, `start-${index}`)
+    first.cut.rebuild(moment, root)
+    const directory = join(root, 'app', '.rowhouse')
+    try {
+      const engine = await openSqlite({ directory, exclusive: true, log })
+      await engine.close()
+    } catch (error) {
+      refused.push(`at line ${moment}: ${String(error)}`)
+    }
+  }
+  t.same(refused, [])
 })
 
 const streaming = `

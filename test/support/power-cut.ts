@@ -30,6 +30,12 @@ export class PowerCut {
       .flatMap(({ data, began }) => [...data.toString('latin1').matchAll(/\back:? ([\w./-]+)/g)].map(([, marker = '']) => ({ marker, moment: began })))
   }
 
+  /** Just after each call that made a name or took one away, or made something durable: what is left of the folder changes there. */
+  moments(): number[] {
+    const changing = /^(mkdir|rename|unlink|link|fsync|fdatasync|ftruncate)/
+    return this.#calls.filter(({ name, paths }) => changing.test(name) && paths.some((path) => path.startsWith(this.#root))).map(({ ended }) => ended + 1)
+  }
+
   /** Makes what a power cut at the moment would have left, in a folder that is not there yet. */
   rebuild(moment: number, target: string): void {
     const disk = new Disk(this.#root, this.#before)
