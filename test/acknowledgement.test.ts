@@ -93,7 +93,7 @@ async function serveTraced(t: Test): Promise<{ readonly acknowledged: number; re
   const paths = ['add', 'forget', 'transact', 'fail', 'together', 'forget-transaction', 'then-read', 'then-refused', 'stream', 'abort', 'head', 'early', 'handled']
   const send = async (marker: string, path = 'add'): Promise<string> => {
     if (path === 'head') return `ack ${(await fetch(`${url}/_/api/head?marker=${marker}`, { method: 'HEAD' })).headers.get('ack') ?? ''}\n`
-    return (await fetch(`${url}/_/api/${path}`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ marker }) })).text()
+    return (await fetch(`${url}/_/api/${path}`, { method: 'POST', headers: { 'content-type': 'application/json', accept: 'text/plain' }, body: JSON.stringify({ marker }) })).text()
   }
   for (const path of paths) t.equal(await send(`<one-${path}>`, path), `ack <one-${path}>\n`)
   await Promise.all(Array.from({ length: 130 }, (_, n) => send(`<many-${n}>`, paths[n % paths.length])))

@@ -39,7 +39,7 @@ process.exit(0)
 t.test('a full disk refuses writes with a clear error while reads go on, and all is well again once there is room', { skip: needs('a small disk') }, async (t) => {
   const { folder, program, directory } = childProgram(t, fullDisk)
   const copied = join(folder, 'copied')
-  const mount = `mkdir -p "$0" '${copied}' && mount -t tmpfs -o size=12m none "$0" && "$@" && cp "$0"/rowhouse.db* '${copied}'`
+  const mount = `mkdir -p "$0" '${copied}' && mount -t tmpfs -o size=12m,mode=700 none "$0" && "$@" && cp "$0"/rowhouse.db* '${copied}'`
   const args = ['--map-root-user', '--mount', 'sh', '-c', mount, directory, ...plainNode(), program, directory]
   const child = started(t, new Child('unshare', args, { stdio: ['ignore', 'pipe', 'pipe'] }))
   t.equal(await child.end(), 0)
