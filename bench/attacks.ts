@@ -126,11 +126,15 @@ async function attackOnce(port: number, { pieces, holds }: Attack, stopping: Abo
 async function endOfAnswer(socket: Socket, first: Buffer): Promise<void> {
   const head = first.indexOf('\r\n\r\n')
   const length = Number(/\r\ncontent-length: (\d+)/i.exec(first.toString('latin1', 0, head + 2))?.[1] ?? 0)
-  for (let left = length - (first.length - head - 4); left > 0 && !socket.destroyed; ) {
-    const [bytes] = (await Promise.race([once(socket, 'data'), once(socket, 'close')]).catch(() => [])) as [Buffer?]
-    if (!Buffer.isBuffer(bytes)) return
-    left -= bytes.length
-  }
+  let left = length - (first.length - head - 4)
+  await new Promise<void>((resolve) => {
+    const take = (bytes: Buffer | null): void => {
+      left -= bytes?.length ?? 0
+      if (left <= 0) resolve()
+    }
+    socket.on('data', take).once('close', resolve)
+    take(null)
+  })
 }
 
 if (parentPort !== null) {
