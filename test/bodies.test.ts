@@ -276,7 +276,7 @@ t.test('a full disk answers 507 and tells the operator, and all is well again wi
   await mkdir(join(directory, 'modules'))
   await mkdir(data)
   await writeFile(join(directory, 'modules', 'length.ts'), "import { httpEndpoint } from 'rowhouse'\nhttpEndpoint('/length', { bodyLimit: 2 ** 29 }, (_args, { body }) => body?.length)")
-  const mount = 'mount -t tmpfs -o size=32m none "$0" && exec "$@"'
+  const mount = 'mount -t tmpfs -o size=32m,mode=700 none "$0" && exec "$@"'
   const through = ['unshare', '--map-root-user', '--mount', 'sh', '-c', mount, data]
   const { url, child, output, ended } = await startServer(t, directory, ['--data', data], { through })
   const post = (length: number) => fetch(`${url}${api}/length`, { method: 'POST', body: Buffer.alloc(length) })

@@ -247,7 +247,7 @@ t.test('bodies leave a fourth of a small disk to what stays: tables can be writt
   await writeFile(join(directory, 'modules', 'notes.ts'), `import { crudEndpoints } from 'rowhouse'
     import { tables } from '../tables.js'
     crudEndpoints('/notes', tables.notes, { public: true })`)
-  const mount = 'mount -t tmpfs -o size=64m none "$0" && exec "$@"'
+  const mount = 'mount -t tmpfs -o size=64m,mode=700 none "$0" && exec "$@"'
   const through = ['unshare', '--map-root-user', '--mount', 'sh', '-c', mount, data]
   const { url } = await startServer(t, directory, ['--data', data], { through })
   const port = Number(new URL(url).port)

@@ -233,7 +233,7 @@ function answer({ parts, raw, response, endpoint, request }: HttpCall, failure: 
   }
   const call = new HttpCall(parts, raw, response, endpoint, failure, timeOut)
   call.request = request
-  RowhouseRequest.receive(call.beginRequest(), null)
+  RowhouseRequest.leaveUnread(call.beginRequest())
   call.beginTime()
   runCall(call, handleError, call)
 }

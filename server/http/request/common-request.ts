@@ -173,6 +173,11 @@ export abstract class CommonRequest<Body = JsonValue | null, SignedIn extends bo
     request.#state.receive(body)
   }
 
+  /** Tells a request that its body is not received any more. Called by the pipeline. */
+  static leaveUnread(request: CommonRequest<unknown>): void {
+    request.#state.leaveUnread()
+  }
+
   /** Puts the result of the endpoint's `body` schema in the place of the decoded body. Called by the pipeline. */
   static useValidatedJson(request: CommonRequest<unknown>, value: unknown): void {
     request.#state.validatedJson = { value }

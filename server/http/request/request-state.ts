@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { ServerResponse } from 'node:http'
 import type { FastifyRequest } from 'fastify'
 import { isContentType, Media } from '../../../db/values/media.js'
 import { essenceOf } from '../../../db/values/media-type.js'
@@ -51,6 +51,7 @@ export class RequestState {
   /** Undefined as long as it has not been received. */
   #received: ReceivedBody | null | undefined
   #whyNot = notYet
+  #isUnread = false
   #body: Media | null = null
   #form: Form | null = null
 
@@ -63,6 +64,13 @@ export class RequestState {
   /** Told once the body is there, or that none will come: null. Only the first time counts. */
   receive(body: ReceivedBody | null): void {
     if (this.#received === undefined) this.#received = body
+  }
+
+  /** Told that the body, if there is one, is not received any more: then nothing is known of it, least of all that it is empty. */
+  leaveUnread(): void {
+    if (this.#received !== undefined) return
+    this.#received = null
+    this.#isUnread = true
   }
 
   /** Told that somebody else receives the body: from then on, whoever asks for it here is told `why`. */
@@ -103,7 +111,7 @@ export class RequestState {
       this.#checkType()
       return false
     }
-    return this.content !== null || bodyMethods.has(this.raw.method) || isFramed(this.raw.raw)
+    return this.content !== null || (!this.#isUnread && isExpected(this.raw))
   }
 
   /** The bytes of the body, wherever they are; null when there is none. */
@@ -157,9 +165,9 @@ export class RequestState {
 /** Whose requests have a body. */
 const bodyMethods: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH'])
 
-/** Whether a message says that it has a body, which may be empty (RFC 9112, 6.3). */
-function isFramed({ headers }: IncomingMessage): boolean {
-  return headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined
+/** Whether a body was to be expected: by the method, or since the message says so of one that may be empty (RFC 9112, 6.3). */
+function isExpected({ method, headers }: FastifyRequest): boolean {
+  return bodyMethods.has(method) || headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined
 }
 
 /** The file name that `Content-Disposition: attachment; filename="f.png"` gives to a body, without any folder in it. @throws HttpError 400 when that cannot be read */
