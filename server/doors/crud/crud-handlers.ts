@@ -2,10 +2,11 @@ import { describeValue, isPlainObject } from '../../../db/errors/describe-value.
 import { TableError } from '../../../db/errors/errors.js'
 import { RowIdentity } from '../../../db/rows/row-identity.js'
 import type { DataRow } from '../../../db/rows/row.js'
+import type { Search } from '../../../db/rows/search.js'
 import { refusal } from '../../http/http-error.js'
 import { Problems } from '../../http/problems.js'
 import { encodeJson } from '../../http/reply/encode-json.js'
-import { HttpResponse } from '../../http/reply/http-response.js'
+import { HttpResponse, JsonText } from '../../http/reply/http-response.js'
 import type { RowhouseRequest } from '../../http/request/request.js'
 import { transaction } from '../../exports/tables.js'
 import { readValues, requireAll, type Values } from './body-values.js'
@@ -40,15 +41,26 @@ export class CrudHandlers {
     const { table, asked, sent, owner } = this.#plan
     const { filter, orderBy, size, after } = readListQuery(asked, request.queryParams)
     const search = table.search(owner === null ? filter : { ...filter, [owner]: this.#owner(request) }, { orderBy })
-    const page = new PageText(this.#responseLimit)
     try {
-      const { cursor } = await search.page({ size, after }, (row) => page.add(encodeJson(row.toJSON(sent))), this.#responseLimit)
-      return new HttpResponse(200, page.end(cursor), { 'content-type': 'application/json' })
+      const { rows, cursor } = await search.page({ size, after }, undefined, this.#responseLimit)
+      const text = encodeJson({ rows: rows.map((row) => row.toJSON(sent)), cursor })
+      // A character takes three bytes at most for each of its units; where that fits, which is nearly always, they need
+      // not be counted.
+      const isShort = text.length * 3 <= this.#responseLimit || Buffer.byteLength(text) <= this.#responseLimit
+      return new JsonText(isShort ? text : await this.#shorterPage(search, { size, after }))
     } catch (error) {
       if (!(error instanceof TableError) || error.code !== 'bad-cursor') throw error
       const message = 'parameter cursor: expected the cursor of the page before, from a list in the same order'
       throw refusal('bad-cursor', message, { details: { problems: [{ code: 'bad-cursor', path: 'cursor', message }] } })
     }
+  }
+
+  /** As many rows as can be sent, encoded one by one. */
+  async #shorterPage(search: Search, asked: object): Promise<string> {
+    const page = new PageText(this.#responseLimit)
+    const takes = (row: DataRow): boolean => page.add(encodeJson(row.toJSON(this.#plan.sent)))
+    const { cursor } = await search.page(asked, takes, this.#responseLimit)
+    return page.end(cursor)
   }
 
   async create(request: RowhouseRequest): Promise<HttpResponse> {

@@ -192,6 +192,11 @@ export function jsonify(value: unknown, status = 200, headers: HeadersInput = {}
   return new HttpResponse(status, new Json(value), headers)
 }
 
+/** A value whose JSON is there already. */
+export class JsonText {
+  constructor(readonly text: string) {}
+}
+
 /** Marks a value that is sent as JSON even where its type would choose another form, such as a string. */
 export class Json {
   constructor(readonly value: unknown) {}

@@ -6,7 +6,7 @@ import { Search } from '../../../db/rows/search.js'
 import { discard } from './discard.js'
 import { encodeJson, UnsendableValue } from './encode-json.js'
 import { headersOfFile, nosniff, withSandbox } from './file-headers.js'
-import { HttpResponse, Json } from './http-response.js'
+import { HttpResponse, Json, JsonText } from './http-response.js'
 
 /** What goes on the wire. */
 export interface Reply {
@@ -100,6 +100,7 @@ function isWhole(body: Reply['body']): boolean {
 function toContent(value: unknown, limit: number, ownType: string | null = null): Content | Promise<Content> {
   if (typeof value === 'string') return { headers: text, body: value }
   if (typeof value !== 'object' || value === null) return toJsonContent(value ?? null)
+  if (value instanceof JsonText) return { headers: json, body: value.text }
   if (Array.isArray(value)) return toJsonContent(value)
   if (value instanceof Search) return Search.allWithin(value, limit).then(toJsonContent)
   if (value instanceof Json) return toJsonContent(value.value)
