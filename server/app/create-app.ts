@@ -25,6 +25,7 @@ import { AccessKey, requireAccessKey } from '../pipeline/access-key.js'
 import { isDebugging } from '../pipeline/failure/debug/debug-setting.js'
 import { findDestination, findEndpoints, type FindEndpointOptions } from '../pipeline/find-endpoint.js'
 import { OpenAnswers } from '../pipeline/open-answers.js'
+import { Turns } from '../pipeline/turns.js'
 import type { PipelineParts } from '../pipeline/parts.js'
 import { serve } from '../pipeline/pipeline.js'
 import { decorateRequests } from '../pipeline/request-decorators.js'
@@ -154,6 +155,7 @@ async function startApp({ app, configuration, log, declarations, services, close
     settings: configuration,
     log: log.platform,
     deadlines,
+    turns: new Turns(),
     openAnswers: new OpenAnswers((id) => users.current(id)),
     bodies,
     errorHandlers: declarations.errorHandlers,

@@ -6,6 +6,7 @@ import type { AddressSettings } from '../http/base-path.js'
 import type { BodyRooms } from '../http/body/read-body.js'
 import type { OpenAnswers } from './open-answers.js'
 import type { Scheme } from './schemes/scheme.js'
+import type { Turns } from './turns.js'
 import type { Unauthorized } from './schemes/unauthorized.js'
 import type { ReplyLimits } from '../http/reply/unread-reply.js'
 
@@ -28,6 +29,8 @@ export interface PipelineParts {
   readonly deadlines: Deadlines
   /** What goes on for users, and ends with their rights. */
   readonly openAnswers: OpenAnswers
+  /** Whose turn it is among the requests that take long. */
+  readonly turns: Turns
   /** Where the bodies of all requests are. */
   readonly bodies: BodyRooms
   readonly errorHandlers: ErrorHandlers

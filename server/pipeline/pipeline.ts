@@ -9,7 +9,6 @@ import type { HandlerArguments } from '../endpoint/endpoint.js'
 import { isA } from '../errors/to-error.js'
 import { leaseBody } from '../http/body/body-lease.js'
 import { readBody, type BodyLimits, type ReceivedBody } from '../http/body/read-body.js'
-import { turnFor } from '../http/body/turns.js'
 import { EarlyReply } from '../http/early-reply.js'
 import { refusal } from '../http/http-error.js'
 import { discard } from '../http/reply/discard.js'
@@ -80,7 +79,7 @@ function receive(call: HttpCall, principal: Principal): void {
 }
 
 function takeTurn(call: HttpCall, body: ReceivedBody | null): void {
-  const turn = body === null ? null : turnFor(body.content.length)
+  const turn = call.parts.turns.next(call.endpoint, body === null ? 0 : body.content.length)
   if (turn === null) enterCall(call, body)
   else step(call, turn, () => enterCall(call, body))
 }
@@ -193,6 +192,7 @@ function send(call: HttpCall): void {
     discard(reply.body)
     return
   }
+  parts.turns.answered(call.endpoint, reply.body)
   if (failure !== null) setFailureHeaders(parts, response, reply.status, failure.description)
   sendReply(response, reply, parts.settings)
   call.isDecided = true

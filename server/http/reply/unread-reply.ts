@@ -5,7 +5,7 @@ import { Socket } from 'node:net'
 const takenAtOnce = 16 * 1024
 
 /** How many answers of the longest kind the process holds for clients that are slow to read them. */
-const mostAnswers = 16
+const mostAnswers = 8
 
 /** What is held for clients that have not read it yet, in bytes or units of a string; what has waited longest first. */
 const held = new Map<ServerResponse, number>()
