@@ -114,6 +114,36 @@ t.test('what operators do with backups and folders needs no leave', async (t) =>
   t.same(await run(t, directory, [], 'SIGTERM', ['--data', join(directory, 'new')]), ['one'], 'a backup alone is put into a new folder')
 })
 
+t.test('the log of a killed server is not written into an older backup that takes the place of its database', async (t) => {
+  const { directory, file } = await makeApp(t)
+  const many = Array.from({ length: 100 }, (_, index) => `row${index}`)
+  await run(t, directory, many, 'SIGTERM')
+  const backup = join(directory, 'backup.db')
+  await cp(file, backup)
+  await run(t, directory, many, 'SIGTERM')
+  await run(t, directory, ['last'], 'SIGKILL')
+  await cp(backup, file)
+  const bytes = await readFile(file)
+  await refused(t, directory, /^the database file \S+ is older than its log \S+-wal was written for, as a backup is that was put in its place/)
+  t.match(await runRowhouse(t, ['check', directory, '--database']), { code: 1, stderr: /is older than its log/ })
+  t.match(await runRowhouse(t, ['users', 'list', '--data', join(directory, '.rowhouse')]), { code: 1, stderr: /is older than its log/ })
+  t.ok(bytes.equals(await readFile(file)), 'nobody has touched the backup')
+  t.same(await run(t, directory, ['after'], 'SIGTERM', ['--accept-data-loss']), [...many, 'after'])
+  t.equal((await readdir(join(directory, '.rowhouse'))).filter((name) => name.endsWith('.lost')).length, 1, 'the log is kept beside it')
+  t.same(await runRowhouse(t, ['check', directory, '--database']).then(({ code }) => code), 0)
+  t.same(await run(t, directory, [], 'SIGTERM'), [...many, 'after'])
+})
+
+t.test('a mark that this user cannot read stops the start', async (t) => {
+  const { directory, file } = await makeApp(t)
+  await run(t, directory, ['one'], 'SIGTERM')
+  await rm(`${file}-mark`)
+  await mkdir(`${file}-mark`)
+  const { code, stderr } = await runRowhouse(t, ['start', directory, '--port', '0'])
+  t.equal(code, 1)
+  t.match(stderr, /^the file \S+rowhouse\.db-mark cannot be read \(EISDIR\); give this user the right to read and write it\n$/)
+})
+
 t.test('a log that ends too early looks like a power cut, and is read as far as it goes', async (t) => {
   const { directory, file } = await makeApp(t)
   await run(t, directory, ['one', 'two'], 'SIGKILL')

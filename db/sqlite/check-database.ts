@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { DatabaseFailure } from '../errors/errors.js'
 import { SqliteConnection } from './connection.js'
 import { fileSize } from './data-directory.js'
-import { assertNotEmptied, assertNothingLost } from './log-mark.js'
+import { assertLogFits, assertNotEmptied, assertNothingLost, generationInFile } from './log-mark.js'
 import { driverCode } from './translate-error.js'
 
 /** How long it waits for who recovers the database at this moment, in milliseconds. */
@@ -18,6 +18,7 @@ export async function checkSqlite(directory: string): Promise<void> {
   const size = await fileSize(file)
   assertNotEmptied(file, size)
   if (size === undefined) throw new DatabaseFailure(`there is no database in ${directory}; name the data folder with --data, or start the app once, which makes its database`)
+  assertLogFits(file, generationInFile(file, false))
   const findings = findDamage(file)
   if (findings.length === 0) return
   throw new DatabaseFailure(`the database file ${file} is damaged; restore a backup, or move the file away (${findings.join('; ')})`)

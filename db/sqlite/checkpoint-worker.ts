@@ -44,7 +44,7 @@ function checkpoint({ mode }: CheckpointRequest): CheckpointReply {
  */
 function beginLog(): void {
   try {
-    beginGeneration(connection, file)
+    beginGeneration(connection, file, null)
   } catch (error) {
     // Without room for the mark the old one stays, which is true as well.
     if (driverCode(error) !== undefined && !isBusy(error)) throw error

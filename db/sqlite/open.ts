@@ -8,7 +8,7 @@ import type { SqliteConnection } from './connection.js'
 import { assertDatabaseFiles, createPrivateFile, fileSize, prepareDataDirectory, readableByOthers } from './data-directory.js'
 import { assertUnused, openDatabaseFile, openReader } from './database-file.js'
 import type { EngineLog } from './engine-log.js'
-import { assertNothingLost, assertNotEmptied, beginGeneration, closeGeneration } from './log-mark.js'
+import { assertLogFits, assertNotEmptied, assertNothingLost, beginGeneration, closeGeneration, generationInFile, putStaleLogAside } from './log-mark.js'
 import { FailureLatch } from './failure-latch.js'
 import { FolderWatch } from './folder-watch.js'
 import { Reads } from './reads.js'
@@ -63,12 +63,15 @@ async function assemble(file: string, options: SqliteOptions, lock: ServerLock |
   })
   await assertDatabaseFiles(file)
   if (options.acceptDataLoss !== true) assertNotEmptied(file, await fileSize(file))
+  const generation = generationInFile(file, options.exclusive)
+  if (options.exclusive && options.acceptDataLoss === true) putStaleLogAside(file, generation)
+  else assertLogFits(file, generation)
   if (lock?.isNew === true) await assertUnused(file)
   await createPrivateFile(file)
   const warning = await readableByOthers(file)
   if (warning !== undefined) options.log.warn(warning)
   const connection = await openDatabaseFile(file)
-  const { reader, log, descriptor } = await openBeside(file, connection, options).catch((error: unknown) => {
+  const { reader, log, descriptor } = await openBeside(file, generation, connection, options).catch((error: unknown) => {
     connection.close()
     throw error
   })
@@ -116,6 +119,7 @@ async function assemble(file: string, options: SqliteOptions, lock: ServerLock |
 /** Opens the reader, and the log a second time for the engine's own syncs, and makes the log's entry in the folder durable. */
 async function openBeside(
   file: string,
+  generation: number,
   connection: SqliteConnection,
   { exclusive, acceptDataLoss, log: warnings }: SqliteOptions,
 ): Promise<{ reader: SqliteConnection; log: string; descriptor: number }> {
@@ -126,14 +130,14 @@ async function openBeside(
   const log = `${target}-wal`
   const descriptor = openSync(log, 'r+')
   await syncFolder(dirname(target))
-  if (exclusive) await markLog(connection, file, warnings)
+  if (exclusive) await markLog(connection, file, generation, warnings)
   return { reader, log, descriptor }
 }
 
 /** A disk that is full is no reason not to start: what is there can be read, and deleted. */
-async function markLog(connection: SqliteConnection, file: string, log: EngineLog): Promise<void> {
+async function markLog(connection: SqliteConnection, file: string, generation: number, log: EngineLog): Promise<void> {
   try {
-    await whileBusy(() => beginGeneration(connection, file))
+    await whileBusy(() => beginGeneration(connection, file, generation))
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'
     if (!/^(ENOSPC|EDQUOT|SQLITE_FULL|SQLITE_IOERR_SHMSIZE)$/.test(code)) {
