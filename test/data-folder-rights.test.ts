@@ -101,3 +101,18 @@ t.test('a folder in the data folder that is a link or a file is refused, and not
   const server = await startServer(t, directory, ['--data', linked], { through: asOrdinaryUser })
   t.equal((await fetch(`${server.url}/_/health/ready`)).status, 200, 'the data folder itself may be a link')
 })
+
+t.test('a file or folder of the app that is not for this user stops the start with one sentence that names it', { skip: startsOften }, async (t) => {
+  const { directory, data } = await usedApp(t)
+  mkdirSync(join(directory, 'pages'))
+  writeFileSync(join(directory, 'tables.ts'), '')
+  for (const name of ['modules', 'pages', 'modules/a.ts', 'tables.ts']) {
+    const path = join(directory, name)
+    chmodSync(path, 0)
+    const said = await refusal(t, directory, data)
+    t.match(said, name)
+    t.match(said, /EACCES|permission denied/)
+    t.notMatch(said, '<stdin>')
+    chmodSync(path, 0o755)
+  }
+})

@@ -136,3 +136,22 @@ t.test('where too many requests wait on many connections, those with the most ar
   t.ok(clients.some(({ closed }) => !closed), 'those who were first are served')
   letGo()
 })
+
+t.test('an answer is never cut because a request that was sent ahead of its turn has not been read in time', { skip: takesLong('it waits for a time limit') }, async (t) => {
+  const { port } = await startApp(
+    t,
+    () => {
+      route('/stream', async function* () {
+        for (let piece = 0; piece < 12; piece++) {
+          await delay(250)
+          yield `piece ${piece}\n`
+        }
+      })
+      route('/up', { methods: ['POST'], bodyLimit: 1_000_000 }, () => request.body?.length)
+    },
+    { requestTimeout: 1000, headersTimeout: 1000 },
+  )
+  const post = `POST /up HTTP/1.1\r\nhost: x\r\ncontent-length: 300000\r\n\r\n${'x'.repeat(300_000)}`
+  const received = await converse(port, { pieces: [get('/stream') + post], patience: 10_000, isEnough: (text) => /\r\n0\r\n\r\nHTTP.*\r\n\r\n/s.test(text) })
+  t.match(received, /piece 11\n\r\n0\r\n\r\nHTTP\/1\.1 408 /, 'the answer is whole, and then the next is told')
+})

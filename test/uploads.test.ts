@@ -68,6 +68,9 @@ const ways: Readonly<Record<string, (upload: Media) => unknown>> = {
   'its bytes': ({ bytes }) => bytes,
   'its bytes, with its type': ({ bytes, contentType }) => new HttpResponse(200, bytes, { 'content-type': contentType }),
   'its buffer, with its type': async (upload) => new HttpResponse(200, await upload.arrayBuffer(), { 'content-type': upload.contentType }),
+  'a view of its bytes, with its type': ({ bytes, contentType }) => new HttpResponse(200, bytes.subarray(0), { 'content-type': contentType }),
+  'a view of its buffer, with its type': async (upload) => new HttpResponse(200, Buffer.from(await upload.arrayBuffer()), { 'content-type': upload.contentType }),
+  'a view of its bytes, wrapped anew': ({ bytes, contentType }) => new Media(bytes.subarray(0), { contentType }),
   'wrapped anew': ({ bytes, contentType }) => new Media(bytes, { contentType }),
   'wrapped anew, with another name': (upload) => new Media(upload.bytes, { contentType: upload.contentType, name: 'new' }),
   'a copy, wrapped anew, with another name': async (upload) => new Media(await upload.text(), { contentType: upload.contentType, name: 'new' }),
@@ -120,7 +123,7 @@ t.test('a browser runs nothing of an upload in the origin of the app, however it
       }
     }
   }
-  const some: ReadonlySet<string> = new Set(['as it is', 'wrapped anew', 'a web response without a type'])
+  const some: ReadonlySet<string> = new Set(['as it is', 'wrapped anew', 'a view of its bytes, with its type', 'a web response without a type'])
   for (const disposition of names) await check({ type: 'text/html', content: html, disposition }, (way) => some.has(way))
   for (const [index, [type, content]] of types.entries()) {
     await check({ type, content, disposition: null }, (way) => index < 3 || some.has(way))

@@ -1,7 +1,7 @@
 import { ReadableStream } from 'node:stream/web'
 import { describeUnkept, findUnkept, holdsHuge } from './kept-number.js'
 import { isMediaType, unknownType } from './media-type.js'
-import { isReceived, markReceived } from './received-bytes.js'
+import { inOwnMemory, isReceived, markReceived } from './received-bytes.js'
 import { piecesOf, StoredContent } from './stored-content.js'
 
 /** What a {@link Media} is, beside its bytes. */
@@ -30,8 +30,9 @@ export class Media {
    * @throws TypeError when the content is neither bytes nor text, or when content type or name could not be sent in a header.
    */
   constructor(content: Uint8Array | ArrayBuffer | string | StoredContent, { contentType = unknownType, name = null }: MediaOptions = {}) {
-    this.#content = content instanceof StoredContent ? content : bytesOf(content)
     this.#isReceived = typeof content !== 'string' && (content instanceof StoredContent || isReceived(content))
+    if (content instanceof StoredContent) this.#content = content
+    else this.#content = this.#isReceived ? inOwnMemory(bytesOf(content)) : bytesOf(content)
     if (!isContentType(contentType)) throw new TypeError('Media: contentType must be printable ASCII')
     if (name !== null && (typeof name !== 'string' || /[\p{Cc}\p{Surrogate}]/u.test(name))) {
       throw new TypeError('Media: name must be a text without control characters, or null')
@@ -49,7 +50,7 @@ export class Media {
     // Asked for in a loop, they are read once; asked for and dropped, they do not stay in memory. Whether they may be read at all does not depend on that.
     const known = this.#read?.deref()
     if (known !== undefined && content.isOpen) return known
-    const bytes = this.#marked(content.readSync())
+    const bytes = this.#marked(inOwnMemory(content.readSync()))
     this.#read = new WeakRef(bytes)
     return bytes
   }

@@ -303,6 +303,7 @@ function describeFailure(mistakes: readonly Message[]): LoadError {
   const { text, location } = first
   const more = mistakes.length === 1 ? '' : ` (and ${mistakes.length - 1} more)`
   const suggestion = text.startsWith('No matching export') && location?.suggestion ? `; did you mean "${location.suggestion}"?` : ''
-  const position = location === null ? null : { file: location.file, line: location.line, column: location.column + 1 }
+  // What cannot be read at all is told where the compiler was asked for it, which is no file of the app.
+  const position = location === null || location.file === '<stdin>' ? null : { file: location.file, line: location.line, column: location.column + 1 }
   return new LoadError(text.replaceAll(/\s*\n\s*/g, ' ').replace('"rowhouse:rowhouse"', '"rowhouse"') + suggestion + more, position)
 }

@@ -1,6 +1,7 @@
 import { readdir, realpath, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isFolderOfModules } from './file-kinds.js'
+import { LoadError } from './load-error.js'
 
 /** What is in a folder. A link is what it leads to; one that leads nowhere is a file, which whoever reads it finds out. */
 export interface Entry {
@@ -12,7 +13,7 @@ export interface Entry {
 export async function listEntries(folder: string): Promise<Entry[]> {
   const entries = await readdir(folder, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return []
-    throw error
+    throw new LoadError(`the folder ${folder} cannot be read (${error.code ?? error.message}); give this user the right to read it`, null, { cause: error })
   })
   entries.sort((a, b) => (a.name < b.name ? -1 : 1))
   const found: Entry[] = []

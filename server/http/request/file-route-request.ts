@@ -1,5 +1,5 @@
 import type { JsonValue } from '../../../db/values/json-value.js'
-import { markReceived } from '../../../db/values/received-bytes.js'
+import { inOwnMemory, markReceived } from '../../../db/values/received-bytes.js'
 import type { StandardSchema } from '../../../db/values/standard-schema.js'
 import { CommonRequest } from './common-request.js'
 import type { RowhouseRequest } from './request.js'
@@ -37,6 +37,7 @@ export class FileRouteRequest<Config extends object = Record<never, never>> exte
   async body(): Promise<Buffer> {
     const { content } = CommonRequest.stateOf(this)
     if (content === null) return Buffer.alloc(0)
-    return markReceived(Buffer.isBuffer(content) ? content : await content.read(0, content.length))
+    const { buffer, byteOffset, byteLength } = inOwnMemory(Buffer.isBuffer(content) ? content : await content.read(0, content.length))
+    return markReceived(Buffer.from(buffer, byteOffset, byteLength))
   }
 }

@@ -70,8 +70,8 @@ export function refuseClient(parts: Pick<PipelineParts, 'log' | 'settings'>, req
       pending.shouldKeepAlive = false
       return
     }
-    if (pending.writableEnded) {
-      // Whole, and on its way.
+    if (pending.writableEnded || pending.req.complete) {
+      // Whole, and on its way, or a stream that has nothing to do with what comes behind it.
       pending.once('finish', () => refuseClient(parts, requestId, error, socket))
       return
     }
