@@ -222,6 +222,8 @@ t.test('a network gets half of the disk for bodies, one body may take all of tha
   const clients = watchClients(app)
   const post = (length: number) => server.inject({ method: 'POST', url: `${api}/b`, payload: Buffer.alloc(length) })
   for (let turn = 0; turn < 3; turn++) {
+    // The file of an answer is closed a moment after the answer has come.
+    while (bytesOnDisk(directory) > 0) await delay(10)
     const first = begin(port, { path: `${api}/b`, bytes: Buffer.alloc(2 * mebibyte) })
     while (bytesOnDisk(directory) < 2 * mebibyte) await delay(10)
     const refused = await post(limit)

@@ -7,6 +7,8 @@ import { endsConnection } from './persistence.js'
 const mostWaiting = 10_000
 /** How many of them a connection is never cut for: as many as clients that send several requests at once usually do. */
 const usualWaiting = 32
+/** How many that have waited run in one turn of the event loop: all of those in one packet would keep it to themselves. */
+const mostInTurn = 64
 
 /** What is known of a connection on which requests wait. */
 interface Line {
@@ -24,6 +26,7 @@ interface Line {
 export function serveInTurn(server: Server, cut: (waiting: number) => void): void {
   const lines = new WeakMap<Socket, Line>()
   let allWaiting = 0
+  let begunInTurn = 0
   const emit: (...event: never[]) => unknown = server.emit
 
   function lineOf(socket: Socket): Line {
@@ -56,8 +59,13 @@ export function serveInTurn(server: Server, cut: (waiting: number) => void): voi
     socket.pause()
     // Emitted when the answer before has been sent, in the middle of what Node.js does then, and on behalf of that request.
     const begin = AsyncResource.bind(() => takeTurn(event, socket, line))
-    // In the next turn: the many of one packet would keep the event loop to themselves.
-    response.once('socket', () => setImmediate(begin))
+    response.once('socket', () => defer(begin))
+  }
+
+  function defer(begin: () => void): void {
+    if (begunInTurn === 0) setImmediate(() => (begunInTurn = 0))
+    if (begunInTurn++ < mostInTurn) process.nextTick(begin)
+    else setImmediate(begin)
   }
 
   function takeTurn(event: unknown[], socket: Socket, line: Line): void {
