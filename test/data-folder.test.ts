@@ -75,7 +75,7 @@ const losses: Readonly<Record<string, { readonly lose: (data: string) => void; r
 }
 
 for (const [what, { lose, told }] of Object.entries(losses)) {
-  t.test(`${what} under a server: nothing more is acknowledged, and it says so and ends`, async (t) => {
+  t.test(`${what} under a server: nothing more is acknowledged, and it says so and ends`, { skip: takesLong('it starts a server') }, async (t) => {
     const { data, post, ended } = await start(t)
     lose(data)
     const status = await post()
@@ -110,7 +110,7 @@ t.test('an app that has lost its data folder is not ready any more, and still al
   t.equal(await status('/_/health/live'), 200)
 })
 
-t.test('a second server is refused beside a running one whose lock file was deleted', async (t) => {
+t.test('a second server is refused beside a running one whose lock file was deleted', { skip: takesLong('it starts a server') }, async (t) => {
   const { directory, data, child } = await start(t)
   // Before it has noticed, and without the time to.
   child.kill('SIGSTOP')
@@ -121,7 +121,7 @@ t.test('a second server is refused beside a running one whose lock file was dele
   child.kill('SIGCONT')
 })
 
-t.test('a missing lock file keeps nobody away where no server runs, and nothing is lost', async (t) => {
+t.test('a missing lock file keeps nobody away where no server runs, and nothing is lost', { skip: takesLong('it starts a server') }, async (t) => {
   const { directory, data, child, ended } = await start(t)
   child.kill('SIGKILL')
   await ended

@@ -5,6 +5,7 @@ import t from 'tap'
 import { createApp, crudEndpoints, defineTables, httpEndpoint, request, requiresAuth, table, text } from 'rowhouse'
 import { buildApp, temporaryFolder, type TestApp } from './support/app.ts'
 import { field, file, multipart } from './support/multipart.ts'
+import { takesLong } from './support/needs.ts'
 
 const api = '/_/api'
 const mebibyte = 1024 * 1024
@@ -26,7 +27,7 @@ async function post({ server }: TestApp, { path, type, payload }: Sent) {
   return server.inject({ method: 'POST', url: api + path, payload, headers: { 'content-type': type } })
 }
 
-t.test('1 MiB is decoded, and one byte more answers 413 where it is asked for, whoever asks; its bytes can be read', async (t) => {
+t.test('1 MiB is decoded, and one byte more answers 413 where it is asked for, whoever asks; its bytes can be read', { skip: takesLong('it takes a second or more') }, async (t) => {
   const app = await buildApp(t, () => {
     httpEndpoint('/bytes', (_args, { body }) => body?.length)
     httpEndpoint('/text', async (_args, own) => (await own.text()).length)
@@ -77,7 +78,7 @@ t.test('JSON has at most one list or object for each 8 bytes of decodeLimit, sin
   }
 })
 
-t.test('the limit is set for the app, or for an endpoint by whatever door, down or up to the whole of a body', async (t) => {
+t.test('the limit is set for the app, or for an endpoint by whatever door, down or up to the whole of a body', { skip: takesLong('it takes a second or more') }, async (t) => {
   const directory = await temporaryFolder(t)
   const write = async (path: string, source: string): Promise<void> => {
     await mkdir(join(directory, path, '..'), { recursive: true })

@@ -83,7 +83,7 @@ async function serve(t: Test) {
 
 const tooLate = { status: 503, code: 'handler-timeout' }
 
-t.test('what a request was still waiting for when it was told 503 is not written once another process lets go of the database', async (t) => {
+t.test('what a request was still waiting for when it was told 503 is not written once another process lets go of the database', { skip: takesLong('it waits for time limits') }, async (t) => {
   const { lock, post, list } = await serve(t)
   const names = ['write', 'many', 'upsert', 'transact', 'unawaited']
   lock.exec('BEGIN IMMEDIATE')
@@ -96,7 +96,7 @@ t.test('what a request was still waiting for when it was told 503 is not written
   t.same(await list('all'), ['patient'])
 })
 
-t.test('a request that was told 503 writes no more: its open transaction is rolled back, and what it had written before stays', async (t) => {
+t.test('a request that was told 503 writes no more: its open transaction is rolled back, and what it had written before stays', { skip: takesLong('it waits for time limits') }, async (t) => {
   const { post, list } = await serve(t)
   const names = ['in-the-middle', 'afterwards', 'before']
   // A transaction keeps the writes of others waiting, so each by itself.

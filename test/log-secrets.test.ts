@@ -59,7 +59,7 @@ t.test('what a command says of a mistake has no control characters either', { sk
   }
 })
 
-t.test('what an error says of the credentials, cookies and variables that it was made of is hidden in the log, and its calls are not', async (t) => {
+t.test('what an error says of the credentials, cookies and variables that it was made of is hidden in the log, and its calls are not', { skip: takesLong('it starts several servers') }, async (t) => {
   const headers = { ...basic('ada', 'correct horse'), cookie: 'session=cookie-value-1; file=log-secrets.test.ts', 'x-api-key': 'header-key-1', 'x-note': 'a plain note' }
   process.env['BILLING_API_KEY'] = 'sk-billing-0001'
   t.teardown(() => delete process.env['BILLING_API_KEY'])

@@ -1,8 +1,9 @@
 import t from 'tap'
 import { httpEndpoint } from 'rowhouse'
 import { buildApp } from './support/app.ts'
+import { takesLong } from './support/needs.ts'
 
-t.test('many long answers that are asked for at once are made one by one, and let others through in between', async (t) => {
+t.test('many long answers that are asked for at once are made one by one, and let others through in between', { skip: takesLong('it takes a second or more') }, async (t) => {
   const { server } = await buildApp(t, () => {
     httpEndpoint('/long', () => 'x'.repeat(2 * 1024 * 1024))
     httpEndpoint('/short', () => 'short')

@@ -48,7 +48,7 @@ async function refused(t: Test, directory: string, reason: RegExp): Promise<void
   t.match(stderr, /^[^\n]*--accept-data-loss[^\n]*\n$/, 'one sentence, which says how to go on')
 }
 
-t.test('a log that was in use and is gone stops the start, and nothing is lost when it is put back', async (t) => {
+t.test('a log that was in use and is gone stops the start, and nothing is lost when it is put back', { skip: takesLong('it starts several servers') }, async (t) => {
   const { directory, file } = await makeApp(t)
   await run(t, directory, ['one'], 'SIGTERM')
   await run(t, directory, ['two', 'three'], 'SIGKILL')
@@ -63,7 +63,7 @@ t.test('a log that was in use and is gone stops the start, and nothing is lost w
   t.same((await readdir(join(directory, '.rowhouse'))).filter((name) => name.startsWith('rowhouse.db')), ['rowhouse.db', 'rowhouse.db-mark'])
 })
 
-t.test('a start that accepts the loss goes on with what is there, and the next one has nothing to accept', async (t) => {
+t.test('a start that accepts the loss goes on with what is there, and the next one has nothing to accept', { skip: takesLong('it starts several servers') }, async (t) => {
   const { directory, file } = await makeApp(t)
   await run(t, directory, ['one'], 'SIGTERM')
   await run(t, directory, ['two'], 'SIGKILL')
@@ -72,7 +72,7 @@ t.test('a start that accepts the loss goes on with what is there, and the next o
   t.same(await run(t, directory, [], 'SIGTERM'), ['one', 'three'])
 })
 
-t.test('a database file that was emptied or deleted stops the start, whether the server was stopped or killed', async (t) => {
+t.test('a database file that was emptied or deleted stops the start, whether the server was stopped or killed', { skip: takesLong('it starts several servers') }, async (t) => {
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
     const { directory, file } = await makeApp(t)
     await run(t, directory, ['one'], signal)
@@ -85,7 +85,7 @@ t.test('a database file that was emptied or deleted stops the start, whether the
   }
 })
 
-t.test('what operators do with backups and folders needs no leave', async (t) => {
+t.test('what operators do with backups and folders needs no leave', { skip: takesLong('it starts several servers') }, async (t) => {
   const { directory, file } = await makeApp(t)
   await run(t, directory, ['one'], 'SIGTERM')
   const data = join(directory, '.rowhouse')
@@ -114,7 +114,7 @@ t.test('what operators do with backups and folders needs no leave', async (t) =>
   t.same(await run(t, directory, [], 'SIGTERM', ['--data', join(directory, 'new')]), ['one'], 'a backup alone is put into a new folder')
 })
 
-t.test('the log of a killed server is not written into an older backup that takes the place of its database', async (t) => {
+t.test('the log of a killed server is not written into an older backup that takes the place of its database', { skip: takesLong('it starts several servers') }, async (t) => {
   const { directory, file } = await makeApp(t)
   const many = Array.from({ length: 100 }, (_, index) => `row${index}`)
   await run(t, directory, many, 'SIGTERM')
@@ -134,7 +134,7 @@ t.test('the log of a killed server is not written into an older backup that take
   t.same(await run(t, directory, [], 'SIGTERM'), [...many, 'after'])
 })
 
-t.test('a mark that this user cannot read stops the start', async (t) => {
+t.test('a mark that this user cannot read stops the start', { skip: takesLong('it starts several servers') }, async (t) => {
   const { directory, file } = await makeApp(t)
   await run(t, directory, ['one'], 'SIGTERM')
   await rm(`${file}-mark`)
@@ -144,7 +144,7 @@ t.test('a mark that this user cannot read stops the start', async (t) => {
   t.match(stderr, /^the file \S+rowhouse\.db-mark cannot be read \(EISDIR\); give this user the right to read and write it\n$/)
 })
 
-t.test('a log that ends too early looks like a power cut, and is read as far as it goes', async (t) => {
+t.test('a log that ends too early looks like a power cut, and is read as far as it goes', { skip: takesLong('it starts several servers') }, async (t) => {
   const { directory, file } = await makeApp(t)
   await run(t, directory, ['one', 'two'], 'SIGKILL')
   const { length } = await readFile(`${file}-wal`)
@@ -167,7 +167,7 @@ t.test('a log that has begun anew after a checkpoint is missed as well', { skip:
   t.same(await run(t, directory, [], 'SIGTERM'), ['late'])
 })
 
-t.test('rowhouse check --database finds flipped bits, beside a server too, and changes nothing', async (t) => {
+t.test('rowhouse check --database finds flipped bits, beside a server too, and changes nothing', { skip: takesLong('it starts several servers') }, async (t) => {
   const { directory, file } = await makeApp(t)
   t.match(await runRowhouse(t, ['check', directory, '--database']), { code: 1, stderr: /there is no database/ })
   const server = await startServer(t, directory)

@@ -135,7 +135,7 @@ function stalledReader(t: Test, directory: string): { readonly path: string; rea
   return { path, leave, readAll }
 }
 
-t.test('a reader that takes nothing keeps the server neither from answering nor from stopping', async (t) => {
+t.test('a reader that takes nothing keeps the server neither from answering nor from stopping', { skip: takesLong('it starts a server and waits for its output') }, async (t) => {
   const directory = t.testdir({ modules })
   const { path } = stalledReader(t, directory)
   const server = await startInto(t, directory, `exec "$@" > ${path}`)

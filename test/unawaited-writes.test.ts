@@ -5,6 +5,7 @@ import type { Readable } from 'node:stream'
 import t, { type Test } from 'tap'
 import { temporaryFolder } from './support/app.ts'
 import { startServer, type RowhouseServer } from './support/rowhouse-process.ts'
+import { takesLong } from './support/needs.ts'
 
 const files = {
   'tables.ts': `
@@ -195,7 +196,7 @@ async function logged({ child, output }: RowhouseServer, id: string): Promise<Re
   }
 }
 
-t.test('an answer does not tell of a success when a write was refused that nobody awaited', async (t) => {
+t.test('an answer does not tell of a success when a write was refused that nobody awaited', { skip: takesLong('it takes a second or more') }, async (t) => {
   const server = await serve(t)
   const own = ['refused', 'wrong', 'meanwhile', 'rows', 'changes', 'found', 'upserted', 'transacted', 'changed-its-mind', 'deeper', 'aborted', 'handled', 'stream', 'inside', 'inside-earlier']
   const plugins = ['refused', 'wrong', 'stream', 'raw']
@@ -209,12 +210,12 @@ t.test('an answer does not tell of a success when a write was refused that nobod
   t.equal((await fetch(`${server.url}/_/api/refused`, { method: 'HEAD' })).status, 500)
 })
 
-t.test('a stream is cut when a write was refused that nobody awaited, and the piece after it is not sent', async (t) => {
+t.test('a stream is cut when a write was refused that nobody awaited, and the piece after it is not sent', { skip: takesLong('it tries many ways of writing') }, async (t) => {
   const server = await serve(t)
   t.match(await post(server, '/_/api/stream-later'), { status: 200, text: 'cut' })
 })
 
-t.test('the log has the refused write under the id of its request, with the place of the handler and what was refused', async (t) => {
+t.test('the log has the refused write under the id of its request, with the place of the handler and what was refused', { skip: takesLong('it tries many ways of writing') }, async (t) => {
   const server = await serve(t)
   const { id } = await post(server, '/_/api/refused')
   t.match(await logged(server, id), [
@@ -227,7 +228,7 @@ t.test('the log has the refused write under the id of its request, with the plac
   t.match(line, { err: { stack: `modules/entries.ts:${at}:` } }, 'and, where it was refused at once, of the write')
 })
 
-t.test('a write whose failure somebody has caught, however late, makes no answer worse; nor does what is no write', async (t) => {
+t.test('a write whose failure somebody has caught, however late, makes no answer worse; nor does what is no write', { skip: takesLong('it tries many ways of writing') }, async (t) => {
   const server = await serve(t)
   for (const path of ['/_/api/caught', '/_/api/caught-later', '/_/api/caught-around', '/_/api/caught-inside', '/_/api/nothing-to-do-with-it', '/_/api/good', '/fastify/caught']) {
     t.match(await post(server, path), { status: 200, text: 'ok' }, path)
@@ -236,7 +237,7 @@ t.test('a write whose failure somebody has caught, however late, makes no answer
   t.same(await (await fetch(`${server.url}/_/api/all`)).json(), ['good', 'taken'])
 })
 
-t.test('requests whose writes share a transaction with one that was refused are answered as if it had not been', async (t) => {
+t.test('requests whose writes share a transaction with one that was refused are answered as if it had not been', { skip: takesLong('it tries many ways of writing') }, async (t) => {
   const server = await serve(t)
   const answers = await Promise.all(Array.from({ length: 40 }, (_, n) => post(server, n % 2 === 0 ? '/_/api/refused' : '/_/api/caught')))
   t.same(answers.map(({ status }) => status), Array.from({ length: 40 }, (_, n) => (n % 2 === 0 ? 500 : 200)))

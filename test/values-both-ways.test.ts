@@ -2,6 +2,7 @@ import * as fc from 'fast-check'
 import t, { type Test } from 'tap'
 import { boolean, crudEndpoints, date, datetime, defineTables, httpEndpoint, integer, json, link, links, Media, media, number, optional, table, text } from 'rowhouse'
 import { buildApp } from './support/app.ts'
+import { takesLong } from './support/needs.ts'
 
 const api = '/_/api'
 const columns = { title: text(), count: integer(), rate: number(), done: boolean(), day: date(), at: datetime(), data: json() }
@@ -59,7 +60,7 @@ async function startDoors(t: Test) {
 const valueOf = (body: string, name: string): unknown => (JSON.parse(body) as Record<string, unknown>)[name]
 const idOf = (body: string): string => encodeURIComponent(String(valueOf(body, 'id')))
 
-t.test('what any door takes for a column comes back, and what comes back is taken again by every door and is the same', async (t) => {
+t.test('what any door takes for a column comes back, and what comes back is taken again by every door and is the same', { skip: takesLong('it tries hundreds of values') }, async (t) => {
   const { send } = await startDoors(t)
   const checkCame = async (name: Name, came: unknown, how: string): Promise<void> => {
     const again = JSON.stringify({ [name]: came })
@@ -95,7 +96,7 @@ t.test('what any door takes for a column comes back, and what comes back is take
   await fc.assert(fc.asyncProperty(written, fc.constantFrom(...names), (value, name) => doors(name, value)), { numRuns: 150 })
 })
 
-t.test('what code writes into a column is sent, and what is sent is taken again and is the same', async (t) => {
+t.test('what code writes into a column is sent, and what is sent is taken again and is the same', { skip: takesLong('it tries hundreds of values') }, async (t) => {
   const { send, things } = await startDoors(t)
   const values: [Name, unknown][] = [
     ...[8.64e15, -8.64e15, 253_402_304_399_000, -62_135_596_800_001, 0].map((time): [Name, unknown] => ['at', new Date(time)]),
@@ -115,7 +116,7 @@ t.test('what code writes into a column is sent, and what is sent is taken again 
   await t.rejects(things.addRow({ data: JSON.parse(`${'['.repeat(100)}${']'.repeat(100)}`) as [] }), { message: /at most 99 levels/ }, 'no body could hold it')
 })
 
-t.test('links that are sent are taken again, those that lead nowhere any more among them, and no other of that kind', async (t) => {
+t.test('links that are sent are taken again, those that lead nowhere any more among them, and no other of that kind', { skip: takesLong('it tries hundreds of values') }, async (t) => {
   const { send, things } = await startDoors(t)
   const [one, two, gone] = await things.addRows([{ title: 'one' }, { title: 'two' }, { title: 'gone' }])
   const row = await things.addRow({ near: one, all: gone === undefined || two === undefined ? [] : [two, gone, two] })
@@ -129,7 +130,7 @@ t.test('links that are sent are taken again, those that lead nowhere any more am
   t.equal(await send('PATCH', `/things/${encodeURIComponent(String(two?.id))}`, JSON.stringify({ all: [gone?.id] })), null, 'another row')
 })
 
-t.test('a Media comes back with the bytes, type and name that it went in with', async (t) => {
+t.test('a Media comes back with the bytes, type and name that it went in with', { skip: takesLong('it tries hundreds of values') }, async (t) => {
   const { things } = await startDoors(t)
   const given = fc.record({
     bytes: fc.uint8Array({ maxLength: 3000 }),
