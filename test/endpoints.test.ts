@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { text as readText } from 'node:stream/consumers'
 import t from 'tap'
-import { boolean, createApp, date, datetime, httpEndpoint, HttpResponse, integer, link, number, optional, request, text, type StandardSchema } from 'rowhouse'
+import { boolean, createApp, date, datetime, httpEndpoint, HttpResponse, integer, json, link, number, optional, request, text, type StandardSchema } from 'rowhouse'
 import { buildApp, startApp, temporaryFolder } from './support/app.ts'
 
 const api = '/_/api'
@@ -226,9 +226,33 @@ t.test('declared parameters must be there and are converted; all that is wrong i
     ],
   })
   t.match((await server.inject(`${api}/p/1?title=a&rate=1e999`)).body, 'parameter rate: expected a number between -1.8e+308 and 1.8e+308, got "1e999"')
+  t.match((await server.inject(`${api}/p/1?title=a&rate=-1e-400`)).body, 'parameter rate: expected 0, or a number that is at least 5e-324 away from it, got "-1e-400"')
+  t.same((await server.inject(`${api}/p/1?title=a&rate=-0.0e9`)).json<{ rate: number }>().rate, 0, 'zero is zero, however it is written')
   t.match((await server.inject(`${api}/p/1?title=a&at=2023-02-29T10:00:00Z`)).body, 'parameter at: expected a day of the calendar and a time of the day, as 2026-01-31T12:00:00Z, got "2023-02-29T10:00:00Z"')
   t.match((await server.inject(`${api}/p/1?title=a&title=b`)).body, 'parameter title: expected text once, got it 2 times')
   t.match((await server.inject(`${api}/p/1?title=%00`)).body, 'parameter title: expected text of well-formed Unicode without NUL, got "\\u0000"')
+})
+
+t.test('what is wrong with JSON in a parameter is told by its name, in a query and in a form', async (t) => {
+  const { server } = await buildApp(t, () => httpEndpoint('/j', { methods: ['GET', 'POST'], params: { filter: json() } }, ({ filter }) => ({ filter })))
+  const wrong: readonly (readonly [string, string, string])[] = [
+    ['{"a":[{"__proto__":1}]}', 'forbidden-name', 'expected JSON without a member called __proto__, which means something else in JavaScript, got one with such a member'],
+    ['[1e-400]', 'invalid-value', 'expected JSON with numbers that can be kept as they are, got one that would become 0; send it as a text'],
+    ['[1e400]', 'invalid-value', 'expected JSON with numbers that can be kept as they are, got one that is too large; send it as a text'],
+    ['[', 'wrong-type', 'expected JSON of at most 100 levels, got "["'],
+  ]
+  for (const [text, code, what] of wrong) {
+    const sent = new URLSearchParams({ filter: text }).toString()
+    const message = `parameter filter: ${what}`
+    const form = { 'content-type': 'application/x-www-form-urlencoded', accept: 'application/json' }
+    for (const answer of [
+      await server.inject({ url: `${api}/j?${sent}`, headers: { accept: 'application/json' } }),
+      await server.inject({ method: 'POST', url: `${api}/j`, payload: sent, headers: form }),
+    ]) {
+      t.match([answer.statusCode, answer.json()], [400, { problems: [{ code, path: 'filter', message }] }], text)
+    }
+  }
+  t.same((await server.inject(`${api}/j?filter=${encodeURIComponent('{"proto":"__proto__","n":0}')}`)).json(), { filter: { proto: '__proto__', n: 0 } })
 })
 
 t.test('a declared parameter may also come as a member of a JSON body, with its JSON type', async (t) => {

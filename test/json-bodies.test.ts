@@ -13,7 +13,7 @@ const validValues: readonly (readonly [text: string, value: unknown])[] = [
   // numbers
   ['0', 0], ['-0', -0], ['1', 1], ['-1', -1], ['123', 123], ['-123', -123], ['10', 10], ['1.5', 1.5], ['-1.5', -1.5], ['0.1', 0.1], ['123.456789', 123.456789], ['1e1', 10], ['1E1', 10], ['1e+2', 100],
   ['1E+2', 100], ['1e-2', 0.01], ['1E-2', 0.01], ['0e1', 0], ['0e+1', 0], ['1.5e3', 1500], ['20e1', 200], ['123e65', 123e65], ['0.000000000000000000000000000001', 1e-30], ['9007199254740991', 9007199254740991],
-  ['-0.0', -0], ['1e-400', 0], ['1.7976931348623157e308', Number.MAX_VALUE], ['5e-324', Number.MIN_VALUE],
+  ['-0.0', -0], ['0e-400', 0], [`0.${'0'.repeat(400)}`, 0], ['1.7976931348623157e308', Number.MAX_VALUE], ['5e-324', Number.MIN_VALUE],
   // literals
   ['true', true], ['false', false], ['null', null],
   // strings
@@ -58,7 +58,7 @@ const invalidBodies: readonly (string | Buffer)[] = [
 
 /** What RFC 8259 leaves open, and what becomes of it here. */
 const implementationDefined: readonly (readonly [body: string | Buffer, value: unknown])[] = [
-  ['1e-100000', 0], ['100000000000000000000', 1e20], ['9007199254740992', 9007199254740992], ['9223372036854775808', 9223372036854775808], ['-9007199254740994.0', -9007199254740994], ['123456789012345680000', 123456789012345680000], ['6.02214076e23', 6.02214076e23], ['1.7976931348623157e308', Number.MAX_VALUE], ['9.9999999999999992e+22', 1e23], ['0.1234567890123456789012', 0.12345678901234568],
+  ['100000000000000000000', 1e20], ['9007199254740992', 9007199254740992], ['9223372036854775808', 9223372036854775808], ['-9007199254740994.0', -9007199254740994], ['123456789012345680000', 123456789012345680000], ['6.02214076e23', 6.02214076e23], ['1.7976931348623157e308', Number.MAX_VALUE], ['9.9999999999999992e+22', 1e23], ['0.1234567890123456789012', 0.12345678901234568],
   [String.raw`"\uD800"`, '\ud800'], [String.raw`"\uDC00"`, '\udc00'], [String.raw`"\uDE00\uD83D"`, '\ude00\ud83d'], [String.raw`"\uD800\uD800"`, '\ud800\ud800'], [String.raw`"\uD800a"`, '\ud800a'], [String.raw`"\uD800\n"`, '\ud800\n'],
   ['\ufeff{"a":1}', { a: 1 }], [Buffer.concat([bytes(0xef, 0xbb, 0xbf), Buffer.from('[]')]), []], ['{"a":1,"b":2,"a":3}', { b: 2, a: 3 }], [nested(100), JSON.parse(nested(100))], [`"${'x'.repeat(100_000)}"`, 'x'.repeat(100_000)],
   [`[${'1,'.repeat(99_999)}1]`, Array.from({ length: 100_000 }, () => 1)],
@@ -147,6 +147,20 @@ t.test('a whole number that JavaScript would round is refused, and told with wha
     }
   }
   t.match((await decode('[1,"9007199254740993",{"\\"9007199254740993":9007199254740991}]')).status, 200, 'in a text they are no numbers')
+})
+
+t.test('a number so near to zero that it would become zero is refused, wherever it stands', async (t) => {
+  const { app, decode } = await buildDecoder(t)
+  for (const number of ['1e-400', '-1e-400', '1E-100000', '2e-324', `0.${'0'.repeat(400)}1`, `0.${'0'.repeat(400)}1e1`]) {
+    for (const wrap of inContext) {
+      const { status, body, value } = await decode(wrap(number))
+      t.match([status, value], [400, undefined], number.slice(0, 40))
+      t.match(body, /^the body is not accepted: it has the number .+, which would become 0: it is nearer to 0 than 5e-324, the smallest that can be read; send it as a text$/)
+    }
+  }
+  t.equal((await decode('[0,"1e-400",{"\\"1e-400":0.0}]')).status, 200, 'in a text they are no numbers')
+  const told = await app.server.inject({ method: 'POST', url: `${api}/j`, payload: '1e-400', headers: { 'content-type': 'application/json', accept: 'application/json' } })
+  t.match(told.json(), { code: 'number-too-small' })
 })
 
 t.test('a mistake is told with its position, as the sender counts characters', async (t) => {

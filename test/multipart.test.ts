@@ -232,7 +232,10 @@ t.test('what is malformed answers 400 and says what is wrong', async (t) => {
     ...['base64', 'quoted-printable', 'x-uuencode', '', 'binary, base64', 'b'.repeat(10_000)].map(
       (encoding): readonly [string, RegExp] => [`--X\r\n${file('a', 'a.png', 'image/png')}\r\nContent-Transfer-Encoding: ${encoding}\r\n\r\niVBORw==\r\n--X--`, /part 1 has the Content-Transfer-Encoding "b?[^"]{0,60}", which is for mail; send the bytes as they are$/],
     ),
-    ...['text/plain; charset=no-such', 'text/plain; charset=', 'text/plain; charset="utf-8', 'text/plain; charset=utf-8; charset=latin1', 'text/plain; charset utf-16', 'nonsense', 'text/pl\xe4'].map(
+    ...['text/plain; charset="utf-8', 'text/plain; charset=utf-8; charset=latin1', 'text/plain; charset utf-16', 'nonsense', 'text/pl\xe4'].map(
+      (type): readonly [Buffer, RegExp] => [Buffer.from(`--X\r\n${field('a')}\r\nContent-Type: ${type}\r\n\r\n1\r\n--X--`, 'latin1'), /part 1 has a Content-Type that cannot be read, ".*"; a field is sent with one such as text\/plain; charset=utf-8, or without$/],
+    ),
+    ...['text/plain; charset=no-such', 'text/plain; charset='].map(
       (type): readonly [Buffer, RegExp] => [Buffer.from(`--X\r\n${field('a')}\r\nContent-Type: ${type}\r\n\r\n1\r\n--X--`, 'latin1'), /part 1 has a Content-Type whose charset is not known, ".*"; send it in UTF-8$/],
     ),
     [`--X\r\n${field('_charset_')}\r\n\r\nno such\r\n--X\r\n${field('a')}\r\n\r\nü\r\n--X--`, /no encoding is called "no such", which it says in _charset_$/],

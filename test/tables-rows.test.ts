@@ -382,7 +382,7 @@ t.test('addRows adds all rows in order or none, ten thousand as well as none at 
   t.equal((await tables.items.getById(many[9_999]?.id ?? ''))?.code, 9_999)
   t.strictSame(await tables.items.addRows([]), [])
   await t.rejects(tables.items.addRows([{ code: -1 }, { code: 5 }]), { code: 'not-unique', message: /items already has a row with this code/ })
-  await t.rejects(tables.items.addRows([{ code: -1 }, { code: 'x' as never }]), { code: 'wrong-type', message: /^row 2 of items: items\.code: expected a whole number, got a text/ })
+  await t.rejects(tables.items.addRows([{ code: -1 }, { code: 'x' as never }]), { code: 'wrong-type', message: /^row 2: items\.code: expected a whole number, got a text/ })
   await t.rejects(tables.items.addRows(Object({ length: 1 })), { code: 'wrong-type', message: /expected a list of rows/ })
   t.equal(await tables.items.get({ code: -1 }), null, 'nothing of a refused list is there')
   await t.rejects(tables.items.addRow({ code: 5 }), { code: 'not-unique' })

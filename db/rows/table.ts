@@ -119,7 +119,7 @@ export class DataTable {
     } catch (error) {
       if (!(error instanceof TableError)) throw error
       const { code, message, table, columns } = error
-      throw new TableError(code, `row ${index + 1} of ${this.name}: ${message}`, { cause: error, table, columns })
+      throw new TableError(code, `row ${index + 1}: ${message}`, { cause: error, table, columns })
     }
   }
 }

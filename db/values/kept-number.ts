@@ -2,17 +2,23 @@
 const firstInexact = 2 ** 53
 
 /** Whether not every whole number of this size is one of JavaScript's. */
-export function isHuge(value: number): boolean {
+function isHuge(value: number): boolean {
   return value >= firstInexact || value <= -firstInexact
+}
+
+/** Whether a number may be another one than was written: a huge one may have been rounded, and one too near to zero becomes zero. */
+export function isDoubtful(value: number): boolean {
+  return value === 0 || isHuge(value)
 }
 
 /**
  * Whether JavaScript keeps a number that was written as decimal digits, to all the digits that were written, or would
- * round it: 9007199254740993 becomes 9007199254740992 without a word. Of fractions below 2^53 the nearest one counts as kept.
+ * round it: 9007199254740993 becomes 9007199254740992, and 1e-400 becomes 0, without a word. Of fractions below 2^53 the nearest one counts as kept, unless it is zero.
  *
  * @param written in the notation of JSON, with leading zeros or a plus sign perhaps
  */
 export function isKept(written: string, value = Number(written)): boolean {
+  if (value === 0) return significantDigits(written) === ''
   if (!isHuge(value)) return true
   if (!Number.isFinite(value)) return false
   const digits = significantDigits(written)
@@ -34,7 +40,7 @@ function significantDigits(written: string): string {
 const [quote, backslash, minus, plus, point] = [0x22, 0x5c, 0x2d, 0x2b, 0x2e]
 
 /**
- * Finds a number in JSON that JavaScript would round, or that is too large for it; null when there is none.
+ * Finds a number in JSON that JavaScript would round, or that is too large for it or too near to zero; null when there is none.
  *
  * @param text well-formed JSON in UTF-8
  */
@@ -46,7 +52,7 @@ export function findUnkept(text: Uint8Array): string | null {
     } else if (code === minus || isDigit(code)) {
       const start = position
       while (position + 1 < text.length && isOfNumber(text[position + 1] ?? 0)) position++
-      // Shorter ones without an exponent are below 2^53.
+      // Shorter ones without an exponent are below 2^53, and no nearer to zero than they say.
       const written = Buffer.from(text.buffer, text.byteOffset + start, position + 1 - start).toString('latin1')
       if ((written.length >= 16 || /e/i.test(written)) && !isKept(written)) return written
     }
@@ -63,11 +69,11 @@ function isOfNumber(code: number): boolean {
 }
 
 /** Whether a value of JSON has a number in it that may not be the one that was written. */
-export function holdsHuge(value: unknown): boolean {
-  if (typeof value === 'number') return isHuge(value)
+export function holdsDoubtful(value: unknown): boolean {
+  if (typeof value === 'number') return isDoubtful(value)
   if (typeof value !== 'object' || value === null) return false
-  if (Array.isArray(value)) return value.some(holdsHuge)
-  for (const name in value) if (holdsHuge((value as Readonly<Record<string, unknown>>)[name])) return true
+  if (Array.isArray(value)) return value.some(holdsDoubtful)
+  for (const name in value) if (holdsDoubtful((value as Readonly<Record<string, unknown>>)[name])) return true
   return false
 }
 
@@ -76,5 +82,6 @@ export function describeUnkept(written: string): string {
   const value = Number(written)
   if (!Number.isFinite(value)) return `it has a number beyond ${Number.MAX_VALUE.toPrecision(2)}, the largest that can be read`
   const shown = written.length > 40 ? `${written.slice(0, 40)}…` : written
+  if (value === 0) return `it has the number ${shown}, which would become 0: it is nearer to 0 than ${Number.MIN_VALUE}, the smallest that can be read; send it as a text`
   return `it has the number ${shown}, which would become ${BigInt(value)}: only between -(2^53 - 1) and 2^53 - 1 is there every whole number; send it as a text`
 }

@@ -1,5 +1,5 @@
 import { ReadableStream } from 'node:stream/web'
-import { describeUnkept, findUnkept, holdsHuge } from './kept-number.js'
+import { describeUnkept, findUnkept, holdsDoubtful } from './kept-number.js'
 import { isMediaType, unknownType } from './media-type.js'
 import { inOwnMemory, isReceived, markReceived } from './received-bytes.js'
 import { piecesOf, StoredContent } from './stored-content.js'
@@ -68,7 +68,7 @@ export class Media {
   /** The bytes as JSON. Rejects with a `SyntaxError` when they are not, and with a `RangeError` when a number in them would be rounded. */
   async json(): Promise<unknown> {
     const value: unknown = JSON.parse(await this.text())
-    const unkept = holdsHuge(value) ? findUnkept(await this.#all()) : null
+    const unkept = holdsDoubtful(value) ? findUnkept(await this.#all()) : null
     if (unkept !== null) throw new RangeError(`the JSON is not read: ${describeUnkept(unkept)}`)
     return value
   }

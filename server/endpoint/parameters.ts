@@ -76,11 +76,13 @@ class Unfit {
     readonly expected: string,
     /** What came, where it is not shown itself. */
     readonly got?: string,
+    readonly code: ErrorCode = 'invalid-value',
   ) {}
 }
 
 const outOfNumbers = new Unfit(`a number between -${Number.MAX_VALUE.toPrecision(2)} and ${Number.MAX_VALUE.toPrecision(2)}`)
 const rounded = new Unfit('a number that can be kept as it is (every whole number between -(2^53 - 1) and 2^53 - 1)')
+const nearZero = new Unfit(`0, or a number that is at least ${Number.MIN_VALUE} away from it`)
 const outOfIntegers = new Unfit('a whole number between -(2^53 - 1) and 2^53 - 1')
 const noDay = new Unfit('a date of the calendar, YYYY-MM-DD, from 0001 to 9999')
 const noInstant = new Unfit('a day of the calendar and a time of the day, as 2026-01-31T12:00:00Z')
@@ -131,7 +133,7 @@ export function readColumn(column: Column, raw: RawParameter): ReadParameter {
   }
   if (value instanceof Unfit) {
     const got = value.got ?? (typeof raw.value === 'number' ? String(raw.value) : describeGiven(raw.value, 'caller'))
-    return { problem: `expected ${value.expected}, got ${got}`, code: 'invalid-value' }
+    return { problem: `expected ${value.expected}, got ${got}`, code: value.code }
   }
   if (value !== undefined) return { value }
   const wanted = typeof raw.value === 'string' ? (kind.expectedOfText ?? expected) : expected
@@ -145,7 +147,8 @@ function readText(text: string): string | undefined {
 
 function keptNumber(text: string): number | Unfit {
   const value = finite(Number(text))
-  return typeof value === 'number' && !isKept(text, value) ? rounded : value
+  if (typeof value !== 'number' || isKept(text, value)) return value
+  return value === 0 ? nearZero : rounded
 }
 
 /** What comes out of a column has no -0, and what goes into a handler is to be the same. */
@@ -173,11 +176,18 @@ function readTime(text: string): Date | Unfit | undefined {
   return readInstant(text) ?? noInstant
 }
 
+/** What parses as JSON and is not accepted, by the code with which the same in a body is refused. */
+const unfitJson: ReadonlyMap<string, Unfit> = new Map([
+  ['number-too-large', new Unfit('JSON with numbers that can be kept as they are', 'one that is too large; send it as a text')],
+  ['number-too-small', new Unfit('JSON with numbers that can be kept as they are', 'one that would become 0; send it as a text')],
+  // The one name that no member may have.
+  ['invalid-input', new Unfit('JSON without a member called __proto__, which means something else in JavaScript', 'one with such a member', 'forbidden-name')],
+])
+
 function readJson(text: string): unknown {
   try {
     return parseJson(Buffer.from(text), Infinity)
   } catch (error) {
-    if (!(error instanceof HttpError) || error.code !== 'number-too-large') return undefined
-    return new Unfit('JSON with numbers that can be kept as they are', 'one that is too large; send it as a text')
+    return error instanceof HttpError ? unfitJson.get(error.code) : undefined
   }
 }

@@ -125,6 +125,11 @@ export const errorCodes = {
     sentence: 'The JSON has a number that is too large to be read as it is.',
     nextStep: 'send it as a text',
   },
+  'number-too-small': {
+    status: 400,
+    sentence: 'The JSON has a number so near to zero that it would become zero.',
+    nextStep: 'send it as a text',
+  },
   'forbidden-name': {
     status: 400,
     sentence: 'The JSON has a member called __proto__.',

@@ -1,6 +1,6 @@
 import { constants } from 'node:buffer'
 import type { JsonValue } from '../../../db/values/json-value.js'
-import { describeUnkept, findUnkept, isHuge } from '../../../db/values/kept-number.js'
+import { describeUnkept, findUnkept, isDoubtful } from '../../../db/values/kept-number.js'
 import { memberPlace } from '../../errors/member-place.js'
 import { refusal, type HttpError } from '../http-error.js'
 import type { BodyContent } from './body-store.js'
@@ -24,7 +24,7 @@ export function isJsonType(mimetype: string): boolean {
  * Decodes a JSON body; null, which stands for no body, is malformed too.
  *
  * @param limit how long it may be, in bytes: what it becomes is held in memory, and everybody waits while it is decoded
- * @throws HttpError 400 with the position when it is malformed, not UTF-8 or nested more than 100 deep, has a number that is too large to be read or would be rounded, or a member called `__proto__`, 413 when it is longer than the limit, or than a text of JavaScript may be
+ * @throws HttpError 400 with the position when it is malformed, not UTF-8 or nested more than 100 deep, has a number that is too large to be read, would be rounded or would become zero, or a member called `__proto__`, 413 when it is longer than the limit, or than a text of JavaScript may be
  */
 export function parseJson(content: BodyContent | null, limit: number): JsonValue {
   if (content === null) throw malformed('it is empty')
@@ -58,15 +58,15 @@ export function parseJson(content: BodyContent | null, limit: number): JsonValue
   }
   const unkept = findUnkept(bytes)
   if (unkept === null) return value
-  throw refusal('number-too-large', `the body is not accepted: ${describeUnkept(unkept)}`)
+  throw refusal(Number(unkept) === 0 ? 'number-too-small' : 'number-too-large', `the body is not accepted: ${describeUnkept(unkept)}`)
 }
 
 /**
- * Whether a value is certainly what was sent, and stays harmless when it is copied. RFC 8259, 6, leaves the range of numbers to us: one that became Infinity, or another one, is no longer what was sent, nor can it be sent back.
+ * Whether a value is certainly what was sent, and stays harmless when it is copied. RFC 8259, 6, leaves the range of numbers to us: one that became Infinity, zero or another one, is no longer what was sent, nor can it be sent back.
  * A member `__proto__` is a member like any other only until somebody assigns it to an object, whose prototype it then is.
  */
 function isHarmless(value: JsonValue): boolean {
-  if (typeof value === 'number') return !isHuge(value)
+  if (typeof value === 'number') return !isDoubtful(value)
   if (typeof value !== 'object' || value === null) return true
   if (Array.isArray(value)) return value.every(isHarmless)
   for (const name in value) if (name === '__proto__' || !isHarmless((value as Readonly<Record<string, JsonValue>>)[name] ?? null)) return false

@@ -52,13 +52,13 @@ export function readPartHeaders(bytes: Buffer, number: number): PartHeaders {
   const isFile = parsed.fileName !== null
   // What a file is, its type only claims. A text that is in no known encoding cannot be read.
   const charset = isFile || contentType === null ? null : readCharset(contentType)
+  if (charset === undefined) return refuse(`has a Content-Type that cannot be read, ${JSON.stringify(contentType?.slice(0, 100))}; a field is sent with one such as text/plain; charset=utf-8, or without`)
   if (charset !== null && !isCharset(charset)) return refuse(`has a Content-Type whose charset is not known, ${JSON.stringify(contentType?.slice(0, 100))}; send it in UTF-8`)
   return { disposition, contentType, isFile, charset }
 }
 
-/** @returns `''`, which is no charset, for a type that cannot be read, and null where it names none */
-function readCharset(contentType: string): string | null {
-  if (essenceOf(contentType) === null) return ''
-  const parameters = readParameters(contentType)
-  return parameters === null ? '' : (parameters.get('charset') ?? null)
+/** @returns undefined for a type that cannot be read, and null where it names none */
+function readCharset(contentType: string): string | null | undefined {
+  const parameters = essenceOf(contentType) === null ? null : readParameters(contentType)
+  return parameters === null ? undefined : (parameters.get('charset') ?? null)
 }
