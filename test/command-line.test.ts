@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -78,6 +78,16 @@ t.test('an unknown word is answered with the nearest known one, and wrong use en
   t.match(await runRowhouse(t, ['start', todo, '--prot', '80']), { code: 2, stdout: '', stderr: /unknown option '--prot'[^]*--port/ })
   t.match(await runRowhouse(t, ['start', todo, 'another']), { code: 2, stdout: '' })
   t.match(await runRowhouse(t, []), { code: 2, stderr: /Usage: rowhouse/ })
+})
+
+t.test('a data folder that would not be looked at, or has no name, is wrong use', { skip: runsOften }, async (t) => {
+  const directory = t.testdir({})
+  const toNoPurpose = /^error: option '--data <dir>' is for --database, without which check looks at no data; add --database, or leave --data out\n$/
+  t.match(await runRowhouse(t, ['check', todo, '--data', directory]), { code: 2, stdout: '', stderr: toNoPurpose })
+  const nameless = /^error: option '--data <dir>' argument '' is invalid\. Expected a folder\.\n$/
+  t.match(await runRowhouse(t, ['check', '--database', '--data', ''], { cwd: directory }), { code: 2, stdout: '', stderr: nameless })
+  t.match(await runRowhouse(t, ['users', 'add', 'me@example.com', '--data', ''], { cwd: directory }), { code: 2, stdout: '', stderr: nameless })
+  t.same(readdirSync(directory), [])
 })
 
 t.test('start says where it answers, and nothing on standard error', { skip: takesLong('it runs the command, or waits') }, async (t) => {

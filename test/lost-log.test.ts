@@ -1,10 +1,10 @@
-import { cp, mkdir, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { chmod, chown, cp, mkdir, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
 import Database from 'better-sqlite3'
 import t, { type Test } from 'tap'
 import { temporaryFolder } from './support/app.ts'
 import { takesLong } from './support/needs.ts'
-import { runRowhouse, startServer } from './support/rowhouse-process.ts'
+import { asOrdinaryUser, runRowhouse, startServer } from './support/rowhouse-process.ts'
 
 const files = {
   'tables.ts': `
@@ -184,4 +184,65 @@ t.test('rowhouse check --database finds flipped bits, beside a server too, and c
   await writeFile(file, bytes)
   const found = await runRowhouse(t, ['check', directory, '--database'])
   t.match(found, { code: 1, stderr: /^the database file \S+ is damaged; restore a backup[^\n]*\n$/ })
+})
+
+/** What is in a folder, byte by byte; but of SQLite's shared index, which is memory that lies in a file, its name alone. */
+async function contentOf(folder: string): Promise<Record<string, string>> {
+  const names = (await readdir(folder)).sort()
+  const texts = await Promise.all(names.map(async (name) => (name.endsWith('-shm') ? '' : readFile(join(folder, name), 'latin1'))))
+  return Object.fromEntries(names.map((name, index) => [name, texts[index] ?? '']))
+}
+
+t.test('rowhouse check --database leaves the data folder as it was, and reads one that this user may not write', { skip: takesLong('it starts several servers') }, async (t) => {
+  const { directory, file } = await makeApp(t)
+  const data = join(directory, '.rowhouse')
+  const isRoot = process.getuid?.() === 0
+  await chmod(directory, 0o755)
+  const copies: string[] = []
+  const copyAs = async (name: string): Promise<void> => {
+    const copy = join(directory, name)
+    await cp(data, copy, { recursive: true })
+    copies.push(copy)
+  }
+  await run(t, directory, ['one'], 'SIGTERM')
+  const closed = await contentOf(data)
+  t.match(await runRowhouse(t, ['check', directory, '--database']), { code: 0, stdout: `database: no damage was found in ${data}\n`, stderr: '' })
+  t.same(await contentOf(data), closed, 'of a server that was stopped')
+  await copyAs('stopped')
+  await run(t, directory, ['two'], 'SIGKILL')
+  const killed = await contentOf(data)
+  t.match(await runRowhouse(t, ['check', directory, '--database']), { code: 0, stderr: '' })
+  t.same(await contentOf(data), killed, 'of one that was killed')
+  await copyAs('killed')
+  await rm(`${file}-shm`)
+  const { 'rowhouse.db-shm': _index, ...withoutIndex } = killed
+  t.match(await runRowhouse(t, ['check', directory, '--database']), { code: 0, stderr: '' })
+  t.same(await contentOf(data), withoutIndex, 'of one that was killed, without the index')
+  await copyAs('copied')
+  for (const copy of copies) {
+    const before = await contentOf(copy)
+    for (const path of [...Object.keys(before).map((name) => join(copy, name)), copy]) {
+      await chmod(path, path === copy ? 0o500 : 0o400)
+      if (isRoot) await chown(path, 65534, 65534)
+    }
+    const inside = join(directory, `inside ${basename(copy)}`)
+    await mkdir(inside)
+    if (isRoot) await chown(inside, 65534, 65534)
+    t.match(await runRowhouse(t, ['check', '--database', '--data', copy], { through: asOrdinaryUser, env: { TMPDIR: inside } }), { code: 0, stdout: `database: no damage was found in ${copy}\n`, stderr: '' })
+    t.same(await contentOf(copy), before, 'a folder that is only read')
+    t.same(await readdir(inside), [], 'no copy is left')
+    const nowhere = { TMPDIR: join(directory, 'nowhere') }
+    const found = await runRowhouse(t, ['check', '--database', '--data', copy], { through: asOrdinaryUser, env: nowhere })
+    if (copy.endsWith('killed')) t.equal(found.code, 0, 'needs no copy')
+    else t.match(found, { code: 1, stderr: /^this user cannot write beside \S+, so that it is read in a copy, and it could not be copied to \S+ \(ENOENT\); make room there, name another folder in TMPDIR, [^\n]*\n$/ })
+    await chmod(copy, 0o700)
+    await chmod(join(copy, 'rowhouse.db'), 0o600)
+    const bytes = await readFile(join(copy, 'rowhouse.db'))
+    for (let page = 3; page < 12; page++) bytes.fill(0xff, page * 4096, page * 4096 + 64)
+    await writeFile(join(copy, 'rowhouse.db'), bytes)
+    await chmod(copy, 0o500)
+    const damaged = await runRowhouse(t, ['check', '--database', '--data', copy], { through: asOrdinaryUser })
+    t.match(damaged, { code: 1, stderr: `the database file ${join(copy, 'rowhouse.db')} is damaged; restore a backup` })
+    await chmod(copy, 0o700)
+  }
 })

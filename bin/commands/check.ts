@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { Command } from 'commander'
 import { listModules } from '../../server/app/loading/find-modules.js'
+import { readFolder } from '../folder-argument.js'
 import type { NameCheck } from '../misuses/unknown-names.js'
 import { say } from '../output.js'
 import { reportFailure } from '../report-failure.js'
@@ -16,9 +17,10 @@ export function checkCommand(): Command {
     .description("check an app's configuration, tables, routes and types without starting it")
     .argument('[dir]', "the app's folder", '.')
     .option('--database', 'check the database instead: read all of it and look for damage')
-    .option('--data <dir>', "with --database: the data folder, instead of that of the app")
-    .action(async (directory: string, { database, data }: CheckFlags) => {
+    .option('--data <dir>', "with --database: the data folder, instead of that of the app", readFolder)
+    .action(async (directory: string, { database, data }: CheckFlags, command: Command) => {
       if (database === true) return checkData(directory, data)
+      if (data !== undefined) command.error("error: option '--data <dir>' is for --database, without which check looks at no data; add --database, or leave --data out")
       let checkName: NameCheck | null = null
       try {
         checkName = await checkDeclarations(directory)

@@ -3,6 +3,7 @@ import { TableError } from '../../db/errors/errors.js'
 import type { UserRow } from '../../db/schema/users-table.js'
 import { escapeControls } from '../../server/logging/escape-controls.js'
 import { addAssignment } from '../column-values.js'
+import { readFolder } from '../folder-argument.js'
 import { print, say } from '../output.js'
 import { readNewPassword } from '../password-input.js'
 import { withUsers } from '../users-service.js'
@@ -59,7 +60,7 @@ function withEmail(users: Command, name: string, description: string): Command {
 }
 
 function withData(command: Command): Command {
-  return command.option('--data <dir>', 'the data folder, instead of that of the app in the current folder')
+  return command.option('--data <dir>', 'the data folder, instead of that of the app in the current folder', readFolder)
 }
 
 /** Adds to the refusal of the database what can be done about it on a command line. */
