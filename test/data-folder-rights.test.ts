@@ -1,4 +1,4 @@
-import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, renameSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { takesLong } from './support/needs.ts'
@@ -80,6 +80,55 @@ t.test('a data folder that everybody can write to is refused, and so is a folder
   chmodSync(data, 0o775)
   const server = await startServer(t, directory, ['--data', data], { through: asOrdinaryUser })
   t.equal((await fetch(`${server.url}/_/health/ready`)).status, 200)
+})
+
+t.test('a new data folder that everybody can write to is closed if it is empty and belongs to the user of the server, and refused otherwise', { skip: startsOften }, async (t) => {
+  const directory = t.testdir({ modules, own: {}, planted: { 'rowhouse.db': '' }, shared: {}, another: {} })
+  const own = join(directory, 'own')
+  for (const [name, mode] of [['own', 0o777], ['planted', 0o777], ['shared', 0o1777], ['another', 0o2777]] as const) {
+    const folder = join(directory, name)
+    if (name !== 'another') giveAway(folder)
+    chmodSync(folder, mode)
+    if (name === 'own' || (name === 'another' && process.getuid?.() !== 0)) continue
+    t.match(await refusal(t, directory, folder), `can write to the folder ${folder} (${mode.toString(8)})`)
+    t.equal(statSync(folder).mode & 0o7777, mode, 'the folder is as it was')
+    t.same(readdirSync(folder), name === 'planted' ? ['rowhouse.db'] : [], 'and so is what is in it')
+  }
+  const inside = join(directory, 'another', 'app')
+  const ofGroup = join(directory, 'group')
+  mkdirSync(ofGroup)
+  if (process.getuid?.() === 0) chownSync(ofGroup, 0, 65534)
+  chmodSync(ofGroup, 0o2775)
+  const before = statSync(ofGroup).mode & 0o777
+  for (const [data, told, rights] of [[own, true, 0o700], [own, false, 0o700], [inside, false, 0o700], [ofGroup, false, before]] as const) {
+    const server = await startServer(t, directory, ['--data', data], { through: asOrdinaryUser })
+    t.equal((await fetch(`${server.url}/_/health/ready`)).status, 200)
+    t.equal(server.output.stdout.includes(`the folder ${own} was empty, and every user of this machine could write to it (777); now it is for this user alone (700)`), told)
+    t.equal(statSync(data).mode & 0o777, rights)
+    server.child.kill('SIGTERM')
+    await server.ended
+  }
+})
+
+t.test('a start that is refused for a folder in the data folder has changed nothing there', { skip: startsOften }, async (t) => {
+  const directory = t.testdir({ modules, data: { 'request-bodies': '' } })
+  const data = join(directory, 'data')
+  chmodSync(data, 0o700)
+  giveAway(data)
+  await refusal(t, directory, data)
+  t.same(readdirSync(data), ['request-bodies'])
+})
+
+t.test('a link that leads nowhere in place of the data folder, above it or of the log is told with where it leads', { skip: startsOften }, async (t) => {
+  const directory = t.testdir({ modules, round: t.fixture('symlink', 'round'), '.rowhouse': t.fixture('symlink', '../unmounted/disk') })
+  chmodSync(directory, 0o777)
+  const link = join(directory, '.rowhouse')
+  const leadsNowhere = `${link} is a symbolic link to ../unmounted/disk, which is not there (ENOENT); put it there, as by mounting its disk, or delete the link`
+  for (const data of [link, join(link, 'data')]) t.equal(await refusal(t, directory, data), `${leadsNowhere}, or choose another data folder with --data\n`)
+  const round = join(directory, 'round')
+  t.match(await refusal(t, directory, round), `${round} is a symbolic link to round, which is not there (ELOOP); `)
+  const log = { ROWHOUSE_LOGGING_FILE: join(link, 'app.log') }
+  t.equal(await refusal(t, directory, join(directory, 'data'), log), `logging.file: ${leadsNowhere}, or choose another one\n`)
 })
 
 t.test('a folder in the data folder that is a link or a file is refused, and nothing is written where the link leads', { skip: startsOften }, async (t) => {

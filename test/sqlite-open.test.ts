@@ -201,6 +201,7 @@ t.test('a file that is a link is opened with the log beside its target', async (
   await engine.write(createNotes, [])
   await commits[0]?.durable
   t.ok(existsSync(join(folder, 'elsewhere', 'real.db-wal')))
+  for (const name of ['real.db', 'real.db-wal']) t.equal(statSync(join(folder, 'elsewhere', name)).mode & 0o777, 0o600, 'for its owner alone')
 })
 
 t.test('a data folder that cannot be made or written is refused', async (t) => {

@@ -1,3 +1,4 @@
+import { readlinkSync, statSync } from 'node:fs'
 import { mkdir, open, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
@@ -38,6 +39,38 @@ export async function syncFolder(folder: string): Promise<void> {
     await handle.sync()
   } finally {
     await handle.close()
+  }
+}
+
+/**
+ * What keeps a folder from being made: that it, or one above it, is a file or a link that leads nowhere.
+ *
+ * @param purpose what it is for, such as `the log`
+ * @returns the beginning of a sentence, with what can be done about it; null where nothing is in the way
+ */
+export function describeObstacle(folder: string, purpose: string): string | null {
+  const link = describeLostLink(folder)
+  if (link !== null) return link
+  try {
+    return statSync(folder).isDirectory() ? null : `${folder} is a file where a folder for ${purpose} has to be; move it away`
+  } catch {
+    return folder === dirname(folder) ? null : describeObstacle(dirname(folder), purpose)
+  }
+}
+
+/** The beginning of a sentence about a symbolic link that leads nowhere, or where this user may not look, with what can be done about it; null when the path is none. */
+export function describeLostLink(path: string): string | null {
+  let target: string
+  try {
+    target = readlinkSync(path)
+  } catch {
+    return null
+  }
+  try {
+    statSync(path)
+    return null
+  } catch (error) {
+    return `${path} is a symbolic link to ${target}, which is not there (${String(codeOf(error))}); put it there, as by mounting its disk, or delete the link`
   }
 }
 

@@ -1,27 +1,28 @@
-import { constants, statSync, type Stats } from 'node:fs'
-import { access, open, stat } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { constants, type Stats } from 'node:fs'
+import { access, open, readlink, stat } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
 import { DatabaseFailure } from '../errors/errors.js'
-import { assertClosed } from '../files/folder-rights.js'
-import { makeFolder } from '../files/folders.js'
+import { assertClosed, closeIfEmpty } from '../files/folder-rights.js'
+import { describeObstacle, makeFolder } from '../files/folders.js'
 import { fileSystemKind } from './network-file-system.js'
 
 /**
  * Makes the data folder if it is not there, for its owner alone, and checks that a database can live in it.
- * Throws a `DatabaseFailure` when it cannot; resolves to a warning when that is for the operator to judge.
+ * Throws a `DatabaseFailure` when it cannot; resolves to warnings about what is for the operator to know, or to judge.
  */
-export async function prepareDataDirectory(directory: string): Promise<string | undefined> {
+export async function prepareDataDirectory(directory: string): Promise<string[]> {
   await makeDirectory(directory)
   await assertAccess(directory, constants.R_OK | constants.W_OK | constants.X_OK, 'the data folder')
-  await assertClosed(directory)
   const { kind, name } = await fileSystemKind(directory)
   if (kind === 'network') {
     throw new DatabaseFailure(
       `the data folder ${directory} is on a network file system (${name}), where SQLite's locks do not work; choose a folder on a local disk`,
     )
   }
-  if (kind === 'fuse') return `the data folder ${directory} is on a FUSE file system (${name}); use it only if it is a disk of this machine`
-  return undefined
+  const closed = await closeIfEmpty(directory)
+  await assertClosed(directory)
+  const overFuse = kind === 'fuse' ? `the data folder ${directory} is on a FUSE file system (${name}); use it only if it is a disk of this machine` : null
+  return [closed, overFuse].filter((warning) => warning !== null)
 }
 
 /** Checks, without opening any of them, that the files of the database are files that can be read and written. */
@@ -41,7 +42,7 @@ export async function assertDatabaseFiles(file: string): Promise<void> {
 }
 
 /**
- * Makes an empty file for its owner alone, unless there is one: SQLite would let everybody read it. The log gets the permissions of its database.
+ * Makes an empty file for its owner alone, unless there is one: SQLite would let everybody read it. The log gets the permissions of its database. A link may lead to a file that is not there yet.
  * A file that is there is not opened, because closing it again would drop the locks that this process may have on it.
  *
  * @returns whether it was made
@@ -52,9 +53,15 @@ export async function createPrivateFile(file: string): Promise<boolean> {
     return true
   } catch (error) {
     const code = errorCode(error)
-    if (code === 'EEXIST') return false
+    if (code === 'EEXIST') return makeLinkedFile(file)
     throw new DatabaseFailure(`the file ${file} cannot be made (${code}); check the disk, the data folder and its permissions`, { cause: error })
   }
+}
+
+async function makeLinkedFile(file: string): Promise<boolean> {
+  const isThere = await stat(file).then(() => true, (error: unknown) => errorCode(error) !== 'ENOENT')
+  const target = isThere ? null : await readlink(file).catch(() => null)
+  return target !== null && createPrivateFile(resolve(dirname(file), target))
 }
 
 /** A warning for the operator when the permissions of the database file let others read it; it is not for us to change them. */
@@ -87,14 +94,9 @@ async function makeDirectory(directory: string): Promise<void> {
     await makeFolder(directory)
   } catch (error) {
     const code = errorCode(error)
-    const file = fileInPlaceOf(directory)
     const another = 'choose another data folder with --data'
-    if (file !== null) {
-      throw new DatabaseFailure(
-        `${file} is a file where a folder for the app's data has to be; move it away, or ${another}`,
-        { cause: error },
-      )
-    }
+    const obstacle = describeObstacle(directory, "the app's data")
+    if (obstacle !== null) throw new DatabaseFailure(`${obstacle}, or ${another}`, { cause: error })
     const remedy = isFullDisk(code) ? 'the disk is full: make room' : 'give this user the right to write there'
     throw new DatabaseFailure(`the folder ${directory} cannot be written (${code}); ${remedy}, or ${another}`, {
       cause: error,
@@ -105,15 +107,6 @@ async function makeDirectory(directory: string): Promise<void> {
 /** Whether the code of an error of the system's tells that no room is left, on the disk or of what this user may fill. */
 function isFullDisk(code: string): boolean {
   return code === 'ENOSPC' || code === 'EDQUOT'
-}
-
-/** What keeps a folder from being made because it, or one above it, is no folder. */
-function fileInPlaceOf(folder: string): string | null {
-  try {
-    return statSync(folder).isDirectory() ? null : folder
-  } catch {
-    return folder === dirname(folder) ? null : fileInPlaceOf(dirname(folder))
-  }
 }
 
 /** What is not there will be made. */

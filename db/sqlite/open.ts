@@ -42,8 +42,7 @@ export interface SqliteOptions {
  */
 export async function openSqlite(options: SqliteOptions): Promise<Engine> {
   const directory = resolve(options.directory)
-  const warning = await prepareDataDirectory(directory)
-  if (warning !== undefined) options.log.warn(warning)
+  for (const warning of await prepareDataDirectory(directory)) options.log.warn(warning)
   const lock = options.exclusive ? await ServerLock.acquire(directory) : undefined
   try {
     return await assemble(join(directory, 'rowhouse.db'), options, lock)

@@ -43,6 +43,8 @@ export interface Services {
  * @throws SchemaError, DatabaseFailure
  */
 export async function openServices({ configuration, tables, log, openEngine, onFailure, acceptDataLoss }: ServicesOptions): Promise<Services> {
+  // A start that is refused for it has changed nothing, such as the tables of an older version.
+  await assertInnerFolder(bodiesFolder(configuration.data))
   const writes = new CallWrites()
   const writesOfCaller = (): CallWrites => currentCall()?.writes ?? writes
   let hasFailed = false
@@ -70,7 +72,6 @@ export async function openServices({ configuration, tables, log, openEngine, onF
   })
   const { name, passwordHashing: hashing } = configuration
   try {
-    await assertInnerFolder(bodiesFolder(configuration.data))
     await recordAppSettings(database, { name, hashing })
   } catch (error) {
     await database.close()

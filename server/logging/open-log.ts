@@ -1,7 +1,7 @@
 import { rmSync, writeFileSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { pino, stdSerializers, stdTimeFunctions, type DestinationStream, type Logger } from 'pino'
-import { makeFolder } from '../../db/files/folders.js'
+import { describeObstacle, makeFolder } from '../../db/files/folders.js'
 import { ConfigurationError } from '../settings/configuration-error.js'
 import { toBareMessage } from './bare-message.js'
 import { LogFile, reasonOf } from './log-file.js'
@@ -109,7 +109,8 @@ async function openFile({ logging, data }: LogOptions, elsewhere: Logger): Promi
     return file
   } catch (error) {
     file?.close()
-    throw new ConfigurationError([`logging.file: ${path} cannot be written (${reasonOf(error)}); make it a file that this user can write, or choose another one`])
+    const obstacle = describeObstacle(dirname(path), 'the log')
+    throw new ConfigurationError([`logging.file: ${obstacle ?? `${path} cannot be written (${reasonOf(error)}); make it a file that this user can write`}, or choose another one`])
   }
 }
 
