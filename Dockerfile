@@ -16,11 +16,11 @@ COPY --from=build /rowhouse/package.json ./
 COPY --from=build /rowhouse/node_modules ./node_modules
 COPY --from=build /rowhouse/dist ./dist
 COPY --from=build /rowhouse/examples/todo /app
-RUN mkdir /data && chown node:node /data
+RUN ln -s /rowhouse/dist/bin/rowhouse.js /usr/local/bin/rowhouse && mkdir /data && chown node:node /data
 USER node
 VOLUME /data
 EXPOSE 3030
 HEALTHCHECK --interval=10s --timeout=5s --start-period=10s --retries=3 \
-  CMD ["node", "-e", "const { ROWHOUSE_PORT: own, PORT: usual, ROWHOUSE_PRIVATE_ACCESS_KEY: key } = process.env; const port = own && !own.includes(':') ? own : usual || 3030; fetch(`http://127.0.0.1:${port}${key ? `/${key}` : ''}/_/health/live`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
+  CMD ["node", "-e", "const { ROWHOUSE_PORT: own, PORT: usual, ROWHOUSE_PRIVATE_ACCESS_KEY: key } = process.env; const port = own && !own.includes(':') ? own : usual || 3030; fetch(`http://127.0.0.1:${port}${key ? `/${key}` : ''}/_/health/live`, { signal: AbortSignal.timeout(4000) }).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
 ENTRYPOINT ["node", "/rowhouse/dist/bin/rowhouse.js"]
 CMD ["start", "/app"]
