@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { Agent, request as httpRequest, type IncomingMessage } from 'node:http'
 import { connect } from 'node:net'
-import { chmod, writeFile } from 'node:fs/promises'
+import { chmod, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { text as readText } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -20,8 +20,8 @@ interface Proxy {
   prepare(folder: string, socket: string, port: number): Promise<readonly [command: string, ...words: string[]]>
 }
 
-/** As its own documentation has it: nginx talks HTTP/1.0 to the app, and a new connection for each request, unless it is told to keep them. */
-function nginx(name: string, upstream: string, location: string): Proxy {
+/** @param serve the part of the configuration that is about the app */
+function nginx(name: string, serve: (socket: string, port: number) => string): Proxy {
   return {
     name,
     async prepare(folder, socket, port) {
@@ -31,15 +31,24 @@ function nginx(name: string, upstream: string, location: string): Proxy {
         file,
         `daemon off; master_process off; pid ${folder}/nginx.pid; error_log ${folder}/error.log;
         events { worker_connections 256; }
-        http {
-          access_log off; client_max_body_size 20m; ${temporary}
-          upstream app { server 127.0.0.1:${port}; ${upstream} }
-          server { listen unix:${socket}; location / { proxy_pass http://app; proxy_set_header Host $host; ${location} } }
-        }`,
+        http { access_log off; ${temporary} ${serve(socket, port)} }`,
       )
       return [findProgram('nginx'), '-e', join(folder, 'error.log'), '-c', file]
     },
   }
+}
+
+/** As its own documentation has it: nginx talks HTTP/1.0 to the app, and a new connection for each request, unless it is told to keep them. */
+function oneLocation(upstream: string, location: string): (socket: string, port: number) => string {
+  return (socket, port) => `upstream app { server 127.0.0.1:${port}; ${upstream} }
+    server { listen unix:${socket}; client_max_body_size 20m; location / { proxy_pass http://app; proxy_set_header Host $http_host; ${location} } }`
+}
+
+const [, documented = ''] = /```nginx\n([^]*?)```/.exec(await readFile(new URL('../docs/operations.md', import.meta.url), 'utf8')) ?? []
+
+/** As our documentation has it, but for the certificate. */
+function asDocumented(socket: string, port: number): string {
+  return documented.replace('127.0.0.1:3030', `127.0.0.1:${port}`).replace('listen 443 ssl;', `listen unix:${socket};`).replaceAll(/^ *ssl_.*\n/gm, '')
 }
 
 function haproxy(name: string, option: string): Proxy {
@@ -58,8 +67,9 @@ function haproxy(name: string, option: string): Proxy {
 }
 
 const proxies = [
-  nginx('nginx as it is', '', ''),
-  nginx('nginx that keeps connections and passes bodies on as they come', 'keepalive 8;', 'proxy_http_version 1.1; proxy_set_header Connection ""; proxy_request_buffering off;'),
+  nginx('nginx as it is', oneLocation('', '')),
+  nginx('nginx that keeps connections and passes bodies on as they come', oneLocation('keepalive 8;', 'proxy_http_version 1.1; proxy_set_header Connection ""; proxy_request_buffering off;')),
+  nginx('nginx as docs/operations.md has it', asDocumented),
   haproxy('HAProxy as it is', ''),
   haproxy('HAProxy that closes connections', '  option http-server-close\n'),
 ]
@@ -68,6 +78,7 @@ const proxies = [
 async function start(t: Test, { prepare }: Proxy): Promise<string> {
   const { port } = await startApp(t, () => {
     httpEndpoint('/hello', () => 'hello')
+    httpEndpoint('/url', () => request.url)
     httpEndpoint('/upload', { methods: ['POST'] }, () => request.body?.length)
     httpEndpoint('/small', { methods: ['POST'], bodyLimit: 1000 }, () => request.body?.length)
     httpEndpoint('/mine', { methods: ['POST'], authenticateUsers: true }, () => request.body?.length)
@@ -168,6 +179,8 @@ for (const proxy of proxies) {
     for (let count = 0; count < 5; count++) {
       t.equal(await readText(await send({ socketPath, method: 'POST', path: `${api}/upload`, agent }, upload)), String(upload.length))
     }
+    const url = await send({ socketPath, path: `${api}/url`, headers: { host: 'example.com:8443' } })
+    t.equal(await readText(url), `http://example.com:8443${api}/url`, 'the host arrives with its port')
     const events = await send({ socketPath, path: '/events' })
     let came = ''
     for await (const piece of events.setEncoding('utf8')) {
