@@ -148,7 +148,11 @@ t.test('what is wrong with a body is told, all of it at once, and nothing is wri
   for (const [body, headers, status, message] of [
     ['[]', { 'content-type': 'application/json' }, 400, 'expected a JSON object as the body, got a list'],
     ['"x"', { 'content-type': 'application/json' }, 400, 'expected a JSON object as the body, got "x"'],
-    ['', { 'content-type': 'application/json' }, 400, 'expected a JSON object as the body, got none'],
+    ['', { 'content-type': 'application/json' }, 400, 'the body is not valid JSON: it is empty'],
+    ['null', { 'content-type': 'application/json' }, 400, 'expected a JSON object as the body, got null'],
+    ['{"title":"x"}', { 'content-type': 'application/json x' }, 400, 'content-type: expected a media type such as application/json, got "application/json x"'],
+    ['title=x', { 'content-type': 'application/x-www-form-urlencoded, text/plain' }, 400, 'content-type: expected a media type'],
+    ['x', { 'content-type': 'nonsense' }, 400, 'content-type: expected a media type'],
     ['{"title":', { 'content-type': 'application/json' }, 400, 'not valid JSON'],
     ['{"title":"x"}', { 'content-type': 'text/plain' }, 415, 'expected a body with content-type application/json'],
     ['title=a&title=b', form, 400, 'column title: expected text once, got it 2 times'],

@@ -92,6 +92,10 @@ t.test('an empty body of a JSON type is malformed JSON, and no body is none', as
     t.equal(answer.status, 400, type)
   }
   t.equal((await ask(port, { method: 'DELETE', path: `${api}/json`, body: '', chunked: true, headers: { ...headers, 'transfer-encoding': 'chunked' } })).status, 400, 'an empty body of chunks')
+  for (const method of ['DELETE', 'GET']) {
+    const answer = await ask(port, { method, path: `${api}/json`, body: '', headers })
+    t.same([answer.status, answer.body], [200, '{"got":null}'], `${method} with a length of 0 has no body`)
+  }
   t.same((await server.inject({ url: `${api}/json`, headers })).json(), { got: null }, 'many clients name a type with every GET')
   t.same((await server.inject({ method: 'POST', url: `${api}/json` })).json(), { got: null })
   t.same((await server.inject({ method: 'POST', url: `${api}/json`, headers: { 'content-type': 'text/plain' } })).json(), { got: null })

@@ -3,7 +3,7 @@ import type { ReadParameter, RawParameter } from '../../endpoint/parameters.js'
 import { refusal } from '../../http/http-error.js'
 import type { Problems } from '../../http/problems.js'
 import { isJsonType } from '../../http/body/json.js'
-import { RowhouseRequest } from '../../http/request/request.js'
+import type { RowhouseRequest } from '../../http/request/request.js'
 import type { OpenedColumn } from './opened-column.js'
 
 /** The values of columns, by name. */
@@ -21,7 +21,7 @@ export interface BodyColumns {
 /**
  * Reads the columns that a request sends, as a JSON object or a form, and converts them. Anything else in the body is a problem, never passed over.
  *
- * @throws HttpError 400 when the body is JSON but no object, 415 when it is neither JSON nor a form
+ * @throws HttpError 400 when the body is JSON but no object, or its type cannot be read, 415 when it is neither JSON nor a form
  */
 export function readValues(request: RowhouseRequest, { writable, sent }: BodyColumns, problems: Problems): Values {
   const { members, from } = readMembers(request)
@@ -66,15 +66,16 @@ function readMember(column: OpenedColumn, raw: RawParameter): ReadParameter {
 
 function readMembers(request: RowhouseRequest): { readonly from: RawParameter['from']; readonly members: Readonly<Record<string, unknown>> } {
   if (isJsonType(request.mimetype)) {
-    const bodyJson = RowhouseRequest.jsonIfAny(request)
+    const { bodyJson } = request
     if (isPlainObject(bodyJson)) return { from: 'json', members: bodyJson }
-    const got = request.body === null ? 'none' : describeGiven(bodyJson, 'caller')
-    throw refusal('not-an-object', `expected a JSON object as the body, got ${got}`)
+    throw refusal('not-an-object', `expected a JSON object as the body, got ${describeGiven(bodyJson, 'caller')}`)
   }
+  // Whose type cannot be read is refused here: it is no type that could be unsupported.
+  const { formParams } = request
   if (request.body !== null && !formTypes.has(request.mimetype)) {
     const expected = `expected a body with content-type application/json, ${[...formTypes].join(' or ')}`
     const got = request.mimetype === '' ? 'none' : describeGiven(request.mimetype, 'caller')
     throw refusal('unsupported-media-type', `${expected}, got ${got}`)
   }
-  return { from: 'text', members: request.formParams }
+  return { from: 'text', members: formParams }
 }

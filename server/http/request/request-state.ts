@@ -4,7 +4,7 @@ import { isContentType, Media } from '../../../db/values/media.js'
 import { essenceOf } from '../../../db/values/media-type.js'
 import { markReceived } from '../../../db/values/received-bytes.js'
 import type { JsonValue } from '../../../db/values/json-value.js'
-import type { ReceivedBody } from '../body/read-body.js'
+import { hasBody, type ReceivedBody } from '../body/read-body.js'
 import type { BodyContent } from '../body/body-store.js'
 import { readContentDisposition } from '../body/content-disposition.js'
 import { isJsonType } from '../body/json.js'
@@ -165,9 +165,12 @@ export class RequestState {
 /** Whose requests have a body. */
 const bodyMethods: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH'])
 
-/** Whether a body was to be expected: by the method, or since the message says so of one that may be empty (RFC 9112, 6.3). */
-function isExpected({ method, headers }: FastifyRequest): boolean {
-  return bodyMethods.has(method) || headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined
+/**
+ * Whether a body was to be expected: by the method, or since the message says that one follows, which is then empty once it is decompressed or
+ * in its chunks (RFC 9112, 6.3). A length of 0 says that none follows: clients send it with a DELETE, too.
+ */
+function isExpected({ method, raw }: FastifyRequest): boolean {
+  return bodyMethods.has(method) || hasBody(raw)
 }
 
 /** The file name that `Content-Disposition: attachment; filename="f.png"` gives to a body, without any folder in it. @throws HttpError 400 when that cannot be read */
