@@ -2,6 +2,7 @@ import t from 'tap'
 import {
   abort,
   crudEndpoints,
+  datetime,
   defineTables,
   errorHandler,
   httpEndpoint,
@@ -226,6 +227,107 @@ t.test('a column that no search can use is the mistake of the caller who has sen
   t.equal((await server.inject(`${api}/undefined?title=x`)).statusCode, 200)
 })
 
+t.test('what a table cannot use is told to the caller who has sent it, and to nobody where the author has written it', async (t) => {
+  const { server, log } = await buildApp(t, () => {
+    const { notes } = defineTables({ notes: table({ title: text().required(), rank: integer(), at: datetime(), data: json(), token: text().hidden() }) })
+    const any = { methods: ['GET', 'POST'] } as const
+    // What TypeScript would tell an author comes in a request all the same.
+    const as = (value: unknown): never => value as never
+    const body = (): never => as(request.bodyJson)
+    httpEndpoint('/filter', any, () => notes.search(body()).all())
+    httpEndpoint('/filter-param', { params: { where: json() } }, ({ where }) => notes.search(as(where)).all())
+    httpEndpoint('/filter-args', any, (args) => notes.search(as(args)).all())
+    httpEndpoint('/order', any, () => notes.search({}, { orderBy: as((body() as { by: unknown }).by) }).all())
+    httpEndpoint('/order-list', any, ({ by }) => notes.search({}, { orderBy: as(String(by).split(',')) }).all())
+    httpEndpoint('/direction', any, ({ by }) => notes.search({}, { orderBy: as({ title: by }) }).all())
+    httpEndpoint('/limit', any, ({ limit }) => notes.search({}, { limit: as(limit) }).all())
+    httpEndpoint('/options', any, (args) => notes.search({}, as(args)).all())
+    httpEndpoint('/page', any, ({ size }) => notes.search().page({ size: Number(size) }))
+    httpEndpoint('/page-options', any, () => notes.search().page(body()))
+    httpEndpoint('/page-order', any, ({ by }) => notes.search({}, { orderBy: as(by) }).page({ size: 1 }))
+    httpEndpoint('/get', any, () => notes.get(body()))
+    httpEndpoint('/upsert', any, () => notes.upsert(body(), as({ title: 'x' })))
+    httpEndpoint('/add', any, () => notes.addRow(body()).then(({ id }) => id))
+    httpEndpoint('/add-args', any, (args) => notes.addRow(as({ ...args })).then(({ id }) => id))
+    httpEndpoint('/add-all', any, () => notes.addRows(body()).then(({ length }) => length))
+    httpEndpoint('/add-as', any, ({ name, when, place, secret }) => notes.addRow(as({ title: name ?? 'x', ...(when !== undefined && { at: new Date(String(when)) }), ...(place !== undefined && { rank: Number(place) }), ...(secret !== undefined && { token: Number(secret) }) })).then(({ id }) => id))
+    httpEndpoint('/own', any, ({ which }) => {
+      const mistakes: Record<string, () => unknown> = {
+        a: () => notes.search(as([])).all(),
+        b: () => notes.search(as(null)).all(),
+        c: () => notes.search(as({ titel: 'x' })).all(),
+        d: () => notes.search(as({ rank: 'seven' })).all(),
+        e: () => notes.search({}, { orderBy: as('titel') }).all(),
+        f: () => notes.search({}, { limit: -1 }).all(),
+        g: () => notes.search().page({ size: 5000 }),
+        h: () => notes.search({}, as({ order: 'title' })).all(),
+        i: () => notes.addRow(as({ title: 'x', unknownColumn: 1 })),
+        j: () => notes.addRow(as({ title: 42 })),
+        k: () => notes.addRow(as({ title: 'x', token: 42 })),
+        l: () => notes.addRows(as([{ title: 'x', rank: 'seven' }])),
+        m: () => notes.search().update(as({ unknownColumn: 1 })),
+        n: () => notes.addRow(as([])),
+      }
+      return mistakes[String(which)]?.()
+    })
+  })
+  const told = async (path: string, body: unknown, code: string, message: string | RegExp): Promise<void> => {
+    const answer = await ask(server, api + path, body as object | undefined)
+    t.match(answer, { status: 400, code, message }, `${path} ${JSON.stringify(body)}`)
+    t.notMatch(JSON.stringify(answer), /token/)
+  }
+  const noFilter = 'notes: expected a plain object as filter, got'
+  const term = "notes: orderBy takes a column name, an object { column: 'asc' | 'desc' }, or a list of those"
+  await told('/filter', [], 'bad-query', `${noFilter} a list`)
+  await told('/filter', null, 'bad-query', `${noFilter} null`)
+  await told('/filter', undefined, 'bad-query', `${noFilter} null`)
+  await told('/filter', 5, 'bad-query', `${noFilter} a number`)
+  await told('/filter', { rank: 'seven' }, 'wrong-type', 'notes.rank: expected a whole number, got a text')
+  await told('/filter', { ['x'.repeat(100)]: 1 }, 'unknown-column', /has no column "x{80}"/)
+  await told('/filter', { 'no such name': 1 }, 'unknown-column', /has no column "no such name"/)
+  await told('/filter-param?where=[]', undefined, 'bad-query', `${noFilter} a list`)
+  await told('/filter-args?titel=x', undefined, 'unknown-column', /has no column "titel"/)
+  for (const by of [5, null, {}, { title: 'up' }, [[]]]) await told('/order', { by }, 'bad-query', term)
+  await told('/order', { by: ['title', 'title'] }, 'bad-query', 'notes: orderBy names a column twice')
+  await told('/order', { by: 'data' }, 'unsearchable-column', 'notes.data: a json column has no order')
+  await told('/order-list?by=rank,titel', undefined, 'unknown-column', /has no column "titel"/)
+  await told('/direction?by=up', undefined, 'bad-query', term)
+  await told('/limit?limit=5', undefined, 'bad-query', 'notes: limit has to be a whole number from 0, got a text')
+  await told('/options?order=title', undefined, 'bad-query', 'notes: search options have no "order"; there are orderBy and limit')
+  for (const [size, got] of [['5000', 'a number'], ['abc', 'NaN'], ['1.5', 'a number'], ['-1', 'a number'], ['', 'a number'], ['1e999', 'Infinity']]) {
+    await told(`/page?size=${size}`, undefined, 'bad-query', `notes: the size of a page has to be a whole number from 1 to 1000, got ${got}`)
+  }
+  await told('/page-options', [], 'bad-query', 'notes: expected a plain object as page options, got a list')
+  await told('/page-options', { size: '5' }, 'bad-query', /^notes: the size of a page/)
+  await told('/get', [], 'bad-query', `${noFilter} a list`)
+  await told('/upsert', [], 'bad-query', /as the key of upsert, got a list$/)
+  await told('/upsert', {}, 'bad-query', /as the key of upsert, got a plain object$/)
+  await told('/add', [], 'wrong-type', 'notes: expected a plain object with a row to add, got a list')
+  await told('/add', { title: 'x', titel: 'y' }, 'unknown-column', /has no column "titel"/)
+  await told('/add', { title: [1] }, 'wrong-type', 'notes.title: expected a text, got a list')
+  await told('/add', {}, 'missing-value', 'notes.title is required, and no value was given')
+  await told('/add', { title: 'x', token: 5 }, 'wrong-type', 'notes: a hidden column did not get a value that it takes')
+  await told('/add-args?title=x&titel=y', undefined, 'unknown-column', /has no column "titel"/)
+  await told('/add-args?title=x&title=y', undefined, 'wrong-type', 'notes.title: expected a text, got a list')
+  await told('/add-all', {}, 'wrong-type', 'notes: expected a list of rows to add, got a plain object')
+  await told('/add-all', [{ title: 'x' }, { title: 5 }], 'wrong-type', 'row 2: notes.title: expected a text, got a number')
+  await told('/add-as?name=a&name=b', undefined, 'wrong-type', 'notes.title: expected a text, got a list')
+  await told('/add-as?when=later', undefined, 'wrong-type', 'notes.at: expected a valid Date, got an invalid Date')
+  await told('/add-as?place=first', undefined, 'wrong-type', 'notes.rank: expected a whole number between -(2^53 - 1) and 2^53 - 1, got NaN')
+  await told('/add-as?secret=5', undefined, 'wrong-type', 'notes: a hidden column did not get a value that it takes')
+  t.same(log.filter(({ level }) => Number(level) >= 50), [], 'no mistake of the author')
+  for (const which of 'abcdefghijklmn') {
+    for (const [path, body] of [[`/own?which=${which}`, undefined], [`/own?which=${which}`, { other: ['thing', 3, true] }]] as const) {
+      const lines = log.length
+      const answer = await ask(server, api + path, body)
+      t.match(answer, { status: 500, code: 'internal' }, which)
+      t.notMatch(JSON.stringify(answer), /notes|title|token|rank|column/, 'nothing of the schema')
+      t.match(log.slice(lines).find(({ level }) => level === 50)?.['err'], { stack: /error-codes\.test\.ts/ }, 'the log has the place')
+    }
+  }
+  t.match(log.find(({ err }) => /hidden column/.test(JSON.stringify(err)))?.['err'], { stack: /notes\.token: expected a text/ }, 'the log names the column that is hidden from callers')
+})
+
 t.test('errors of tables have a table and columns, and those that an app makes need none', async (t) => {
   t.match(new TableError('busy', 'x'), { table: null, columns: [], code: 'busy' })
   t.match(new TableError('wrong-type', 'x', { table: 'tasks', columns: ['title'] }), {
@@ -254,7 +356,7 @@ t.test('an HttpError handler is asked for what a table refuses, behind the neare
     define(() => undefined),
   )
   const problem = { code: 'wrong-type', path: 'title', message: 'tasks.title: expected a text, got a number' }
-  t.match((await server.inject(`${api}/refused`)).json(), {
+  t.match((await server.inject(`${api}/refused?title=5`)).json(), {
     own: {
       status: 400,
       code: 'wrong-type',
@@ -263,7 +365,7 @@ t.test('an HttpError handler is asked for what a table refuses, behind the neare
       cause: ['title'],
     },
   })
-  t.equal((await server.inject(`${api}/refused`)).statusCode, 400)
+  t.equal((await server.inject(`${api}/refused?title=5`)).statusCode, 400)
   t.match(await ask(server, `${api}/deleted`), { own: { status: 404, code: 'row-deleted', cause: [] } })
   t.match(
     await server.inject(`${api}/busy`),
@@ -280,7 +382,7 @@ t.test('an HttpError handler is asked for what a table refuses, behind the neare
     }),
   )
   t.match(await nearer.server.inject(`${api}/deleted`), { statusCode: 404, body: 'RowDeleted tasks' })
-  t.match(await nearer.server.inject(`${api}/refused`), { statusCode: 422, body: '400 wrong-type' })
+  t.match(await nearer.server.inject(`${api}/refused?title=5`), { statusCode: 422, body: '400 wrong-type' })
 })
 
 t.test('what the users service refuses has its code, and an endpoint need not translate it', async (t) => {

@@ -1,6 +1,7 @@
 import { describeValue, isPlainObject } from '../errors/describe-value.js'
 import type { SqlValue } from '../engine/engine.js'
 import { TableError } from '../errors/errors.js'
+import { nothingGiven, withGiven, type Given } from '../errors/given.js'
 import type { Condition, OrderStep } from './statements.js'
 import type { LaidOutColumn, TableLayout } from './table-layout.js'
 import { encodeCompared } from './written-values.js'
@@ -19,20 +20,22 @@ export interface SearchOrderStep extends OrderStep {
 }
 
 /** The error of a search that cannot be carried out, which is about a column or about none. */
-export function badQuery({ name: table }: TableLayout, column: string | null, what: string): TableError {
+export function badQuery({ name: table }: TableLayout, column: string | null, what: string, given: Partial<Given> = {}): TableError {
   const place = column === null ? table : `${table}.${column}`
-  return new TableError('bad-query', `${place}: ${what}`, { table, columns: column === null ? [] : [column] })
+  const error = new TableError('bad-query', `${place}: ${what}`, { table, columns: column === null ? [] : [column] })
+  return withGiven(error, { ...nothingGiven, ...given })
 }
 
 /** The error of a column that does not do for what a search wants with it, whose name may come from anybody. */
 function unsearchable({ name: table }: TableLayout, column: string, what: string): TableError {
-  return new TableError('unsearchable-column', `${table}.${column}: ${what}`, { table, columns: [column] })
+  const error = new TableError('unsearchable-column', `${table}.${column}: ${what}`, { table, columns: [column] })
+  return withGiven(error, { ...nothingGiven, names: [column] })
 }
 
 /** Checks a filter and encodes its values. @throws TableError */
 export function parseFilter(layout: TableLayout, filter: unknown): Conditions {
   if (!isPlainObject(filter)) {
-    throw badQuery(layout, null, `expected a plain object as filter, got ${describeValue(filter)}`)
+    throw badQuery(layout, null, `expected a plain object as filter, got ${describeValue(filter)}`, { values: [filter] })
   }
   const given = Object.keys(filter).map((name) => layout.column(name))
   // In the order of the declaration, so that filters which differ in the order of their members share a statement.
@@ -69,8 +72,9 @@ export const orderById: readonly SearchOrderStep[] = [{ column: 'id', descending
 export function parseOrder(layout: TableLayout, orderBy: unknown): readonly SearchOrderStep[] {
   if (orderBy === undefined) return orderById
   const steps = (Array.isArray(orderBy) ? orderBy : [orderBy]).flatMap((term: unknown) => parseTerm(layout, term))
-  const names = new Set(steps.map(({ column }) => column))
-  if (names.size < steps.length) throw badQuery(layout, null, 'orderBy names a column twice')
+  const names = steps.map(({ column }) => column)
+  const repeated = names.filter((name, index) => names.indexOf(name) !== index)
+  if (repeated.length > 0) throw badQuery(layout, null, 'orderBy names a column twice', { names: repeated })
   const end = steps.findIndex(({ column }) => column === 'id')
   // What follows the id would never be looked at.
   return end === -1 ? [...steps, ...orderById] : steps.slice(0, end + 1)
@@ -81,7 +85,7 @@ function parseTerm(layout: TableLayout, term: unknown): SearchOrderStep[] {
   const entries = isPlainObject(term) ? Object.entries(term) : []
   if (entries.length === 0 || entries.some(([, direction]) => direction !== 'asc' && direction !== 'desc')) {
     const expected = "orderBy takes a column name, an object { column: 'asc' | 'desc' }, or a list of those"
-    throw badQuery(layout, null, expected)
+    throw badQuery(layout, null, expected, { values: [term] })
   }
   return entries.map(([name, direction]) => orderStep(layout, name, direction === 'desc'))
 }

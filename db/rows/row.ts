@@ -1,5 +1,6 @@
 import type { SqlRow, SqlValue } from '../engine/engine.js'
 import { RowDeleted, TableError } from '../errors/errors.js'
+import { nothingGiven, withGiven } from '../errors/given.js'
 import type { Media } from '../values/media.js'
 import { deleted, present, written } from './refused-writes.js'
 import { RowIdentity } from './row-identity.js'
@@ -97,7 +98,8 @@ export abstract class DataRow extends RowIdentity {
       const column = layout.column(String(name))
       if (column.settings.hidden !== true) return column
       const about = { table: layout.name, columns: [column.name] }
-      throw new TableError('unknown-column', `column ${column.name} of table ${layout.name} is hidden`, about)
+      const refusal = new TableError('unknown-column', `column ${column.name} of table ${layout.name} is hidden`, about)
+      throw withGiven(refusal, { ...nothingGiven, names: [column.name] })
     })
   }
 

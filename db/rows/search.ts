@@ -83,7 +83,7 @@ export class Search implements AsyncIterable<DataRow> {
     for (const { ordered } of this.#order) {
       // The cursor goes to clients and shows where in the order they are.
       if (ordered?.settings.hidden !== true) continue
-      throw badQuery(this.#layout, null, `a page cannot be ordered by hidden column ${ordered.name}`)
+      throw badQuery(this.#layout, null, `a page cannot be ordered by hidden column ${ordered.name}`, { names: [ordered.name] })
     }
     const cursors = new Cursors(this.#layout, this.#order)
     const budget = budgetOf(Math.min(bytes, this.#layout.attachment.searchLimit))
@@ -265,7 +265,7 @@ function parseOptions(layout: TableLayout, options: unknown): { orderBy?: unknow
   const { orderBy, limit } = options
   if (limit === undefined) return { orderBy }
   if (typeof limit !== 'number' || !Number.isSafeInteger(limit) || limit < 0) {
-    throw badQuery(layout, null, `limit has to be a whole number from 0, got ${describeValue(limit)}`)
+    throw badQuery(layout, null, `limit has to be a whole number from 0, got ${describeValue(limit)}`, { values: [limit] })
   }
   return { orderBy, limit }
 }
@@ -275,7 +275,7 @@ function parsePage(layout: TableLayout, options: unknown): { size: number; after
   const { size, after = null } = options
   if (typeof size !== 'number' || !Number.isInteger(size) || size < 1 || size > largestPage) {
     const expected = `the size of a page has to be a whole number from 1 to ${largestPage}`
-    throw badQuery(layout, null, `${expected}, got ${describeValue(size)}`)
+    throw badQuery(layout, null, `${expected}, got ${describeValue(size)}`, { values: [size] })
   }
   return { size, after }
 }
@@ -288,11 +288,11 @@ function assertMembers(
   known: readonly string[],
 ): asserts options is Readonly<Record<string, unknown>> {
   if (!isPlainObject(options)) {
-    throw badQuery(layout, null, `expected a plain object as ${what}, got ${describeValue(options)}`)
+    throw badQuery(layout, null, `expected a plain object as ${what}, got ${describeValue(options)}`, { values: [options] })
   }
   const unknown = Object.keys(options).find((name) => !known.includes(name))
   if (unknown !== undefined) {
     const asked = JSON.stringify(unknown.slice(0, 80))
-    throw badQuery(layout, null, `${what} have no ${asked}; there are ${known.join(' and ')}`)
+    throw badQuery(layout, null, `${what} have no ${asked}; there are ${known.join(' and ')}`, { names: [unknown] })
   }
 }

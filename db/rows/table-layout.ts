@@ -2,6 +2,7 @@ import type { Codec } from '../columns/codec.js'
 import type { ColumnSettings } from '../columns/columns.js'
 import type { Connection, SqlRow } from '../engine/engine.js'
 import { SchemaError, TableError } from '../errors/errors.js'
+import { nothingGiven, withGiven } from '../errors/given.js'
 import { nearestName } from '../errors/nearest-name.js'
 import type { Statements } from './statements.js'
 import type { DeclaredIndex } from '../columns/table-declaration.js'
@@ -131,7 +132,7 @@ export class TableLayout {
       const suggestion = nearest === undefined ? '' : `; did you mean ${nearest}?`
       const listing = known.length === 0 ? '' : `; its columns are ${known.join(', ')}`
       const message = `table ${this.name} has no column ${JSON.stringify(asked)}${listing}${suggestion}`
-      throw new TableError('unknown-column', message, { table: this.name, columns: [asked] })
+      throw withGiven(new TableError('unknown-column', message, { table: this.name, columns: [asked] }), { ...nothingGiven, names: [name] })
     }
     return column
   }

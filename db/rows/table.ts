@@ -1,13 +1,14 @@
 import { describeValue, isPlainObject } from '../errors/describe-value.js'
 import type { SqlRow, SqlValue } from '../engine/engine.js'
 import { TableError } from '../errors/errors.js'
+import { givenIn, withGiven } from '../errors/given.js'
 import { badQuery } from './query.js'
 import { deleted, present, written } from './refused-writes.js'
 import { parseRowId } from './row-id.js'
 import { DataRow } from './row.js'
 import { Search } from './search.js'
 import type { TableLayout } from './table-layout.js'
-import { encodeNewRow } from './written-values.js'
+import { encodeNewRow, wrongArgument } from './written-values.js'
 
 /** A data table at run time; see `Table` for what TypeScript promises of it. It works while a database is open for it. */
 export class DataTable {
@@ -56,8 +57,7 @@ export class DataTable {
   async addRows(rows: unknown): Promise<DataRow[]> {
     try {
       if (!Array.isArray(rows)) {
-        const message = `${this.name}: expected a list of rows to add, got ${describeValue(rows)}`
-        throw new TableError('wrong-type', message, { table: this.name })
+        throw wrongArgument(this.#layout, 'a list of rows to add', rows)
       }
       const encoded = rows.map((values: unknown, index) => this.#encodeListed(values, index))
       if (encoded.length === 0) return []
@@ -73,11 +73,10 @@ export class DataTable {
     try {
       if (!isPlainObject(key) || Object.keys(key).length === 0) {
         const expected = 'expected a plain object with at least one column as the key of upsert'
-        throw badQuery(this.#layout, null, `${expected}, got ${describeValue(key)}`)
+        throw badQuery(this.#layout, null, `${expected}, got ${describeValue(key)}`, { values: [key] })
       }
       if (!isPlainObject(values)) {
-        const message = `${this.name}: expected a plain object with the columns to write, got ${describeValue(values)}`
-        throw new TableError('wrong-type', message, { table: this.name })
+        throw wrongArgument(this.#layout, 'a plain object with the columns to write', values)
       }
       const search = this.search(key)
       return this.#layout.attachment.together(async () => {
@@ -119,7 +118,9 @@ export class DataTable {
     } catch (error) {
       if (!(error instanceof TableError)) throw error
       const { code, message, table, columns } = error
-      throw new TableError(code, `row ${index + 1}: ${message}`, { cause: error, table, columns })
+      const refusal = new TableError(code, `row ${index + 1}: ${message}`, { cause: error, table, columns })
+      const given = givenIn(error)
+      throw given === null ? refusal : withGiven(refusal, given)
     }
   }
 }

@@ -2,6 +2,7 @@ import { Refusal } from '../columns/codec.js'
 import { describeValue, isPlainObject } from '../errors/describe-value.js'
 import type { SqlValue } from '../engine/engine.js'
 import { TableError, type TableErrorCode } from '../errors/errors.js'
+import { withGiven } from '../errors/given.js'
 import { mayWriteGuarded } from './guarded-values.js'
 import { isSpreadRow, spreadMistake } from './spread-row.js'
 import type { LaidOutColumn, TableLayout } from './table-layout.js'
@@ -39,7 +40,7 @@ export function encodeChanges(layout: TableLayout, given: unknown): WrittenValue
 function encodeValue(layout: TableLayout, column: LaidOutColumn, value: unknown): SqlValue {
   if (value === null) {
     if (column.settings.required !== true) return null
-    throw refused('missing-value', layout, column, 'is required: expected a value, got null')
+    throw refusal('missing-value', layout, column, 'is required: expected a value, got null')
   }
   return encodePresent(layout, column, value)
 }
@@ -55,47 +56,32 @@ function encodePresent(layout: TableLayout, column: LaidOutColumn, value: unknow
   } catch (error) {
     if (!(error instanceof Refusal)) throw error
     const got = error.got ?? describeValue(value)
-    throw refused('wrong-type', layout, column, `expected ${error.expected}, got ${got}`)
+    throw withGiven(refusal('wrong-type', layout, column, `expected ${error.expected}, got ${got}`), { names: [column.name], values: [value] })
   }
 }
 
 /** Encodes what a row gets that is added without this column. @throws TableError */
 export function encodeDefault(layout: TableLayout, column: LaidOutColumn): SqlValue {
-  if (column.settings.hidden !== true) return encodeOwnDefault(layout, column)
-  try {
-    return encodeOwnDefault(layout, column)
-  } catch (error) {
-    if (!(error instanceof TableError)) throw error
-    // Whoever asked has not named this column, and the message may be shown to anybody.
-    const message = `${layout.name}: a hidden column did not get a value that it takes`
-    throw new TableError(error.code, message, { cause: error, table: layout.name })
-  }
-}
-
-function encodeOwnDefault(layout: TableLayout, column: LaidOutColumn): SqlValue {
   const { default: declared, required } = column.settings
   if (declared !== undefined) return encodeValue(layout, column, 'make' in declared ? declared.make() : declared.value)
   if (required !== true) return null
-  throw refused('missing-value', layout, column, 'is required, and no value was given')
+  throw refusal('missing-value', layout, column, 'is required, and no value was given')
 }
 
 /** The values by column, those derived from others included. Only what the object itself has counts, never what it inherits. */
 function ownValues(layout: TableLayout, given: unknown, what: string): ReadonlyMap<LaidOutColumn, unknown> {
-  if (!isPlainObject(given)) {
-    const message = `${layout.name}: expected a plain object with ${what}, got ${describeValue(given)}`
-    throw new TableError('wrong-type', message, { table: layout.name })
-  }
+  if (!isPlainObject(given)) throw wrongArgument(layout, `a plain object with ${what}`, given)
   if (isSpreadRow(given)) throw new TypeError(`${layout.name}: a row was spread to make ${what}: ${spreadMistake}`)
   const values = new Map<LaidOutColumn, unknown>()
   for (const name of Object.keys(given)) {
     const column = layout.column(name)
     if (column.settings.derived !== undefined && given[name] !== undefined) {
       const { from } = column.settings.derived
-      throw refused('read-only', layout, column, `follows ${layout.name}.${from} and cannot be written`)
+      throw readOnly(layout, column, `follows ${layout.name}.${from} and cannot be written`)
     }
     const { guarded } = column.settings
     if (guarded !== undefined && given[name] !== undefined && !mayWriteGuarded(given, name)) {
-      throw refused('read-only', layout, column, guarded)
+      throw readOnly(layout, column, guarded)
     }
     values.set(column, given[name])
   }
@@ -111,12 +97,32 @@ function derive(layout: TableLayout, column: LaidOutColumn, values: Map<LaidOutC
   // Anything but a text is refused for the source column itself.
   if (typeof value !== 'string') return
   const result = derived.compute(value)
-  if (result === null) throw refused('wrong-type', layout, source, `expected ${derived.expected}, got another text`)
+  if (result === null) {
+    const given = { names: [source.name], values: [value] }
+    throw withGiven(refusal('wrong-type', layout, source, `expected ${derived.expected}, got another text`), given)
+  }
   values.set(column, result)
 }
 
-/** The error of one column: `tasks.title: expected a text, got a number`, or `tasks.title is required, …`. */
-function refused(code: TableErrorCode, layout: TableLayout, { name }: LaidOutColumn, what: string): TableError {
-  const place = `${layout.name}.${name}${code === 'wrong-type' ? ':' : ''}`
-  return new TableError(code, `${place} ${what}`, { table: layout.name, columns: [name] })
+/** The error of a call that was given something else than what it takes. */
+export function wrongArgument({ name: table }: TableLayout, expected: string, value: unknown): TableError {
+  const error = new TableError('wrong-type', `${table}: expected ${expected}, got ${describeValue(value)}`, { table })
+  return withGiven(error, { names: [], values: [value] })
+}
+
+function readOnly({ name: table }: TableLayout, { name }: LaidOutColumn, what: string): TableError {
+  const error = new TableError('read-only', `${table}.${name} ${what}`, { table, columns: [name] })
+  return withGiven(error, { names: [name], values: [] })
+}
+
+/**
+ * The error of one column: `tasks.title: expected a text, got a number`, or `tasks.title is required, …`. That of a hidden one is
+ * the cause of another, which does not name it: that may be shown to anybody.
+ */
+function refusal(code: TableErrorCode, layout: TableLayout, { name, settings }: LaidOutColumn, what: string): TableError {
+  const { name: table } = layout
+  const place = `${table}.${name}${code === 'wrong-type' ? ':' : ''}`
+  const error = new TableError(code, `${place} ${what}`, { table, columns: [name] })
+  if (settings.hidden !== true) return error
+  return new TableError(code, `${table}: a hidden column did not get a value that it takes`, { cause: error, table })
 }

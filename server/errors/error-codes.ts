@@ -271,7 +271,7 @@ export const errorCodes = {
     nextStep: 'make the column unique, or use `search`',
   },
   'bad-query': {
-    status: 500,
+    status: 400,
     sentence: 'A search cannot be carried out.',
     nextStep: 'the message says why',
   },

@@ -100,6 +100,7 @@ function prepare(call: HttpCall): void {
 }
 
 function handle(call: HttpCall, args: HandlerArguments): void {
+  RowhouseRequest.stateOf(requestOf(call)).args = args
   if (call.isDecided) call.handlerEnded()
   else step(call, call.endpoint?.handler(args, requestOf(call)), convert)
 }

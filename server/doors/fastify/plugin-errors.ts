@@ -8,7 +8,7 @@ import { toReply } from '../../http/reply/reply.js'
 import { sendReply } from '../../http/reply/send-reply.js'
 import { describeError, unreadable, type ErrorDescription } from '../../pipeline/failure/describe-error.js'
 import { logError, logFailure } from '../../pipeline/failure/log-error.js'
-import { hasSentName } from '../../pipeline/failure/sent-names.js'
+import { wasSent } from '../../pipeline/failure/sent.js'
 import type { PipelineParts } from '../../pipeline/parts.js'
 
 /** Set on a request once its answer is being sent. */
@@ -32,7 +32,7 @@ export function answerErrors(plugin: FastifyInstance, parts: PipelineParts): voi
     done(null, payload)
   })
   plugin.setErrorHandler((error, request, reply) => {
-    const description = describeError(error, (name) => hasSentName(name, request, null))
+    const description = describeError(error, (given) => wasSent(given, request, null))
     const status = statusOf(error, reply)
     if (isA(EarlyReply, error)) {
       void sendEarly(error, reply, parts)

@@ -97,8 +97,9 @@ export abstract class CommonRequest<Body = JsonValue | null, SignedIn extends bo
    * @throws HttpError 400 when it is malformed, with the position, or empty, or when its type cannot be read, 413 when it is longer than `decodeLimit`
    */
   get bodyJson(): Body {
-    const { validatedJson } = this.#state
-    const value = validatedJson !== null ? validatedJson.value : this.#state.isJson ? decodeJson(this.#state) : null
+    const state = this.#state
+    const value = readJson(state)
+    if (value === null) state.gaveNull = true
     // Without a schema, Body is the JSON type itself; with one, the pipeline has called `useValidatedJson` before any handler can look.
     return value as Body
   }
@@ -160,7 +161,7 @@ export abstract class CommonRequest<Body = JsonValue | null, SignedIn extends bo
 
   /** `bodyJson`, and null where the body is empty: for what may be sent in other ways as well. Called by the pipeline. */
   static jsonIfAny<Body>(request: CommonRequest<Body>): Body | null {
-    return request.#state.content === null ? null : request.bodyJson
+    return request.#state.content === null ? null : (readJson(request.#state) as Body)
   }
 
   /** `formParams`, and none where the body is no form, even if nobody can tell what it is. Called by the pipeline. */
@@ -182,6 +183,11 @@ export abstract class CommonRequest<Body = JsonValue | null, SignedIn extends bo
   static useValidatedJson(request: CommonRequest<unknown>, value: unknown): void {
     request.#state.validatedJson = { value }
   }
+}
+
+function readJson(state: RequestState): unknown {
+  if (state.validatedJson !== null) return state.validatedJson.value
+  return state.isJson ? decodeJson(state) : null
 }
 
 function decodeJson(state: RequestState): JsonValue {

@@ -46,6 +46,10 @@ export class RequestState {
   headers: RequestHeaders | null = null
   json: { readonly value: JsonValue } | null = null
   validatedJson: { readonly value: unknown } | null = null
+  /** Whether somebody has asked for the JSON of the body and was given null, such as where there is none. */
+  gaveNull = false
+  /** What the handler was given as its arguments. */
+  args: Readonly<Record<string, unknown>> | null = null
   pathParams: Readonly<Record<string, PathValue>> | null = null
   abort: AbortController | null = null
   /** Undefined as long as it has not been received. */

@@ -1,5 +1,6 @@
 import { errorCodes as fastifyErrors } from 'fastify'
 import { DatabaseFailure, TableError } from '../../../db/errors/errors.js'
+import { givenIn, nothingGiven, type Given } from '../../../db/errors/given.js'
 import { HashingOverloaded, TooManyFailures, UserError } from '../../services/accounts/errors.js'
 import { errorCodes, type ErrorCode } from '../../errors/error-codes.js'
 import { Unauthorized } from '../schemes/unauthorized.js'
@@ -25,11 +26,11 @@ export const unreadable: ErrorDescription = describe('internal')
  * Finds out what a thrown value means for the caller. Only errors that were made to be shown keep their message; of anything else the caller learns
  * that it happened, and the log learns the rest. Never throws.
  *
- * @param hasSent whether the caller has sent this name of a column
+ * @param wasSent whether what a table was given was made from what the caller has sent
  */
-export function describeError(thrown: unknown, hasSent: (name: string) => boolean = () => false): ErrorDescription {
+export function describeError(thrown: unknown, wasSent: (given: Given) => boolean = () => false): ErrorDescription {
   try {
-    return describeKnown(thrown, hasSent)
+    return describeKnown(thrown, wasSent)
   } catch {
     // A Proxy may refuse even to be asked what it is.
     return unreadable
@@ -55,12 +56,12 @@ function httpErrorOf(description: ErrorDescription, options: ErrorOptions = {}):
   return new HttpError(status, message, details, headers, { ...options, code })
 }
 
-function describeKnown(thrown: unknown, hasSent: (name: string) => boolean): ErrorDescription {
+function describeKnown(thrown: unknown, wasSent: (given: Given) => boolean): ErrorDescription {
   if (thrown instanceof HttpError) {
     const { status, code, message, details, headers } = thrown
     return { status, code, message, details, headers }
   }
-  if (thrown instanceof TableError) return describeTableError(thrown, hasSent)
+  if (thrown instanceof TableError) return describeTableError(thrown, wasSent)
   if (thrown instanceof Unauthorized) {
     return describe(thrown.code, { message: 'Unauthorized', headers: thrown.headers })
   }
@@ -78,10 +79,12 @@ function describeKnown(thrown: unknown, hasSent: (name: string) => boolean): Err
 }
 
 /** What caller or operator can mend is told with its message; what only the author can is told to nobody else. */
-function describeTableError({ code, message, columns }: TableError, hasSent: (name: string) => boolean): ErrorDescription {
+function describeTableError(error: TableError, wasSent: (given: Given) => boolean): ErrorDescription {
+  const { code, message, columns } = error
   if (errorCodes[code].status === 500) return describe('internal')
-  // Who has not sent the name cannot leave it out.
-  if (code === 'unsearchable-column' && !columns.some(hasSent)) return describe('internal')
+  const given = givenIn(error) ?? (code === 'bad-query' ? nothingGiven : null)
+  // Who has not sent the name or the value cannot send another.
+  if (given !== null && !wasSent(given)) return describe('internal')
   const problems: readonly Problem[] = columns.map((path) => ({ code, path, message }))
   return describe(code, { message, details: problems.length === 0 ? {} : { problems } })
 }

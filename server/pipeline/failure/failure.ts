@@ -7,7 +7,7 @@ import type { PipelineParts } from '../parts.js'
 import { describeError, presentError, presentStatus, unreadable, type ErrorDescription } from './describe-error.js'
 import { logError, logFailure } from './log-error.js'
 import { sendError } from './send-error.js'
-import { hasSentName } from './sent-names.js'
+import { wasSent } from './sent.js'
 import { isA } from '../../errors/to-error.js'
 
 /** An error that a request has ended in: what its caller is told, by whom. */
@@ -31,7 +31,7 @@ export interface Handling {
 
 /** Finds out what a thrown value means: the caller learns what can be done about it, the log learns the rest. Never throws. */
 export function readFailure(parts: PipelineParts, raw: FastifyRequest, thrown: unknown, request: RowhouseRequest | null = null): Failure {
-  const description = describeError(thrown, (name) => hasSentName(name, raw, request))
+  const description = describeError(thrown, (given) => wasSent(given, raw, request))
   const isLogged = logError(parts, raw, thrown, description)
   return { thrown, description, isLogged, handling: mayHandle(parts, raw) ? findHandling(parts, raw, thrown, description) : null }
 }

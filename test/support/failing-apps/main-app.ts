@@ -19,7 +19,7 @@ import {
 import { startApp } from '../app.ts'
 import { api, get, type FailingApp, type Test } from '../asked.ts'
 import { bodyCases, parameterCases, rowCases, statusCases, wireCases } from './main-cases.ts'
-import { declareRefused, declareTables, type AppTables } from './refusing-tables.ts'
+import { declareRefused, declareTables, sentFor, type AppTables } from './refusing-tables.ts'
 import { declareThrown } from './throwing.ts'
 
 /** A schema that finds fault with whatever it gets. */
@@ -133,7 +133,7 @@ export async function mainApp(t: Test): Promise<FailingApp> {
         Object.keys(declareThrown()).map((path) => [`thrown: ${path}`, get(`${api}/thrown/${path}`)]),
       ),
       ...Object.fromEntries(
-        Object.keys(declareRefused(tables)).map((path) => [`refused: ${path}`, get(`${api}/refused/${path}`)]),
+        Object.keys(declareRefused(tables)).map((path) => [`refused: ${path}`, get(`${api}/refused/${path}?${sentFor(path)}`)]),
       ),
       'thrown by a route': get('/boom'),
       'an error for who accepts nothing of it': {

@@ -89,6 +89,11 @@ export function declareRefused(tables: AppTables): Readonly<Record<string, () =>
     hiddenMissing: () => broken.addRow(unchecked({ label: 'x' })),
     readOnly: () => users.addRow(unchecked({ email: 'a@example.com', emailKey: 'a' })),
     emailWanted: () => users.addRow(unchecked({ email: 'no address' })),
+    ownColumn: () => task({ titel: 'y' }),
+    ownFilter: () => tasks.search(unchecked([])).all(),
+    ownValue: () => task({ title: 5 }),
+    ownOption: () => tasks.search({}, unchecked({ order: 'title' })).all(),
+    hiddenValue: () => task({ token: 5 }),
     cursor: () => tasks.search().page({ size: 1, after: 'abc' }),
     deleted: async () => (await gone()).update({ label: 'y' }),
     reloaded: async () => (await gone()).reload(),
@@ -144,4 +149,34 @@ export function declareRefused(tables: AppTables): Readonly<Record<string, () =>
       throw new RowDeleted('tasks', '[1,2]')
     },
   }
+}
+
+/** What a caller sends that is to blame for what a table refuses: the name of a column, or a value. */
+const toBlame: Readonly<Record<string, string>> = {
+  unknownColumn: 'titel',
+  unknownFilter: 'nothingLikeIt',
+  textWanted: 'title',
+  objectGiven: 'title',
+  dateWanted: '2026-02-30',
+  instantWanted: 'now',
+  wholeWanted: '1.5',
+  booleanWanted: 'yes',
+  mediaWanted: 'x',
+  linkWanted: 'project',
+  listWanted: 'x',
+  jsonWanted: 'extra',
+  validatorSays: 'snow',
+  noObject: '1',
+  secondRow: '7',
+  readOnly: 'emailKey',
+  emailWanted: 'no address',
+  badOption: 'order',
+  hiddenChosen: 'token',
+  hiddenValue: '5',
+}
+
+/** The query with which an endpoint that gets a table to refuse is asked. */
+export function sentFor(path: string): string {
+  const sent = toBlame[path]
+  return sent === undefined ? '' : new URLSearchParams({ sent }).toString()
 }
