@@ -126,6 +126,14 @@ t.test(
   },
 )
 
+t.test('a module that lies in module/ beside modules/, or in a file modules.ts, stops the start where nothing imports it', async (t) => {
+  const why = 'is not run: modules are files in the folder modules/; move it there, or import it'
+  t.same(await refusal(t, { modules, module: { deep: { 'b.ts': hello }, 'c.ts': hello } }), [`module/c.ts ${why}`, `module/deep/b.ts ${why}`])
+  for (const name of ['module.ts', 'modules.mjs']) t.same(await refusal(t, { modules, [name]: hello }), [`${name} ${why}`])
+  const one = `import './module/b.js'\n${tables}`
+  t.same(await refusal(t, { modules, 'tables.ts': one, module: { 'b.ts': hello.replace('/hello', '/b'), 'c.ts': hello } }), [`module/c.ts ${why}`], 'one of two is imported')
+})
+
 t.test('a file in modules/ or pages/api/ whose extension has capital letters stops the start, whatever it declares', async (t) => {
   const why = 'is not run: write its extension in small letters, or begin its name with _ if it is to be left out'
   for (const name of ['tasks.TS', 'tasks.Js', 'tasks.MTS', 'tasks.tsX', 'tasks.CJS']) {
@@ -263,7 +271,12 @@ t.test('what an app calls its own files is no mistake, however much it looks lik
       'table.ts': tables,
       tables: { 'index.ts': tables },
     },
-    'a folder of its own beside modules': { modules, module: { ...modules }, 'module.ts': hello },
+    'a folder of its own beside modules': {
+      modules: { 'a.ts': `import { help } from '../lib/help.js'\nhelp()\n` },
+      lib: { 'help.ts': `export { help } from '../module/b.js'\n` },
+      module: { 'b.ts': `${hello}export const help = () => undefined\n`, '_c.ts': hello, 'd.test.ts': hello },
+      'module.ts': `import { httpEndpoint } from 'rowhouse'\nexport const declare = () => {\n  httpEndpoint('/declared', () => 1)\n}\n`,
+    },
     'what is left out of modules': {
       modules: { ...modules, 'b.test.TSX': hello, '_c.TSX': hello, 'd.d.CTS': '' },
       models: { ...modules },

@@ -6,6 +6,7 @@ import { findExportLines } from './export-lines.js'
 import { withoutExtension } from './file-kinds.js'
 import { findModules, isMiddlewareFile, isPluginFile, isRouteFile } from './find-modules.js'
 import { describeThrown, LoadError } from './load-error.js'
+import { findLeftOutModules } from './look-alikes.js'
 import { runProgram, type Namespace } from './run-program.js'
 import { displayPath, type SourceLocation } from '../../errors/source-location.js'
 import type { AppHandle } from '../../call/call.js'
@@ -42,6 +43,8 @@ export async function loadModules({ app, configuration }: LoadModulesOptions): P
     throw new LoadError(`an app has one Fastify plugin, and here are ${several}; drop one of them`)
   }
   const program = await compile(folder, files)
+  const leftOut = await findLeftOutModules(folder, program.files)
+  if (leftOut.length > 0) throw new LoadError(leftOut.join('\n'))
   try {
     return await collectDeclarations(app, new Registry({ ...configuration, directory: folder }), async () => {
       const namespaces = await settled(runProgram(folder, files, program))

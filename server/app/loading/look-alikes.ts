@@ -1,9 +1,9 @@
-import { readFile } from 'node:fs/promises'
+import { readFile, realpath } from 'node:fs/promises'
 import { basename, dirname, join, sep } from 'node:path'
 import { distance } from 'fastest-levenshtein'
 import { displayPath } from '../../errors/source-location.js'
 import { code, fileKinds, isFolderOfModules, withoutExtension } from './file-kinds.js'
-import { listEntries, listFiles, listFilesBelow } from './list-files.js'
+import { listEntries, listFiles, listFilesBelow, type Entry } from './list-files.js'
 
 const indexFile = new RegExp(`^index${code.source}`, 'i')
 const notRun = /^[._]|\.(?:test|spec|d)\.\w+$/i
@@ -15,6 +15,9 @@ const declaresTables: Content = (text) => /\bdefineTables\b/.test(text)
 const declaresEndpoints: Content = (text) =>
   /['"]rowhouse['"]/.test(text) &&
   /\b(?:httpEndpoint|route|crudEndpoints|errorHandler|authenticate|requiresAuth)\b/.test(text)
+/** Where it stands at the beginning of a line, and not in a function that others may call. */
+const callsDoor: Content = (text) =>
+  declaresEndpoints(text) && /^(?:httpEndpoint|route|crudEndpoints|errorHandler|authenticate)\(/m.test(text)
 const commonJS = String.raw`\bmodule\.exports\b|\bexports\.`
 const anyDefault = String.raw`\bexport\s+default\b|\bexport\s*=|\bexport\s*\{[^}]*\bdefault\b|${commonJS}`
 const exportsPlugin: Content = (text) => new RegExp(anyDefault).test(text)
@@ -122,15 +125,32 @@ async function likeModules(directory: string): Promise<string[]> {
   const isThere = entries.some(({ name }) => name === 'modules')
   const found: string[] = []
   for (const entry of entries.filter(({ name }) => name !== 'modules')) {
-    const path = join(directory, entry.name)
-    const files = entry.isFolder
-      ? await listFilesBelow(path, fileKinds.module)
-      : [path].filter((file) => code.test(file))
+    const files = await filesOfModules(directory, entry)
     const isSame = entry.isFolder && entry.name.toLowerCase() === 'modules' && files.length > 0
     const isMeant = isSame || (!isThere && (await having(declaresEndpoints, files)).length > 0)
-    if (isMeant) found.push(entry.isFolder ? path + sep : path)
+    if (isMeant) found.push(join(directory, entry.name) + (entry.isFolder ? sep : ''))
   }
   return found
+}
+
+async function filesOfModules(directory: string, { name, isFolder }: Entry): Promise<string[]> {
+  const path = join(directory, name)
+  if (isFolder) return listFilesBelow(path, fileKinds.module)
+  return code.test(name) ? [path] : []
+}
+
+/**
+ * A sentence about each file that lies beside `modules/`, in `module/` or as `modules.ts`, and declares endpoints that are left out, because nothing imports it. What is imported is known
+ * only when the app has been compiled. Other names, such as `models/`, are those of other things.
+ *
+ * @param run the files that are run, with absolute paths without links
+ */
+export async function findLeftOutModules(directory: string, run: ReadonlyMap<string, unknown>): Promise<string[]> {
+  const entries = (await listEntries(directory)).filter(({ name, isFolder }) => /^modules?$/.test(stem(name)) && !(isFolder && name === 'modules'))
+  const files = (await Promise.all(entries.map((entry) => filesOfModules(directory, entry)))).flat()
+  const left: string[] = []
+  for (const file of await having(callsDoor, files)) if (!run.has(await realpath(file))) left.push(file)
+  return left.map((file) => `${displayPath(file, directory)} is not run: modules are files in the folder modules/; move it there, or import it`)
 }
 
 /** `modules/tasks.TS` in place of `modules/tasks.ts`, and the same of file routes. */
