@@ -1,21 +1,12 @@
-import { existsSync, readFileSync } from 'node:fs'
-import { dirname, extname, join, resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
-import type * as Esbuild from 'esbuild'
-import type { BuildFailure, BuildOptions, BuildResult, ImportKind, Message, Metafile } from 'esbuild'
+import { existsSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import type { BuildOptions, ImportKind, Metafile } from 'esbuild'
+import { describeBuildFailure } from './build-failure.js'
+import { commonOptions, formatOf, fileOptions, readOutputs, type CompiledFile, type WrittenFormat } from './compiled-file.js'
 import { packages, rowhouseItself } from './compiler-plugins.js'
 import { withEsbuild } from './esbuild.js'
 import { code } from './file-kinds.js'
-import { LoadError } from './load-error.js'
 import { filesPassedOn, namesImported } from './names-in-code.js'
-
-/** A file of an app's source, as Node.js can run it. */
-export interface CompiledFile {
-  readonly format: 'module' | 'commonjs'
-  readonly source: string
-  /** The names that it exports by itself; those of a CommonJS file are known to Node.js. */
-  readonly exports: readonly string[]
-}
 
 /** Where imports lead: the importing file, then {@link importKey}, then an absolute path. */
 export type Resolutions = ReadonlyMap<string, ReadonlyMap<string, string>>
@@ -35,23 +26,6 @@ export interface Program {
 export function importKey(specifier: string, isRequire: boolean): string {
   return isRequire ? `require ${specifier}` : specifier
 }
-
-/** What source gets from `rowhouse-here`, which every file that needs any of it imports. */
-const here = {
-  'import.meta.url': 'rowhouseHere.url',
-  'import.meta.resolve': 'rowhouseHere.resolve',
-  __dirname: 'rowhouseHere.dirname',
-  __filename: 'rowhouseHere.filename',
-  require: 'rowhouseHere.require',
-} as const
-
-const common = {
-  platform: 'node',
-  target: 'node22',
-  write: false,
-  metafile: true,
-  logLevel: 'silent',
-} satisfies BuildOptions
 
 /**
  * Compiles TypeScript and JavaScript files, and all that they import of the app's own source, each by itself, so that
@@ -88,59 +62,7 @@ export async function compile(directory: string, files: readonly string[]): Prom
     const entries = found.get(resolve(directory, '<stdin>')) ?? new Map<string, string>()
     return { files: addMissingNames(compiled, found), resolutions: found, packages: packageFiles, entries }
   } catch (error) {
-    throw isBuildFailure(error) ? describeFailure(error.errors) : error
-  }
-}
-
-/**
- * Compiles one more file, which something imports whose text does not tell what it will import.
- *
- * @throws LoadError
- */
-export function compileLate(
-  { buildSync }: Pick<typeof Esbuild, 'buildSync'>,
-  directory: string,
-  path: string,
-): CompiledFile {
-  try {
-    const asModule = buildSync(optionsOf(directory, [path], 'module'))
-    const [{ format: found = undefined } = {}] = Object.values(asModule.metafile.inputs)
-    const format = formatOf(path, found)
-    const result = format === 'module' ? asModule : buildSync(optionsOf(directory, [path], format))
-    const [compiled] = readOutputs(result, directory, format)
-    if (compiled === undefined) throw new LoadError(`${path} cannot be compiled`)
-    return compiled[1]
-  } catch (error) {
-    throw isBuildFailure(error) ? describeFailure(error.errors) : error
-  }
-}
-
-/**
- * Where an import leads that Node.js does not find: to `b.ts` where it says `./b.js`, or by a path of `tsconfig.json`.
- *
- * @returns an absolute path; null where it leads nowhere
- */
-export function resolveLate(
-  { buildSync }: Pick<typeof Esbuild, 'buildSync'>,
-  importer: string,
-  specifier: string,
-): string | null {
-  const directory = dirname(importer)
-  const empty = ['.ts', '.mts', '.cts', '.tsx', '.js', '.mjs', '.cjs', '.jsx', '.json', '.node']
-  try {
-    const { metafile } = buildSync({
-      ...common,
-      stdin: { contents: `import ${JSON.stringify(specifier)}`, resolveDir: directory, sourcefile: 'import' },
-      absWorkingDir: directory,
-      outfile: join(directory, 'out.js'),
-      bundle: true,
-      conditions: [],
-      loader: Object.fromEntries(empty.map((extension) => [extension, 'empty'])),
-    })
-    const [imported] = metafile.inputs['import']?.imports ?? []
-    return imported === undefined || imported.external === true ? null : resolve(directory, imported.path)
-  } catch {
-    return null
+    throw describeBuildFailure(error)
   }
 }
 
@@ -150,7 +72,7 @@ async function link(
   onPackage: Parameters<typeof packages>[1],
 ): Promise<{ metafile: Metafile }> {
   const options = {
-    ...common,
+    ...commonOptions,
     stdin: {
       contents: files.map((file) => `import ${JSON.stringify(file)}`).join('\n'),
       resolveDir: directory,
@@ -169,7 +91,7 @@ async function link(
   return withEsbuild(({ build }) => build(options))
 }
 
-type Formats = ReadonlyMap<string, Metafile['inputs'][string]['format']>
+type Formats = ReadonlyMap<string, WrittenFormat>
 
 async function compileEach(directory: string, formats: Formats): Promise<Map<string, CompiledFile>> {
   const paths = [...formats.keys()].filter((path) => code.test(path))
@@ -178,68 +100,11 @@ async function compileEach(directory: string, formats: Formats): Promise<Map<str
     (['module', 'commonjs'] as const).map(async (format) => {
       const some = written.filter((each) => each.format === format).map(({ path }) => path)
       if (some.length === 0) return []
-      const result = await withEsbuild(({ build }) => build(optionsOf(directory, some, format)))
+      const result = await withEsbuild(({ build }) => build(fileOptions(directory, some, format)))
       return readOutputs(result, directory, format)
     }),
   )
   return new Map(results.flat())
-}
-
-function optionsOf(directory: string, paths: readonly string[], format: CompiledFile['format']) {
-  return {
-    ...common,
-    // Names of their own: two files may differ in their extension alone.
-    entryPoints: paths.map((path, index) => ({ in: path, out: String(index) })),
-    outdir: join(directory, 'out'),
-    absWorkingDir: directory,
-    bundle: false,
-    sourcemap: 'external',
-    sourcesContent: false,
-    ...(format === 'module' ? { define: here } : { format: 'cjs' }),
-  } satisfies BuildOptions & { write: false; metafile: true }
-}
-
-function readOutputs(
-  { outputFiles = [], metafile }: Pick<BuildResult<{ write: false; metafile: true }>, 'outputFiles' | 'metafile'>,
-  directory: string,
-  format: CompiledFile['format'],
-): [string, CompiledFile][] {
-  const texts = new Map(outputFiles.map(({ path, text }) => [path, text]))
-  return Object.entries(metafile.outputs).flatMap(([output, { entryPoint, exports }]): [string, CompiledFile][] => {
-    if (entryPoint === undefined) return []
-    const path = resolve(directory, entryPoint)
-    const file = resolve(directory, output)
-    const text = texts.get(file) ?? ''
-    // Imports come first wherever they stand, and behind the last line this one moves no other.
-    const imported = text.includes('rowhouseHere') ? 'import rowhouseHere from "rowhouse-here";\n' : ''
-    return [[path, { format, exports, source: `${text}${imported}${sourceMap(texts.get(`${file}.map`) ?? '{}', path)}` }]]
-  })
-}
-
-function sourceMap(text: string, path: string): string {
-  const map = { ...(JSON.parse(text) as object), sources: [pathToFileURL(path).href] }
-  const encoded = Buffer.from(JSON.stringify(map)).toString('base64')
-  return `//# sourceMappingURL=data:application/json;base64,${encoded}\n`
-}
-
-/** What Node.js would take a file for, or would if it read TypeScript: by its extension, its text, its package. */
-function formatOf(path: string, found: Metafile['inputs'][string]['format']): CompiledFile['format'] {
-  if (found !== undefined) return found === 'cjs' ? 'commonjs' : 'module'
-  const extension = extname(path)
-  if (extension === '.cjs' || extension === '.cts') return 'commonjs'
-  if (extension === '.mjs' || extension === '.mts') return 'module'
-  const text = readFileSync(path, 'utf8')
-  const isWithoutSyntax = /\b(?:require|module|exports|__dirname|__filename)\b/.test(text) && !/\bawait\b/.test(text)
-  return isWithoutSyntax && !isInModulePackage(dirname(path)) ? 'commonjs' : 'module'
-}
-
-function isInModulePackage(folder: string): boolean {
-  try {
-    const contents = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { readonly type?: unknown }
-    return contents.type === 'module'
-  } catch {
-    return folder !== dirname(folder) && isInModulePackage(dirname(folder))
-  }
 }
 
 /**
@@ -291,19 +156,4 @@ export const rowhouse = new URL('../../../index.js', import.meta.url).href
 async function exportsOfRowhouse(): Promise<{ url: string; names: string[] }> {
   const exports: unknown = await import(rowhouse)
   return { url: rowhouse, names: Object.keys(exports as object) }
-}
-
-function isBuildFailure(error: unknown): error is BuildFailure {
-  return error instanceof Error && 'errors' in error && Array.isArray(error.errors)
-}
-
-function describeFailure(mistakes: readonly Message[]): LoadError {
-  const [first] = mistakes
-  if (first === undefined) return new LoadError('the modules cannot be compiled')
-  const { text, location } = first
-  const more = mistakes.length === 1 ? '' : ` (and ${mistakes.length - 1} more)`
-  const suggestion = text.startsWith('No matching export') && location?.suggestion ? `; did you mean "${location.suggestion}"?` : ''
-  // What cannot be read at all is told where the compiler was asked for it, which is no file of the app.
-  const position = location === null || location.file === '<stdin>' ? null : { file: location.file, line: location.line, column: location.column + 1 }
-  return new LoadError(text.replaceAll(/\s*\n\s*/g, ' ').replace('"rowhouse:rowhouse"', '"rowhouse"') + suggestion + more, position)
 }
