@@ -112,6 +112,10 @@ t.test('a form is decoded only where somebody reads it, so one that cannot be is
     httpEndpoint('/nothing', (_args, { path }) => path)
     httpEndpoint('/one', ({ f1 }) => f1)
     httpEndpoint('/has', (args) => 'f1' in args)
+    httpEndpoint('/spread', (args) => ({ ...args }))
+    httpEndpoint('/entries', (args) => Object.entries(args))
+    httpEndpoint('/each', (args) => { for (const name in args) return name; return 'none' })
+    httpEndpoint('/returned', (args) => args)
     httpEndpoint('/query', { params: { q: text() } }, ({ q }) => q)
     httpEndpoint('/guarded', requiresAuth(() => true)(({ a }) => String(a)))
   })
@@ -125,7 +129,7 @@ t.test('a form is decoded only where somebody reads it, so one that cannot be is
   for (const [status, type, payload] of bad) {
     for (const path of ['/nobody', '/nothing']) t.equal((await post(app, { path, type, payload })).statusCode, 200, path)
     t.equal((await post(app, { path: '/guarded', type, payload })).statusCode, 401, 'who is refused anyway hears of that')
-    for (const path of ['/one', '/has', '/query?q=1']) t.equal((await post(app, { path, type, payload })).statusCode, status, path)
+    for (const path of ['/one', '/has', '/query?q=1', '/spread', '/entries', '/each', '/returned']) t.equal((await post(app, { path, type, payload })).statusCode, status, path)
   }
 })
 
@@ -141,6 +145,7 @@ t.test('the arguments of a long form are like those of a short one', async (t) =
         names: (() => { const names = []; for (const name in args) names.push(name); return names })(),
         has: ['a' in args, 'toString' in args, Object.hasOwn(args, 'a'), Object.hasOwn(args, 'b')],
         prototype: Object.getPrototypeOf(args) === null || Object.getPrototypeOf(Object.getPrototypeOf(args)) === null,
+        cloned: Object.keys(structuredClone(args)),
         same: JSON.stringify(copy) === JSON.stringify(args),
         changed: (() => { const own = args as Record<string, unknown>; own['b'] = 1; delete own['a']; return [own['a'], own['b'], Object.keys(own)] })(),
       }

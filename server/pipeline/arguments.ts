@@ -22,10 +22,7 @@ Bare.prototype = Object.freeze(Object.create(null))
  */
 export function readArguments(found: FoundEndpoint, request: RowhouseRequest): HandlerArguments | Promise<HandlerArguments> {
   const { params, body } = found.endpoint.options
-  if (params.length === 0 && body === null) {
-    const { formLength } = RowhouseRequest.stateOf(request)
-    return formLength === 0 ? mergeParameters(found, request) : mergeWhenRead(found, request, formLength)
-  }
+  if (params.length === 0 && body === null) return mergeIfReadable(found, request)
   const args = mergeParameters(found, request)
   const check = new RequestCheck(request)
   for (const [name, parameter] of params) {
@@ -55,40 +52,24 @@ function mergeParameters(found: FoundEndpoint, request: RowhouseRequest): Argume
   return args
 }
 
-/** The longest form that is decoded before anybody asks for it, in bytes: a moment's work. */
-const longestAtOnce = 16 * 1024
-
 /**
- * The arguments of a handler that declares none, which may not look at them: a long form is decoded only once they are
- * looked at, and one that cannot be decoded is no mistake before.
+ * The arguments of a handler that declares none, which may not look at them: a form that cannot be decoded is no mistake before
+ * it does.
  */
-function mergeWhenRead(found: FoundEndpoint, request: RowhouseRequest, formLength: number): Arguments {
-  if (formLength <= longestAtOnce) {
-    try {
-      return mergeParameters(found, request)
-    } catch (error) {
-      return lazily(() => {
-        throw error
-      })
-    }
+function mergeIfReadable(found: FoundEndpoint, request: RowhouseRequest): Arguments {
+  try {
+    return mergeParameters(found, request)
+  } catch (error) {
+    return unreadable(error)
   }
-  return lazily(() => mergeParameters(found, request))
 }
 
-/** Looks like what `make` makes, when it is first looked at. */
-function lazily(make: () => Arguments): Arguments {
-  let made: Arguments | null = null
-  const target = new Bare()
-  const look = (): Arguments => (made ??= Object.assign(target, make()))
-  return new Proxy(target, {
-    get: (_target, name) => Reflect.get(look(), name),
-    has: (_target, name) => Reflect.has(look(), name),
-    set: (_target, name, value) => Reflect.set(look(), name, value),
-    ownKeys: () => Reflect.ownKeys(look()),
-    getOwnPropertyDescriptor: (_target, name) => Reflect.getOwnPropertyDescriptor(look(), name),
-    defineProperty: (_target, name, descriptor) => Reflect.defineProperty(look(), name, descriptor),
-    deleteProperty: (_target, name) => Reflect.deleteProperty(look(), name),
-  })
+/** Throws the error at whoever looks at it. */
+function unreadable(error: unknown): Arguments {
+  const refuse = (): never => {
+    throw error
+  }
+  return new Proxy(new Bare(), { get: refuse, has: refuse, set: refuse, ownKeys: refuse, getOwnPropertyDescriptor: refuse, defineProperty: refuse, deleteProperty: refuse })
 }
 
 function assign(args: Arguments, fields: FieldValues): void {

@@ -94,7 +94,7 @@ function enterCall(call: HttpCall, body: ReceivedBody | null): void {
 
 function prepare(call: HttpCall): void {
   const args = readArguments(call.raw.found as FoundEndpoint, requestOf(call))
-  // To ask anything else for `then` is to look at the arguments, which may have to be decoded for it.
+  // To ask anything else for `then` is to look at the arguments, which those of a form that cannot be decoded do not bear.
   if (args instanceof Promise) step(call, args, handle)
   else handle(call, args)
 }

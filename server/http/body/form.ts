@@ -92,7 +92,7 @@ function formCharset(content: BodyContent, parts: readonly Part[]): string {
 }
 
 /** How long the fields of a multipart form are together, in bytes. */
-export function textLength(parts: readonly Part[]): number {
+function textLength(parts: readonly Part[]): number {
   return parts.reduce((sum, { headers, start, end }) => sum + (headers.isFile ? 0 : end - start), 0)
 }
 

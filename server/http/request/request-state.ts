@@ -9,7 +9,7 @@ import type { BodyContent } from '../body/body-store.js'
 import { readContentDisposition } from '../body/content-disposition.js'
 import { isJsonType } from '../body/json.js'
 import { refusal } from '../http-error.js'
-import { emptyForm, parseForm, readMultipart, textLength, type Form } from '../body/form.js'
+import { emptyForm, parseForm, readMultipart, type Form } from '../body/form.js'
 import type { UserRow } from '../../../db/schema/users-table.js'
 import type { Authorization } from './authorization.js'
 import type { RequestHeaders } from './headers.js'
@@ -143,14 +143,6 @@ export class RequestState {
   /** The form that the body is; an empty one when it is none. @throws HttpError 400, 413 */
   get form(): Form {
     return this.received === null ? emptyForm : (this.#form ??= this.#readForm(this.received))
-  }
-
-  /** How much there is to decode in the form that the body is, in bytes; 0 when it is none. */
-  get formLength(): number {
-    if (this.received === null) return 0
-    const { content, parts } = this.received
-    if (parts !== null) return textLength(parts)
-    return this.#isUrlEncoded ? content.length : 0
   }
 
   get #isUrlEncoded(): boolean {
