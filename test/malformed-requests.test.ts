@@ -145,7 +145,12 @@ t.test('a Host that is no host is refused, and so is a URL of another one', asyn
     }
   }
   t.same(asked, [])
-  for (const host of ['a', 'A.example', 'a.example.:80', '127.0.0.1:3030', '[::1]', '[2001:db8::1]:3030', 'my_service', 'localhost:1', 'a:', 'xn--bcher-kva.example']) {
+  for (const host of ['web.1', 'web.1:3030', 'web.1.', 'web.0x1', '999.1.1.1']) {
+    const [answer] = await send(`${api}/b`, `host: ${host}\r\n`)
+    t.match(answer, { status: 400, body: /^the Host header is no host that a URL can have: it ends in a number and is no IPv4 address \(WHATWG URL, 3\.5\); call the server by a name/ }, host)
+  }
+  t.match((await send(`${api}/b`, 'host: a b\r\n'))[0], { status: 400, body: 'the Host header is no host' })
+  for (const host of ['a', 'web-1', 'web_1:3030', 'web.1a', "a!$&'()*+,;=~", 'A.example', 'a.example.:80', '127.0.0.1:3030', '[::1]', '[2001:db8::1]:3030', 'my_service', 'localhost:1', 'a:', 'xn--bcher-kva.example']) {
     t.same((await send(`${api}/b`, `host: ${host}\r\n`)).map(({ status }) => status), [200], host)
   }
   for (const [target, host] of [['http://a', 'A'], ['HTTP://A:80', 'a'], ['http://a', 'a:80'], ['https://a:443', 'a'], ['http://[::1]:81', '[0:0::1]:81']] as const) {

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 import { hasBody } from '../body/read-body.js'
 import { refusal, type HttpError } from '../http-error.js'
 import type { ErrorCode } from '../../errors/error-codes.js'
-import { isHost } from './host.js'
+import { describeNoHost, isHost } from './host.js'
 
 /** Of more headers than this Node.js hides the rest, of which any could be one that matters. Its `maxHeadersCount` of 2000 counts names and values. */
 const mostHeaders = 1000
@@ -56,7 +56,7 @@ export function checkMessage(message: TargetedMessage): void {
     }
     if (hasBody(message)) throw refuse(message, 'the request has a body and asks for another protocol; send it without the Upgrade header')
   }
-  if (host !== undefined && !isHost(host) && (host !== '' || httpVersion === '1.1')) throw refuse(message, 'the Host header is no host')
+  if (host !== undefined && !isHost(host) && (host !== '' || httpVersion === '1.1')) throw refuse(message, `the Host header ${describeNoHost(host)}`)
   if (requestTarget !== undefined && !requestTarget.startsWith('/')) checkTarget(message, requestTarget, host)
 }
 

@@ -15,3 +15,12 @@ export function isHost(text: string): boolean {
   known.add(text)
   return true
 }
+
+/** What ends in a number, with or without a port, which a URL takes for an IPv4 address (WHATWG URL, 3.5). */
+const endsInNumber = /(?:^|\.)(?:[0-9]+|0x[0-9a-f]*)\.?(?::[0-9]*)?$/i
+
+/** What is wrong with a text that is no host, in words that follow what it is: RFC 3986 has names that no URL can be made of. */
+export function describeNoHost(text: string): string {
+  if (!characters.test(text) || !endsInNumber.test(text)) return 'is no host'
+  return 'is no host that a URL can have: it ends in a number and is no IPv4 address (WHATWG URL, 3.5); call the server by a name that ends in something else, such as web-1 for web.1'
+}
