@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
-import { createApp, httpEndpoint, log } from 'rowhouse'
+import { createApp, httpEndpoint, log, request, text } from 'rowhouse'
 import { basic, temporaryFolder } from './support/app.ts'
 import { needs, takesLong } from './support/needs.ts'
 import { plainNode } from './support/plain-node.ts'
@@ -100,6 +100,55 @@ t.test('what an error says of the credentials, cookies and variables that it was
   }
   t.ok(lines.some((line) => line.includes('a plain note')), 'what is no secret is told')
   t.ok(lines.some((line) => line.includes('"order":"correct horse"') && line.includes('the author says: correct horse')), "the author's own words are left alone")
+})
+
+t.test('what an error says of a field that is called like a secret is hidden in the log and on the debug page, wherever the field was sent', async (t) => {
+  const fail = (given: unknown): never => {
+    throw Object.assign(new Error(`no: ${JSON.stringify(given)}`, { cause: new Error(`cause: ${JSON.stringify(given)}`) }), { given })
+  }
+  const lines: string[] = []
+  const server = await createApp({
+    directory: await temporaryFolder(t),
+    define: () => {
+      const any = { methods: ['GET', 'POST'] } as const
+      httpEndpoint('/args', any, (args) => fail(args))
+      httpEndpoint('/json', any, () => fail(request.bodyJson))
+      httpEndpoint('/form', any, () => fail(request.formParams))
+      httpEndpoint('/declared', { ...any, params: { new_password: text(), note: text() } }, (args) => fail(args))
+      httpEndpoint('/told', any, (args) => { log.error(new Error(JSON.stringify(args))); return 'ok' })
+      httpEndpoint('/reset/:token', any, (args) => fail(args))
+    },
+    plugin: async (fastify) => {
+      fastify.post('/plugin', async ({ body }) => fail(body))
+    },
+    options: { name: 'test', debug: true },
+    logTo: { write: (line: string) => lines.push(line) },
+  })
+  t.teardown(() => server.close())
+  const sent = { new_password: 'correct horse', accessToken: ['first tok"en', 'second token'], credentials: { pin: 12345, answer: 'blue' }, pass: 'abc', author: 'Ada Lovelace', note: 'a plain note' }
+  const flat = { new_password: 'correct horse', accessToken: 'first tok"en', pass: 'abc', author: 'Ada Lovelace', note: 'a plain note' }
+  const form = { payload: new URLSearchParams(flat).toString(), headers: { 'content-type': 'application/x-www-form-urlencoded' } }
+  const secrets = ['correct horse', 'first tok', 'second token', '12345', 'blue']
+  const asked = [
+    ['/_/api/json', { payload: sent }], ['/_/api/declared', { payload: sent }], ['/plugin', { payload: sent }],
+    ['/_/api/args', form], ['/_/api/form', form], ['/_/api/declared', form], ['/_/api/told', form], ['/plugin', form],
+    [`/_/api/args?${form.payload}`, {}], ['/_/api/reset/correct%20horse?note=a+plain+note&author=Ada+Lovelace&pass=abc', {}],
+  ] as const
+  for (const [url, message] of asked) {
+    lines.length = 0
+    const answer = await server.inject({ method: 'POST', url, ...message })
+    const told = lines.flatMap((line) => {
+      const { err } = JSON.parse(line) as { err?: object }
+      return err === undefined ? [] : [JSON.stringify(err)]
+    })
+    t.ok(told.length > 0, url)
+    for (const shown of url.includes('reset') || url.includes('plugin') ? told : [...told, answer.body]) {
+      for (const secret of secrets) t.notOk(shown.includes(secret), `${url}: ${secret}`)
+    }
+    t.match(told.join(''), /\[hidden\]/)
+    t.match(told.join(''), 'a plain note', 'what is no secret is told')
+    if (!url.includes('declared')) for (const open of ['Ada Lovelace', 'abc']) t.match(told.join(''), open, `${open} is no secret, or too short to be one`)
+  }
 })
 
 t.test('neither does an error that nobody caught tell a secret of the process', { skip: takesLong('it starts a server') }, async (t) => {

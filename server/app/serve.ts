@@ -6,6 +6,7 @@ import { createApp, type CreateAppOptions } from './create-app.js'
 import { describeThrown } from './loading/load-error.js'
 import { toError } from '../errors/to-error.js'
 import { hideInError } from '../http/hide-secrets.js'
+import { broughtBy, nothingBrought } from '../http/request/brought.js'
 import { CommonRequest } from '../http/request/common-request.js'
 import { escapeLines } from '../logging/escape-controls.js'
 import { plainError } from '../logging/plain-error.js'
@@ -138,7 +139,7 @@ class ProcessLife {
 function shown(thrown: unknown, call: Call | null = null): unknown {
   const request = call?.request ?? null
   try {
-    return plainError(toError(thrown), hideInError(request === null ? {} : CommonRequest.stateOf(request).raw.headers))
+    return plainError(toError(thrown), hideInError(request === null ? nothingBrought : broughtBy(CommonRequest.stateOf(request).raw)))
   } catch {
     // It cannot be looked at, which the log says in its own way.
     return thrown

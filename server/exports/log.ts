@@ -1,6 +1,7 @@
 import { destination, type DestinationStream, type Logger } from 'pino'
 import { currentCall, type Call } from '../call/call.js'
 import { hideInError } from '../http/hide-secrets.js'
+import { broughtBy, nothingBrought } from '../http/request/brought.js'
 import { CommonRequest } from '../http/request/common-request.js'
 import { loggerTo } from '../logging/open-log.js'
 import { plainError } from '../logging/plain-error.js'
@@ -74,7 +75,7 @@ function withoutSecrets(event: LogEvent, call: Call | null): LogEvent {
   const errors = Object.entries(fields).filter((field): field is [string, Error] => field[1] instanceof Error)
   if (errors.length === 0) return event
   const request = call?.request ?? null
-  const hide = hideInError(request === null ? {} : CommonRequest.stateOf(request).raw.headers)
+  const hide = hideInError(request === null ? nothingBrought : broughtBy(CommonRequest.stateOf(request).raw))
   const { err } = fields
   return {
     fields: { ...fields, ...Object.fromEntries(errors.map(([name, error]) => [name, plainError(error, hide)])) },

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { UserRow } from '../../db/schema/users-table.js'
 import { nobody, type Principal } from '../call/principal.js'
 import { parseAuthorization, type Authorization } from '../http/request/authorization.js'
+import { stateOf } from '../http/request/request-state.js'
 
 const parsed = Symbol('parsed authorization')
 
@@ -27,6 +28,7 @@ export function decorateRequests(server: FastifyInstance): void {
   })
   server.decorateRequest('triedAccount', null)
   server.decorateRequest(parsed, undefined)
+  server.decorateRequest(stateOf, null)
   server.decorateRequest('callingUser', {
     getter(this: FastifyRequest): UserRow | null {
       return this.principal.kind === 'user' ? this.principal.user : null

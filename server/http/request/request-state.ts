@@ -19,12 +19,17 @@ const notYet =
   'the body of a request cannot be read while authenticate() runs: it decides whether the body is received at all; ' +
   'look at the headers, such as request.authorization'
 
+/** Under which a request has its state. */
+export const stateOf = Symbol('what has been made of the request')
+
 declare module 'fastify' {
   interface FastifyRequest {
     /** What stood before the path: the access key of a private app, `''` for others; null as long as the request has not shown the key. */
     basePath: string | null
     /** The user who calls; null where that is not a user, or nobody was asked for. */
     readonly callingUser: UserRow | null
+    /** What has been made of the request, once somebody has begun to. */
+    [stateOf]?: RequestState | null
     /** The `Authorization` header, taken apart on first use; null when there is none or it is malformed. */
     readonly authorization: Authorization | null
   }
@@ -63,7 +68,14 @@ export class RequestState {
     readonly raw: FastifyRequest,
     readonly response: ServerResponse,
     readonly place: RequestPlace,
-  ) {}
+  ) {
+    raw[stateOf] = this
+  }
+
+  /** The values of a request that have been decoded so far: objects with its parameters, fields and members by their names. */
+  static decodedFor({ [stateOf]: state = null }: FastifyRequest): readonly unknown[] {
+    return state === null ? [] : [state.args, state.#form?.fields, state.json?.value, state.validatedJson?.value]
+  }
 
   /** Told once the body is there, or that none will come: null. Only the first time counts. */
   receive(body: ReceivedBody | null): void {

@@ -4,6 +4,7 @@ import type { PipelineParts } from '../parts.js'
 import { unreadable, type ErrorDescription } from './describe-error.js'
 import { hideInError } from '../../http/hide-secrets.js'
 import { HttpError } from '../../http/http-error.js'
+import { broughtBy } from '../../http/request/brought.js'
 import { plainError } from '../../logging/plain-error.js'
 import { isA, toError } from '../../errors/to-error.js'
 
@@ -26,7 +27,7 @@ export function logError(parts: Pick<PipelineParts, 'log'>, request: FastifyRequ
 
 /** An error with what it must not tell hidden: a message may repeat what the request or the environment has brought. */
 function shownIn(request: FastifyRequest, error: Error): object {
-  return plainError(error, hideInError(request.raw.headers))
+  return plainError(error, hideInError(broughtBy(request)))
 }
 
 /** Logs what nobody expected, with its stack. */

@@ -9,6 +9,7 @@ import { unreadable, type ErrorDescription } from './describe-error.js'
 import { toErrorReply, type DebugReport } from './error-reply.js'
 import { hideSecrets } from '../../http/hide-secrets.js'
 import { HttpError } from '../../http/http-error.js'
+import { broughtBy } from '../../http/request/brought.js'
 import { logFailure, pathOf } from './log-error.js'
 
 /** What was thrown, and what it was thrown in the middle of. */
@@ -59,7 +60,7 @@ function send(parts: PipelineParts, request: FastifyRequest, response: FastifyRe
 /** Null unless the app is being developed, and for errors that were made to be told. */
 function debugReport(parts: PipelineParts, request: FastifyRequest, { status }: ErrorDescription, { thrown, earlier }: ThrownValues): DebugReport | null {
   if (!parts.debug || status !== 500 || thrown instanceof HttpError) return null
-  const hide = hideSecrets({ variables: everyVariable(), headers: request.raw.headers })
+  const hide = hideSecrets({ variables: everyVariable(), ...broughtBy(request) })
   const directory = realpathSync(parts.settings.directory)
   return { errors: reportError(thrown, { directory, hide, earlier }), method: request.method, path: hide(pathOf(request)) }
 }
