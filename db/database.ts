@@ -182,10 +182,7 @@ async function attach(engine: Engine, transactions: Transactions, layouts: reado
       tableNumber,
       statements: new Statements(engine.dialect, layout.name, layout.columns),
       searchLimit,
-      connection: () => transactions.connection(),
-      together: (work) => transactions.together(work),
-      renews: (row, undo) => transactions.renews(row, undo),
-      refused: (error) => transactions.refused(error),
+      transactions,
     })
   }
 }

@@ -73,8 +73,8 @@ export class RowMedia extends StoredContent {
 
 function readFrame(place: MediaPlace): Uint8Array {
   const { layout, column, rowNumber } = place
-  const { statements, connection, tableNumber } = layout.attachment
-  const [row] = connection().readSync(statements.mediaById(column.name), [rowNumber])
+  const { statements, transactions, tableNumber } = layout.attachment
+  const [row] = transactions.connection().readSync(statements.mediaById(column.name), [rowNumber])
   if (row === undefined) throw new RowDeleted(layout.name, formatRowId(tableNumber, rowNumber))
   const frame: SqlValue | undefined = row[0]
   if (!(frame instanceof Uint8Array)) throw changed(place)

@@ -18,8 +18,8 @@ export class DataRowReference extends RowIdentity {
   /** Resolves to the row as it is now; to null when it has been deleted. */
   async load(): Promise<unknown> {
     const layout = DataRowReference.layoutOf(this)
-    const { statements, connection } = layout.attachment
-    const [values] = await connection().read(statements.byId, [DataRowReference.numberOf(this)])
+    const { statements, transactions } = layout.attachment
+    const [values] = await transactions.connection().read(statements.byId, [DataRowReference.numberOf(this)])
     return values === undefined ? null : layout.makeRow(values)
   }
 

@@ -29,8 +29,8 @@ export abstract class DataRow extends RowIdentity {
       const layout = DataRow.layoutOf(this)
       const { columns, values } = encodeChanges(layout, changes)
       if (columns.length === 0) return this.reload()
-      const { statements, connection } = layout.attachment
-      const rows = await written(layout, () => present(columns, [values]), connection().write(statements.updateById(columns), [...values, DataRow.numberOf(this)]))
+      const { statements, transactions } = layout.attachment
+      const rows = await written(layout, () => present(columns, [values]), transactions.connection().write(statements.updateById(columns), [...values, DataRow.numberOf(this)]))
       return this.#renew(rows[0])
     } catch (error) {
       throw DataRow.layoutOf(this).refused(error)
@@ -40,16 +40,16 @@ export abstract class DataRow extends RowIdentity {
   async delete(): Promise<void> {
     try {
       const layout = DataRow.layoutOf(this)
-      const { statements, connection } = layout.attachment
-      await deleted(layout, connection().write(statements.deleteById, [DataRow.numberOf(this)]))
+      const { statements, transactions } = layout.attachment
+      await deleted(layout, transactions.connection().write(statements.deleteById, [DataRow.numberOf(this)]))
     } catch (error) {
       throw DataRow.layoutOf(this).refused(error)
     }
   }
 
   async reload(): Promise<this> {
-    const { statements, connection } = DataRow.layoutOf(this).attachment
-    const rows = await connection().read(statements.byId, [DataRow.numberOf(this)])
+    const { statements, transactions } = DataRow.layoutOf(this).attachment
+    const rows = await transactions.connection().read(statements.byId, [DataRow.numberOf(this)])
     return this.#renew(rows[0])
   }
 
@@ -69,7 +69,7 @@ export abstract class DataRow extends RowIdentity {
     const { name, attachment } = DataRow.layoutOf(this)
     if (values === undefined) throw new RowDeleted(name, this.id)
     const before = this.#values
-    attachment.renews(this, () => {
+    attachment.transactions.renews(this, () => {
       this.#values = before
     })
     this.#values = values

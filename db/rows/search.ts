@@ -61,15 +61,15 @@ export class Search implements AsyncIterable<DataRow> {
   }
 
   async count(): Promise<number> {
-    const { statements, connection } = this.#layout.attachment
-    const [row] = await connection().read(statements.count(this.#shape(this.#limit)), this.#values(this.#limit))
+    const { statements, transactions } = this.#layout.attachment
+    const [row] = await transactions.connection().read(statements.count(this.#shape(this.#limit)), this.#values(this.#limit))
     return Number(row?.[0])
   }
 
   async exists(): Promise<boolean> {
     if (this.#limit === 0) return false
-    const { statements, connection } = this.#layout.attachment
-    const rows = await connection().read(statements.exists(this.#shape(undefined)), this.#filter.values)
+    const { statements, transactions } = this.#layout.attachment
+    const rows = await transactions.connection().read(statements.exists(this.#shape(undefined)), this.#filter.values)
     return rows.length > 0
   }
 
@@ -104,9 +104,9 @@ export class Search implements AsyncIterable<DataRow> {
     try {
       const { columns, values } = encodeChanges(this.#layout, changes)
       if (columns.length === 0) return this.count()
-      const { statements, connection } = this.#layout.attachment
+      const { statements, transactions } = this.#layout.attachment
       const statement = statements.update(columns, this.#shape(this.#limit))
-      const rows = await written(this.#layout, () => present(columns, [values]), connection().write(statement, [...values, ...this.#values(this.#limit)]))
+      const rows = await written(this.#layout, () => present(columns, [values]), transactions.connection().write(statement, [...values, ...this.#values(this.#limit)]))
       return rows.length
     } catch (error) {
       throw this.#layout.refused(error)
@@ -115,8 +115,8 @@ export class Search implements AsyncIterable<DataRow> {
 
   async delete(): Promise<number> {
     try {
-      const { statements, connection } = this.#layout.attachment
-      const rows = await deleted(this.#layout, connection().write(statements.delete(this.#shape(this.#limit)), this.#values(this.#limit)))
+      const { statements, transactions } = this.#layout.attachment
+      const rows = await deleted(this.#layout, transactions.connection().write(statements.delete(this.#shape(this.#limit)), this.#values(this.#limit)))
       return rows.length
     } catch (error) {
       throw this.#layout.refused(error)
@@ -195,7 +195,7 @@ export class Search implements AsyncIterable<DataRow> {
     const statement = list.short[form]
     if (most === undefined || statement === undefined) return this.#listWhole(list, asked)
     if (limit !== undefined && limit > most) return this.#listIn(form + 1, list, asked)
-    const read = this.#layout.attachment.connection().read(statement, limit === undefined ? values : [...values, limit])
+    const read = this.#layout.attachment.transactions.connection().read(statement, limit === undefined ? values : [...values, limit])
     if (read instanceof Promise) return read.then((rows) => this.#judgeShort(rows, form, list, asked))
     return this.#judgeShort(read, form, list, asked)
   }
@@ -214,7 +214,7 @@ export class Search implements AsyncIterable<DataRow> {
       list.form = formFor(rows.length, (before - budget.left) / rows.length)
       return rows
     }
-    const read = this.#layout.attachment.connection().read(list.whole, limit === undefined ? values : [...values, limit], budget)
+    const read = this.#layout.attachment.transactions.connection().read(list.whole, limit === undefined ? values : [...values, limit], budget)
     return read instanceof Promise ? read.then(remember) : remember(read)
   }
 
@@ -223,9 +223,9 @@ export class Search implements AsyncIterable<DataRow> {
   }
 
   #select({ conditions, values }: Conditions, order: readonly OrderStep[], limit: number | undefined): SqlRow[] | Promise<SqlRow[]> {
-    const { statements, connection } = this.#layout.attachment
+    const { statements, transactions } = this.#layout.attachment
     const statement = statements.select({ conditions, order, limited: limit !== undefined })
-    return connection().read(statement, limit === undefined ? values : [...values, limit])
+    return transactions.connection().read(statement, limit === undefined ? values : [...values, limit])
   }
 
   #shape(limit: number | undefined): SearchShape {

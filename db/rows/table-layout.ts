@@ -1,11 +1,12 @@
 import type { Codec } from '../columns/codec.js'
 import type { ColumnSettings } from '../columns/columns.js'
-import type { Connection, SqlRow } from '../engine/engine.js'
+import type { SqlRow } from '../engine/engine.js'
 import { SchemaError, TableError } from '../errors/errors.js'
 import { nothingGiven, withGiven } from '../errors/given.js'
 import { nearestName } from '../errors/nearest-name.js'
 import type { Statements } from './statements.js'
 import type { DeclaredIndex } from '../columns/table-declaration.js'
+import type { Transactions } from '../transactions/transactions.js'
 
 /** A column with its name and its place in the rows of its table. */
 export interface LaidOutColumn {
@@ -28,16 +29,10 @@ export interface Referrer {
 export interface Attachment {
   readonly tableNumber: number
   readonly statements: Statements
-  /** The current transaction, or the engine when there is none. */
-  readonly connection: () => Connection
   /** How many bytes the rows of one search may take in memory together. */
   readonly searchLimit: number
-  /** Runs statements that belong together, all or none. */
-  readonly together: <T>(work: () => Promise<T>) => Promise<T>
-  /** Has the current transaction, if there is one, call `undo` if it is rolled back: the row has got values from inside of it. */
-  readonly renews: (row: object, undo: () => void) => void
-  /** Told of the error of a write, in the context of whoever asked for it, before its promise is rejected with it. */
-  readonly refused: (error: unknown) => void
+  /** By way of which every statement is run; told of what becomes of rows and writes. */
+  readonly transactions: Transactions
 }
 
 /** A declared table as the rest of this layer works with it; the same object for as long as the declaration lives, so that it says which table a row is of. */
@@ -107,7 +102,7 @@ export class TableLayout {
 
   /** Passes on the error of a write, which may be one that nobody awaits. */
   refused(error: unknown): unknown {
-    this.#attachment?.refused(error)
+    this.#attachment?.transactions.refused(error)
     return error
   }
 

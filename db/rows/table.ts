@@ -35,10 +35,10 @@ export class DataTable {
   }
 
   async getById(id: unknown): Promise<DataRow | null> {
-    const { statements, connection, tableNumber } = this.#layout.attachment
+    const { statements, transactions, tableNumber } = this.#layout.attachment
     const number = parseRowId(id, tableNumber)
     if (number === null) return null
-    const read = connection().read(statements.byId, [number])
+    const read = transactions.connection().read(statements.byId, [number])
     const [row] = read instanceof Promise ? await read : read
     return row === undefined ? null : this.#makeRow(row)
   }
@@ -46,8 +46,8 @@ export class DataTable {
   async addRow(values: unknown): Promise<DataRow> {
     try {
       const encoded = encodeNewRow(this.#layout, values)
-      const { statements, connection } = this.#layout.attachment
-      const [added] = await written(this.#layout, () => this.#present([encoded]), connection().write(statements.insert, encoded))
+      const { statements, transactions } = this.#layout.attachment
+      const [added] = await written(this.#layout, () => this.#present([encoded]), transactions.connection().write(statements.insert, encoded))
       return this.#added([...(added ?? []), ...encoded])
     } catch (error) {
       throw this.#layout.refused(error)
@@ -61,8 +61,8 @@ export class DataTable {
       }
       const encoded = rows.map((values: unknown, index) => this.#encodeListed(values, index))
       if (encoded.length === 0) return []
-      const { statements, connection } = this.#layout.attachment
-      const added = await written(this.#layout, () => this.#present(encoded), connection().writeMany(statements.insert, encoded))
+      const { statements, transactions } = this.#layout.attachment
+      const added = await written(this.#layout, () => this.#present(encoded), transactions.connection().writeMany(statements.insert, encoded))
       return encoded.map((values, index) => this.#added([...(added[index] ?? []), ...values]))
     } catch (error) {
       throw this.#layout.refused(error)
@@ -79,7 +79,7 @@ export class DataTable {
         throw wrongArgument(this.#layout, 'a plain object with the columns to write', values)
       }
       const search = this.search(key)
-      return this.#layout.attachment.together(async () => {
+      return this.#layout.attachment.transactions.together(async () => {
         const row = await search.one()
         return row === null ? this.addRow({ ...values, ...key }) : row.update(values)
       })
@@ -90,8 +90,8 @@ export class DataTable {
 
   async deleteAllRows(): Promise<void> {
     try {
-      const { statements, connection } = this.#layout.attachment
-      await deleted(this.#layout, connection().write(statements.deleteAll, []))
+      const { statements, transactions } = this.#layout.attachment
+      await deleted(this.#layout, transactions.connection().write(statements.deleteAll, []))
     } catch (error) {
       throw this.#layout.refused(error)
     }
@@ -108,7 +108,7 @@ export class DataTable {
 
   #added(values: SqlRow): DataRow {
     const row = this.#makeRow(values)
-    this.#layout.attachment.renews(row, () => DataRow.revoke(row))
+    this.#layout.attachment.transactions.renews(row, () => DataRow.revoke(row))
     return row
   }
 

@@ -8,18 +8,18 @@ import type { FolderWatch } from './folder-watch.js'
 /** A commit that waits for the sync which covers it. */
 export class PendingCommit implements Commit {
   readonly durable: Promise<void>
+  readonly reject: (failure: DatabaseFailure) => void
   isDurable = false
   hasRefusals = false
-  #settle!: () => void
-  reject!: (failure: DatabaseFailure) => void
+  readonly #settle: () => void
 
   constructor() {
-    this.durable = new Promise((resolve, reject) => {
-      this.#settle = resolve
-      this.reject = reject
-    })
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    this.durable = promise
+    this.reject = reject
+    this.#settle = resolve
     // Nobody needs to listen: whoever was not told of a safe write has nothing to take back.
-    this.durable.catch(() => undefined)
+    promise.catch(() => undefined)
   }
 
   resolve(): void {
@@ -90,24 +90,16 @@ export class WalSync {
     this.#covered = this.#waiting
     this.#waiting = []
     this.#running = true
-    this.#scope.runInAsyncScope(fdatasync, undefined, this.#descriptor, (error: Error | null) => this.#examine(error))
+    this.#scope.runInAsyncScope(fdatasync, undefined, this.#descriptor, (error: Error | null) => this.#finish(error))
   }
 
-  /** A sync proves nothing about files that have lost their names: they are gone with the process, however well they are synced. */
-  #examine(error: Error | null): void {
-    if (error !== null) {
-      const code = 'code' in error ? String(error.code) : error.message
-      this.#finish(`the disk refused to store what was written (${code}); nothing more is accepted, check the disk and restart`, error)
-    } else {
-      this.#finish(this.#watch.problem())
-    }
-  }
-
-  #finish(problem: string | null, cause?: Error): void {
+  #finish(error: Error | null): void {
+    // A sync proves nothing about files that have lost their names: they are gone with the process, however well they are synced.
+    const problem = error === null ? this.#watch.problem() : refusalOf(error)
     const covered = this.#covered
     this.#covered = []
     this.#running = false
-    if (problem !== null) this.#fail(covered, new DatabaseFailure(problem, { cause }))
+    if (problem !== null) this.#fail(covered, new DatabaseFailure(problem, { cause: error ?? undefined }))
     if (this.#waiting.length > 0) this.#start()
     if (problem === null) for (const commit of covered) commit.resolve()
     if (!this.#running) this.#whenIdle?.()
@@ -118,4 +110,9 @@ export class WalSync {
     for (const commit of [...covered, ...this.#waiting]) commit.reject(failure)
     this.#waiting = []
   }
+}
+
+function refusalOf(error: Error): string {
+  const code = 'code' in error ? String(error.code) : error.message
+  return `the disk refused to store what was written (${code}); nothing more is accepted, check the disk and restart`
 }

@@ -12,6 +12,10 @@ export class QueuedWrite {
   rows: SqlRow[] = []
   error: Error | undefined
   owner: WriteOwner | undefined
+  /** What its caller waits for. */
+  readonly outcome: Promise<SqlRow[]>
+  readonly resolve: (rows: SqlRow[]) => void
+  readonly reject: (error: Error) => void
 
   constructor(
     readonly statement: Statement,
@@ -19,9 +23,12 @@ export class QueuedWrite {
     readonly values: readonly SqlValue[] | undefined,
     /** The lists of a `writeMany`. */
     readonly lists: readonly (readonly SqlValue[])[],
-    readonly resolve: (rows: SqlRow[]) => void,
-    readonly reject: (error: Error) => void,
-  ) {}
+  ) {
+    const { promise, resolve, reject } = Promise.withResolvers<SqlRow[]>()
+    this.outcome = promise
+    this.resolve = resolve
+    this.reject = reject
+  }
 
   run(connection: SqliteConnection): SqlRow[] {
     if (this.owner !== undefined && this.owner.withdrawal !== null) throw this.owner.withdrawal

@@ -71,12 +71,12 @@ export class Writer {
   }
 
   write(statement: Statement, values: readonly SqlValue[]): Promise<SqlRow[]> {
-    return new Promise((resolve, reject) => this.#enqueue(new QueuedWrite(statement, values, [], resolve, reject)))
+    return this.#enqueue(new QueuedWrite(statement, values, []))
   }
 
   writeMany(statement: Statement, lists: readonly (readonly SqlValue[])[]): Promise<SqlRow[]> {
     if (lists.length > sliceLists) return this.#writeAlone(statement, lists)
-    return new Promise((resolve, reject) => this.#enqueue(new QueuedWrite(statement, undefined, lists, resolve, reject)))
+    return this.#enqueue(new QueuedWrite(statement, undefined, lists))
   }
 
   /** Opens a transaction when its turn comes. It owns the writer until it ends. */
@@ -126,11 +126,11 @@ export class Writer {
     return this.#closed ? new TableError('transaction-ended', 'the database has been closed; nothing can be written any more') : undefined
   }
 
-  #enqueue(write: QueuedWrite): void {
+  #enqueue(write: QueuedWrite): Promise<SqlRow[]> {
     const refusal = this.#refusal()
     if (refusal !== undefined) {
       write.reject(refusal)
-      return
+      return write.outcome
     }
     let batch = this.#openBatch
     if (batch === undefined || batch.isFull) {
@@ -141,6 +141,7 @@ export class Writer {
     }
     batch.add(write)
     write.owner = this.#onWrite(batch.commit)
+    return write.outcome
   }
 
   #takeTurn<T>(start: (owner: WriteOwner | undefined) => T, commit?: PendingCommit): Promise<T> {

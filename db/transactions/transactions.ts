@@ -90,13 +90,13 @@ export class Transactions {
     return outer === undefined ? this.run(work) : outer.include(work)
   }
 
-  /** To be called with the error of a write, before its promise is rejected with it. */
+  /** To be called with the error of a write, in the context of whoever asked for it, before its promise is rejected with it. */
   refused(error: unknown): void {
     this.#scope.current()?.refused(error)
     this.#refusals.refused(error)
   }
 
-  /** To be called when a row gets values that the current transaction, if there is one, has read or written; see {@link Transaction.renews}. */
+  /** To be called when a row gets values that the current transaction, if there is one, has read or written: `undo` is called if it is rolled back; see {@link Transaction.renews}. */
   renews(row: object, undo: () => void): void {
     this.#scope.current()?.renews(row, undo)
   }

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { isReserved, type AddressSettings } from '../http/base-path.js'
+import type { AddressSettings } from '../http/base-path.js'
 import { refusal } from '../http/http-error.js'
 import { checkMessage } from '../http/request/check-message.js'
 import type { RequestPlace } from '../http/request/request-state.js'
@@ -81,7 +81,7 @@ export function findEndpoints(server: FastifyInstance, { destinationOf, addresse
     const destination = destinationOf(request, reply)
     if (destination === null) return
     const { target, match } = destination
-    if (match === null || isForeign(target, match.resource, addresses)) {
+    if (match === null || isForeign(target, match.resource)) {
       throw refusal('no-endpoint', target.path.startsWith(`${addresses.apiPrefix}/`) ? 'No matching API endpoint' : 'Not Found')
     }
     const { resource, values } = match
@@ -98,8 +98,10 @@ export function findEndpoints(server: FastifyInstance, { destinationOf, addresse
   })
 }
 
-/** Whether what was asked for is the platform's, and answered here by somebody else: a parameter may stand for anything, but not for the `_` of `/_/`. */
-function isForeign({ segments }: RequestTarget, resource: Resource, addresses: AddressSettings): boolean {
-  if (segments[0] !== '_' || segments.length === 1 || resource.isPlatform) return false
-  return resource.beginsWithParameter || isReserved(segments, addresses)
+/**
+ * Whether what was asked for is the platform's, and answered here by somebody else: a parameter may stand for anything, but not for the `_` of `/_/`.
+ * A path that is written with it is refused when it is declared, unless it is under the API prefix.
+ */
+function isForeign({ segments }: RequestTarget, resource: Resource): boolean {
+  return segments[0] === '_' && segments.length > 1 && resource.beginsWithParameter && !resource.isPlatform
 }
