@@ -193,7 +193,7 @@ async function startApp({ app, configuration, log, declarations, services, close
   server.route({ method: server.supportedMethods, url: '*', handler: (request, reply) => serve(parts, request, reply) })
 
   // Around all else that looks at what the listener tells, such as the plugin.
-  serveInTurn(server.server, (waiting) => log.platform.warn(`a connection was cut on which ${waiting} requests waited for their turn: too many wait in all`))
+  serveInTurn(server.server, () => log.platform.warn('a connection was cut on which requests waited for their turn: too many wait in all'))
   server.addHook('onListen', () => {
     for (const address of server.addresses()) if (typeof address !== 'string') origins.listenAt(address)
   })
