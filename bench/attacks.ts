@@ -125,15 +125,16 @@ async function attackOnce(port: number, { pieces, holds }: Attack, stopping: Abo
 /** Reads on as long as more comes: who attacks takes what is answered. */
 async function endOfAnswer(socket: Socket, first: Buffer): Promise<void> {
   const head = first.indexOf('\r\n\r\n')
-  const length = Number(/\r\ncontent-length: (\d+)/i.exec(first.toString('latin1', 0, head + 2))?.[1] ?? 0)
-  let left = length - (first.length - head - 4)
+  const length = /\r\ncontent-length: (\d+)/i.exec(first.toString('latin1', 0, head + 2))?.[1]
+  let left = length === undefined ? Infinity : Number(length) + head + 4
   await new Promise<void>((resolve) => {
-    const take = (bytes: Buffer | null): void => {
-      left -= bytes?.length ?? 0
-      if (left <= 0) resolve()
+    const take = (bytes: Buffer): void => {
+      left -= bytes.length
+      // One that is sent in pieces ends with an empty one.
+      if (left <= 0 || (left === Infinity && bytes.toString('latin1', bytes.length - 5) === '0\r\n\r\n')) resolve()
     }
     socket.on('data', take).once('close', resolve)
-    take(null)
+    take(first)
   })
 }
 

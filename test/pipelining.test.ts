@@ -141,7 +141,7 @@ t.test('where too much waits on many connections, some are cut, and an ordinary 
   const many = get('/wait') + get('/n/1').repeat(3000)
   const clients = Array.from({ length: 300 }, () => open(t, port))
   for (const client of clients) client.write(many)
-  const isCut = ({ message }: Record<string, unknown>): boolean => /^a connection was cut on which requests waited/.test(String(message))
+  const isCut = ({ message }: Record<string, unknown>): boolean => String(message).startsWith('a connection was cut on which requests waited')
   while (!log.some(isCut)) await delay(20)
   const answers = sendAhead(port, Array.from({ length: 20 }, (_, n) => get(`/n/${n}`)))
   t.same((await answers).map(({ body }) => body), Array.from({ length: 20 }, (_, n) => String(n)))

@@ -1,11 +1,12 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Endpoint } from '../endpoint/endpoint.js'
 import type { Reply } from '../http/reply/reply.js'
+import { WatchedStream } from '../http/reply/watched-stream.js'
 
 /** From which length on a body waits for a turn, in bytes: what is shorter is decoded in a moment. */
 const longBody = 64 * 1024
-/** From which length on an answer is long, in bytes or units of a string: what is shorter is made in a moment. */
-const longAnswer = 1024 * 1024
+/** From which length on an answer, or the first piece of one, is long, in bytes or units of a string: what is shorter is made in a moment. */
+const longAnswer = 64 * 1024
 
 /**
  * Lets one request of those that take long go on in each turn of the event loop, and all others in between: many that
@@ -31,7 +32,12 @@ export class Turns {
   /** Told what an endpoint answers. */
   answered(endpoint: Endpoint | null, body: Reply['body']): void {
     if (endpoint === null) return
-    if ((typeof body === 'string' || Buffer.isBuffer(body)) && body.length >= longAnswer) this.#long.add(endpoint)
+    if (lengthAtOnce(body) >= longAnswer) this.#long.add(endpoint)
     else if (this.#long.size > 0) this.#long.delete(endpoint)
   }
+}
+
+function lengthAtOnce(body: Reply['body']): number {
+  if (typeof body === 'string' || Buffer.isBuffer(body)) return body.length
+  return body instanceof WatchedStream ? body.firstLength : 0
 }

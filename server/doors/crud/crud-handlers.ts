@@ -16,6 +16,9 @@ import { belongsTo, checkLinks, linksIn, newLinks, type WrittenLink } from './li
 import { readListQuery } from './list-query.js'
 import { PageText } from './page-text.js'
 
+/** How many bytes of rows are read at a time, whatever a page may have: in one piece a long page would hold up everybody else. */
+const pieceBytes = 128 * 1024
+
 /** The values that a request wants to write, and the links among them. */
 interface Change {
   readonly values: Values
@@ -42,12 +45,13 @@ export class CrudHandlers {
     const { filter, orderBy, size, after } = readListQuery(asked, request.queryParams)
     const search = table.search(owner === null ? filter : { ...filter, [owner]: this.#owner(request) }, { orderBy })
     try {
-      const { rows, cursor } = await search.page({ size, after }, undefined, this.#responseLimit)
-      const text = encodeJson({ rows: rows.map((row) => row.toJSON(sent)), cursor })
-      // A character takes three bytes at most for each of its units; where that fits, which is nearly always, they need
-      // not be counted.
-      const isShort = text.length * 3 <= this.#responseLimit || Buffer.byteLength(text) <= this.#responseLimit
-      return new JsonText(isShort ? text : await this.#shorterPage(search, { size, after }))
+      const { rows, cursor } = await search.page({ size, after }, undefined, Math.min(pieceBytes, this.#responseLimit))
+      if (cursor === null || rows.length === size) {
+        const text = encodeJson({ rows: rows.map((row) => row.toJSON(sent)), cursor })
+        // A character takes three bytes at most for each of its units.
+        if (text.length * 3 <= this.#responseLimit) return new JsonText(text)
+      }
+      return new HttpResponse(200, this.#piecesOf(search, { size, after }), { 'content-type': 'application/json' })
     } catch (error) {
       if (!(error instanceof TableError) || error.code !== 'bad-cursor') throw error
       const message = 'parameter cursor: expected the cursor of the page before, from a list in the same order'
@@ -55,12 +59,19 @@ export class CrudHandlers {
     }
   }
 
-  /** As many rows as can be sent, encoded one by one. */
-  async #shorterPage(search: Search, asked: object): Promise<string> {
+  /** A long page: as many rows as an answer may have, read and encoded a few at a time, as fast as the client takes them. */
+  async *#piecesOf(search: Search, { size, after }: { readonly size: number; readonly after: string | null }): AsyncGenerator<string> {
     const page = new PageText(this.#responseLimit)
-    const takes = (row: DataRow): boolean => page.add(encodeJson(row.toJSON(this.#plan.sent)))
-    const { cursor } = await search.page(asked, takes, this.#responseLimit)
-    return page.end(cursor)
+    let [cursor, left] = [after, size]
+    do {
+      const before = page.count
+      const found = await search.page({ size: left, after: cursor }, (row) => page.add(encodeJson(row.toJSON(this.#plan.sent))), Math.min(pieceBytes, this.#responseLimit))
+      left -= page.count - before
+      // A page of a search has one row at least; of that which there was no room for, the next one is told.
+      if (page.count > before) cursor = found.cursor
+      yield page.take()
+    } while (cursor !== null && left > 0 && !page.isFull)
+    yield page.end(cursor)
   }
 
   async create(request: RowhouseRequest): Promise<HttpResponse> {

@@ -10,6 +10,11 @@ export class UnsendableValue extends Error {
   override readonly name = 'UnsendableValue'
 }
 
+/** What is told of an answer that is longer than it may be, both in bytes. */
+export function tooLong(length: number, limit: number): UnsendableValue {
+  return new UnsendableValue(`cannot send a reply of ${length} bytes: more than ${limit} (responseLimit); return a stream, or split it into pages`)
+}
+
 /**
  * Encodes a returned value as JSON, strictly: what JSON.stringify would drop or turn into something else (functions, symbols, NaN, instances of classes that say nothing about JSON) is refused.
  * Members that are undefined are left out, as everywhere in JavaScript; values with `toJSON` (rows, dates) are sent as what it returns.

@@ -3,7 +3,7 @@ import type { FastifyReply } from 'fastify'
 import { discard } from './discard.js'
 import type { Reply } from './reply.js'
 import { boundUnread, type ReplyLimits } from './unread-reply.js'
-import { UnsendableValue } from './encode-json.js'
+import { tooLong } from './encode-json.js'
 
 /**
  * Hands a reply to Fastify.
@@ -13,9 +13,7 @@ import { UnsendableValue } from './encode-json.js'
 export function sendReply(response: FastifyReply, { status, headers, body }: Reply, limits: ReplyLimits): FastifyReply {
   const { responseLimit } = limits
   const length = lengthOf(body, responseLimit)
-  if (length > responseLimit) {
-    throw new UnsendableValue(`cannot send a reply of ${length} bytes: more than ${responseLimit} (responseLimit); return a stream, or split it into pages`)
-  }
+  if (length > responseLimit) throw tooLong(length, responseLimit)
   try {
     response.code(status)
     for (const name in headers) response.header(name, headers[name])

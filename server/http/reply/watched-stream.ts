@@ -65,6 +65,11 @@ export class WatchedStream implements AsyncIterableIterator<string | Uint8Array>
     })
   }
 
+  /** How long the piece is that waits to be sent first, in bytes or units of a string. */
+  get firstLength(): number {
+    return this.#first?.done === false ? this.#first.value.length : 0
+  }
+
   async next(): Promise<IteratorResult<string | Uint8Array>> {
     const first = this.#first
     if (first === null) return this.#next()
