@@ -6,6 +6,8 @@ import fastifyPlugin from 'fastify-plugin'
 export interface LingeringCloseOptions {
   /** The longest that a client may go on sending after its last answer, in milliseconds. */
   readonly timeout: number
+  /** Counts what arrives, in bytes: false stops it until the function is called. */
+  readonly takeIn: (length: number, goOn: () => void) => boolean
 }
 
 /** How long a client may send nothing and not close either, in milliseconds; nginx's `lingering_timeout`. */
@@ -23,7 +25,7 @@ const closingTimeout = 1000
  *
  * Nothing that arrives after the last answer is taken for a request, and nobody lingers for ever: there are limits for the time, the silence, the bytes and the connections.
  */
-const lingeringClosePlugin: FastifyPluginCallback<LingeringCloseOptions> = (app, { timeout }, ready) => {
+const lingeringClosePlugin: FastifyPluginCallback<LingeringCloseOptions> = (app, { timeout, takeIn }, ready) => {
   /** Those that linger, longest first, with what ends that. */
   const lingering = new Map<Socket, NodeJS.Timeout>()
   let longest = timeout
@@ -47,6 +49,7 @@ const lingeringClosePlugin: FastifyPluginCallback<LingeringCloseOptions> = (app,
     this.on('data', ({ length }: Buffer) => {
       left -= length
       if (left < 0) end()
+      else if (!takeIn(length, () => this.resume())) this.pause()
     })
     const ended = (): void => void (this.writableFinished ? end() : this.once('finish', end))
     this.once('end', ended).once('close', end).once('timeout', end).on('error', end)

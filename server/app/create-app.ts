@@ -20,6 +20,7 @@ import { DeclarationError } from '../errors/declaration-error.js'
 import { runningApps } from '../exports/running-app.js'
 import { basePathOf } from '../http/base-path.js'
 import { serveInTurn } from '../http/request/in-turn.js'
+import { takeIn } from '../http/request/intake.js'
 import { openLog, type AppLog } from '../logging/open-log.js'
 import { AccessKey, requireAccessKey } from '../pipeline/access-key.js'
 import { isDebugging } from '../pipeline/failure/debug/debug-setting.js'
@@ -184,7 +185,7 @@ async function startApp({ app, configuration, log, declarations, services, close
   const beside = { endpoints, parts, pipeline: server, log: log.own, lines, accessKey, stopping: signal, decorations }
   const door = plugin === null ? null : await openDoor({ plugin, configuration, ...beside })
   if (door !== null) served.push(...door.endpoints)
-  await server.register(lingeringClose, { timeout: configuration.requestTimeout })
+  await server.register(lingeringClose, { timeout: configuration.requestTimeout, takeIn })
   await server.register(gracefulClose, { timeout: configuration.shutdownTimeout })
   if (lines !== null) await server.register(requestLogs, door?.linesOfPipeline(lines) ?? lines)
   requireAccessKey(server, basePathOf(configuration), accessKey)

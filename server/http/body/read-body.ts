@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { Socket } from 'node:net'
 import { refusal, type HttpError } from '../http-error.js'
+import { takeIn } from '../request/intake.js'
 import type { BodyHolding, BodyRoom, BodySource } from './body-room.js'
 import { BodyStore, type BodyContent } from './body-store.js'
 import { ChunkJoiner } from './chunk-joiner.js'
@@ -65,6 +66,9 @@ export function readBody(raw: IncomingMessage, source: BodySource, limits: BodyL
   }
 }
 
+/** Up to which length the bytes of a body are not counted: they have been read together with its headers. */
+const shortBody = 16 * 1024
+
 interface Reception {
   readonly raw: IncomingMessage
   readonly source: BodySource
@@ -81,10 +85,13 @@ function receive({ raw, source, compression, limit, rooms, scanner }: Reception)
     const stream = decompressor ?? raw
     const joiner = new ChunkJoiner()
     const areChunksOurs = raw.socket instanceof Socket
-    const store = new BodyStore({ files: rooms.files, memory, source, areChunksOurs, onRoom: () => stream.resume(), onFailure: fail })
+    const store = new BodyStore({ files: rooms.files, memory, source, areChunksOurs, onRoom: () => hold('room', false), onFailure: fail })
     let [sent, length, headerLength, window] = [0, 0, 0, 0]
+    const holds = { room: false, turn: false }
+    let isOver = false
 
     function stop(): void {
+      isOver = true
       stream.off('data', onData).off('end', onEnd)
       raw.off('close', onClose).off('error', onClose)
       decompressor?.off('error', onCorrupt)
@@ -107,9 +114,17 @@ function receive({ raw, source, compression, limit, rooms, scanner }: Reception)
         fail(error)
       }
     }
+    /** Keeps the body from flowing, or no longer does, for want of room or because others have their turn. */
+    function hold(why: keyof typeof holds, isHeld: boolean): void {
+      holds[why] = isHeld
+      if (isOver) return
+      if (holds.room || holds.turn) stream.pause()
+      else stream.resume()
+    }
     function onData(chunk: Buffer): void {
       try {
         length += chunk.length
+        if (length > shortBody && !takeIn(chunk.length, () => hold('turn', false))) hold('turn', true)
         if (length > limit) throw tooLong(limit)
         pass(joiner.add(chunk))
       } catch (error) {
@@ -119,7 +134,7 @@ function receive({ raw, source, compression, limit, rooms, scanner }: Reception)
     function pass(bytes: Buffer | null): void {
       if (bytes === null) return
       if (scanner !== null) scan(scanner, bytes)
-      if (!store.add(bytes)) stream.pause()
+      if (!store.add(bytes)) hold('room', true)
     }
     function scan(parts: MultipartScanner, bytes: Buffer): void {
       parts.push(bytes)
@@ -166,6 +181,9 @@ function receive({ raw, source, compression, limit, rooms, scanner }: Reception)
 function discard(raw: IncomingMessage): void {
   raw.on('error', () => undefined)
   raw.unpipe()
+  raw.on('data', ({ length }: Buffer) => {
+    if (!takeIn(length, () => raw.resume())) raw.pause()
+  })
   raw.resume()
 }
 
