@@ -180,7 +180,7 @@ async function attach(engine: Engine, transactions: Transactions, layouts: reado
     if (tableNumber === undefined) throw new SchemaError(`table ${layout.name} is missing in the database's registry of tables`)
     layout.attach({
       tableNumber,
-      statements: new Statements(engine.dialect, layout.name, layout.columns),
+      statements: new Statements(engine.dialect, tableNumber, layout.name, layout.columns),
       searchLimit,
       transactions,
     })

@@ -1,5 +1,6 @@
 import type { Dialect } from '../engine/dialect.js'
 import type { SqlRow, Statement } from '../engine/engine.js'
+import { mediaBeginning } from './media-beginning.js'
 import { frameBeginning } from './media-codec.js'
 import type { LaidOutColumn } from './table-layout.js'
 
@@ -66,20 +67,25 @@ export class Statements {
   readonly #dialect: Dialect
   readonly #table: string
   readonly #selected: string
+  readonly #returned: string
   readonly #selectedShort: readonly string[]
   readonly #cache = new Map<string, Statement>()
   /** The positions of the columns that are left out of short rows when they are long. */
   readonly #longPositions: readonly number[]
   readonly #lists = new Map<string, ListStatements>()
 
-  constructor(dialect: Dialect, table: string, columns: readonly StoredColumn[]) {
+  /** @param number that of the table in the database */
+  constructor(dialect: Dialect, number: number, table: string, columns: readonly StoredColumn[]) {
     this.#dialect = dialect
     this.#table = quote(table)
-    this.#selected = selected(columns, ({ name }) => quote(name))
+    const beginning = ({ name }: StoredColumn): string => dialect.beginningOf(mediaBeginning(number, table, name))
+    this.#selected = selected(columns, beginning, ({ name }) => quote(name))
+    // What has been written is in memory.
+    this.#returned = selected(columns, ({ name }) => `substr(${quote(name)}, 1, ${frameBeginning})`, ({ name }) => quote(name))
     this.#longPositions = columns.flatMap(({ settings }, index) => (mayBeLong(settings) ? [index + 1] : []))
     this.#selectedShort = shortForms.map(({ bytes }) => {
       const longest = Math.floor(bytes / this.#longPositions.length)
-      return selected(columns, ({ name, settings }) => (mayBeLong(settings) ? dialect.unlessLonger(quote(name), longest) : quote(name)))
+      return selected(columns, beginning, ({ name, settings }) => (mayBeLong(settings) ? dialect.unlessLonger(quote(name), longest) : quote(name)))
     })
     const names = columns.map(({ name }) => quote(name)).join(', ')
     const values = columns.map((_, index) => dialect.placeholder(index + 1)).join(', ')
@@ -94,7 +100,7 @@ export class Statements {
   updateById(columns: readonly string[]): Statement {
     return this.#cached(`update by id ${columns.join()}`, () => {
       const id = this.#dialect.placeholder(columns.length + 1)
-      return `UPDATE ${this.#table} SET ${this.#assignments(columns)} WHERE "id" = ${id} RETURNING ${this.#selected}`
+      return `UPDATE ${this.#table} SET ${this.#assignments(columns)} WHERE "id" = ${id} RETURNING ${this.#returned}`
     })
   }
 
@@ -223,8 +229,8 @@ function mayBeLong({ kind }: LaidOutColumn['settings']): boolean {
 }
 
 /** The id, the columns, and the lengths of those that are not read whole, at the positions that the layout gives them. */
-function selected(columns: readonly StoredColumn[], expression: (column: StoredColumn) => string): string {
-  const values = columns.map((column) => (column.settings.kind === 'media' ? `substr(${quote(column.name)}, 1, ${frameBeginning})` : expression(column)))
+function selected(columns: readonly StoredColumn[], beginning: (media: StoredColumn) => string, expression: (column: StoredColumn) => string): string {
+  const values = columns.map((column) => (column.settings.kind === 'media' ? beginning(column) : expression(column)))
   const lengths = columns.filter(({ settings }) => settings.kind === 'media').map(({ name }) => `length(${quote(name)})`)
   return [quote('id'), ...values, ...lengths].join(', ')
 }

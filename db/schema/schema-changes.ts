@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import type { Engine, OpenTransaction, SqlRow, SqlValue } from '../engine/engine.js'
 import { SchemaError, TableError } from '../errors/errors.js'
-import { compareSchema, duplicates, indexName, isEmpty, type SchemaDifference, type TableAdditions } from './schema-comparison.js'
+import { compareSchema, duplicates, indexName, isEmpty, isMedia, type SchemaDifference, type TableAdditions } from './schema-comparison.js'
 import { defineTable, type TableDefinition } from './schema-definition.js'
+import { mediaBeginning } from '../rows/media-beginning.js'
 import { quote } from '../rows/statements.js'
 import type { DeclaredIndex } from '../columns/table-declaration.js'
 import type { LaidOutColumn, TableLayout } from '../rows/table-layout.js'
@@ -65,7 +66,9 @@ class SchemaUpdate {
 
   async #createTable(layout: TableLayout): Promise<void> {
     const definition = defineTable(layout)
-    const columns = layout.columns.map((column) => this.#columnClause(column, constantDefault(column)))
+    // What lies behind something large in a row is found by way of all of that.
+    const ordered = layout.columns.toSorted((one, other) => Number(isMedia(one)) - Number(isMedia(other)))
+    const columns = ordered.map((column) => this.#columnClause(column, constantDefault(column)))
     await this.#run(`CREATE TABLE ${quote(layout.name)} ("id" ${this.#dialect.primaryKey}, ${columns.join(', ')})${this.#dialect.tableSuffix}`)
     const placeholders = [1, 2].map((position) => this.#dialect.placeholder(position)).join(', ')
     const [row] = await this.#run(`INSERT INTO rowhouse_tables (name, definition) VALUES (${placeholders}) RETURNING id`, [
@@ -73,14 +76,19 @@ class SchemaUpdate {
       JSON.stringify(definition),
     ])
     for (const index of definition.indexes) await this.#createIndex(Number(row?.[0]), layout, index)
+    for (const column of layout.columns.filter(isMedia)) await this.#createBeginning(Number(row?.[0]), layout, column)
     this.#done.push(`added table ${layout.name}`)
   }
 
-  async #extendTable({ stored, layout, columns, indexes }: TableAdditions): Promise<void> {
+  async #extendTable({ stored, layout, columns, indexes, media }: TableAdditions): Promise<void> {
     for (const column of columns) await this.#addColumn(layout, column)
     for (const index of indexes) {
       await this.#createIndex(stored.number, layout, index)
       this.#done.push(`added ${indexName(layout, index)}`)
+    }
+    for (const column of media) {
+      await this.#createBeginning(stored.number, layout, column)
+      if (!columns.includes(column)) this.#done.push(`added an index on the headers of ${layout.name}.${column.name}`)
     }
     const [id, definition] = [1, 2].map((position) => this.#dialect.placeholder(position))
     const declared = defineTable(layout)
@@ -139,6 +147,10 @@ class SchemaUpdate {
       if (error instanceof TableError && error.code === 'not-unique') throw misfit([duplicates(layout, { columns, unique })])
       throw error
     }
+  }
+
+  async #createBeginning(tableNumber: number, layout: TableLayout, { name }: LaidOutColumn): Promise<void> {
+    await this.#run(this.#dialect.createBeginning(mediaBeginning(tableNumber, layout.name, name)))
   }
 
   #run(text: string, values: readonly SqlValue[] = []): Promise<SqlValue[][]> {

@@ -1,5 +1,6 @@
 import type { Dialect } from '../engine/dialect.js'
 import type { Connection } from '../engine/engine.js'
+import { mediaBeginning } from '../rows/media-beginning.js'
 import { quote } from '../rows/statements.js'
 import { defineColumn, defineTable, readStoredTables, sameIndex, type StoredTable, type TableDefinition } from './schema-definition.js'
 import type { DeclaredIndex } from '../columns/table-declaration.js'
@@ -11,6 +12,8 @@ export interface TableAdditions {
   readonly layout: TableLayout
   readonly columns: readonly LaidOutColumn[]
   readonly indexes: readonly DeclaredIndex[]
+  /** The `media` columns, new ones among them, whose beginnings cannot be read by themselves yet. */
+  readonly media: readonly LaidOutColumn[]
 }
 
 /** How the declared tables differ from those in the database. */
@@ -36,7 +39,7 @@ export async function compareSchema(
     }
   }
   const newTables = layouts.filter((layout) => !stored.some(({ name }) => name === layout.name))
-  const taken = newTables.length === 0 ? new Set<string>() : await takenNames(connection, dialect)
+  const taken = newTables.length > 0 || layouts.some(hasMedia) ? await takenNames(connection, dialect) : new Set<string>()
   for (const { name } of newTables) {
     const sibling = stored.find((table) => table.name.toLowerCase() === name.toLowerCase())
     if (sibling !== undefined) conflicts.push(`table ${name} is called ${sibling.name} in the database`)
@@ -48,22 +51,32 @@ export async function compareSchema(
   for (const table of stored) {
     const layout = layouts.find(({ name }) => name === table.name)
     if (layout === undefined) continue
-    const added = compareTable(table, layout)
+    const added = compareTable(table, layout, taken)
     additions.push(added)
     conflicts.push(...columnConflicts(table.definition, layout, undeclared))
     conflicts.push(...(await newColumnConflicts(connection, added)), ...(await uniqueConflicts(connection, added)))
   }
-  return { newTables, additions: additions.filter(({ columns, indexes }) => columns.length + indexes.length > 0), conflicts }
+  return { newTables, additions: additions.filter(({ columns, indexes, media }) => columns.length + indexes.length + media.length > 0), conflicts }
 }
 
-function compareTable(stored: StoredTable, layout: TableLayout): TableAdditions {
+function compareTable(stored: StoredTable, layout: TableLayout, taken: ReadonlySet<string>): TableAdditions {
   const { columns, indexes } = stored.definition
   return {
     stored,
     layout,
     columns: layout.columns.filter(({ name }) => !Object.hasOwn(columns, name)),
     indexes: defineTable(layout).indexes.filter((index) => !indexes.some((other) => sameIndex(index, other))),
+    media: layout.columns.filter((column) => isMedia(column) && !taken.has(mediaBeginning(stored.number, layout.name, column.name).index)),
   }
+}
+
+/** Whether the values of a column may be large, and are read by themselves. */
+export function isMedia({ settings }: LaidOutColumn): boolean {
+  return settings.kind === 'media'
+}
+
+function hasMedia({ columns }: TableLayout): boolean {
+  return columns.some(isMedia)
 }
 
 function columnConflicts(stored: TableDefinition, layout: TableLayout, undeclared: 'refuse' | 'ignore'): string[] {

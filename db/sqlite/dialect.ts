@@ -11,6 +11,10 @@ export const sqliteDialect: Dialect = {
     `(${column} IS NOT NULL AND NOT EXISTS (SELECT value FROM json_each(${members}) EXCEPT SELECT value FROM json_each(${column})))`,
   // SQLite knows how long a text is without reading it.
   unlessLonger: (column, bytes) => `iif(octet_length(${column}) > ${bytes}, 0, ${column})`,
+  // SQLite reads all of a value for its beginning, though not for its length; an index that has the beginning is all that this needs.
+  beginningOf: ({ table, column, bytes, index }) =>
+    `(SELECT substr("rowhouse_own"."${column}", 1, ${bytes}) FROM "${table}" AS "rowhouse_own" INDEXED BY "${index}" WHERE "rowhouse_own"."id" = "${table}"."id")`,
+  createBeginning: ({ table, column, bytes, index }) => `CREATE INDEX "${index}" ON "${table}" ("id", substr("${column}", 1, ${bytes}))`,
   takenNames: 'SELECT name FROM sqlite_schema',
   tableSuffix: ' STRICT',
 }
