@@ -54,7 +54,7 @@ export async function takeApart(options: CreateAppOptions) {
       const found = foundFor(raw)
       return after(readBody(raw.raw, raw, found.endpoint.options, rooms), (body) => {
         const request = new RowhouseRequest(new RequestState(raw, response.raw, found))
-        RowhouseRequest.receive(request, body)
+        RowhouseRequest.stateOf(request).receive(body)
         return after(readArguments(found, request), (args) => ({ request, args }))
       })
     },

@@ -87,7 +87,7 @@ function takeTurn(call: HttpCall, body: ReceivedBody | null): void {
 function enterCall(call: HttpCall, body: ReceivedBody | null): void {
   const { response } = call
   call.lease = body === null ? null : leaseBody(body, response.raw)
-  RowhouseRequest.receive(call.beginRequest(), body)
+  RowhouseRequest.stateOf(call.beginRequest()).receive(body)
   call.beginTime()
   runCall(call, prepare, call)
 }
@@ -234,7 +234,7 @@ function answer({ parts, raw, response, endpoint, request }: HttpCall, failure: 
   }
   const call = new HttpCall(parts, raw, response, endpoint, failure, timeOut)
   call.request = request
-  RowhouseRequest.leaveUnread(call.beginRequest())
+  RowhouseRequest.stateOf(call.beginRequest()).leaveUnread()
   call.beginTime()
   runCall(call, handleError, call)
 }

@@ -4,7 +4,6 @@ import type { Authorization } from './authorization.js'
 import { emptyForm, type FieldValues, type FileValues, type FormFields } from '../body/form.js'
 import { readHeaders, type RequestHeaders } from './headers.js'
 import { parseJson } from '../body/json.js'
-import type { ReceivedBody } from '../body/read-body.js'
 import type { RequestState } from './request-state.js'
 import { originForm, type PathValue } from './target.js'
 
@@ -154,7 +153,7 @@ export abstract class CommonRequest<Body = JsonValue | null, SignedIn extends bo
     return (this.#state.abort ??= abortWhenGone(this.#state)).signal
   }
 
-  /** The state behind a view, for another view of the same request. */
+  /** The state behind a view, for the pipeline and for another view of the same request. */
   static stateOf(request: CommonRequest<unknown>): RequestState {
     return request.#state
   }
@@ -167,16 +166,6 @@ export abstract class CommonRequest<Body = JsonValue | null, SignedIn extends bo
   /** `formParams`, and none where the body is no form, even if nobody can tell what it is. Called by the pipeline. */
   static fieldsIfAny(request: CommonRequest<unknown>): FieldValues {
     return request.#state.isForm ? request.formParams : emptyForm.fields
-  }
-
-  /** Tells a request its body, once it is there. Called by the pipeline. */
-  static receive(request: CommonRequest<unknown>, body: ReceivedBody | null): void {
-    request.#state.receive(body)
-  }
-
-  /** Tells a request that its body is not received any more. Called by the pipeline. */
-  static leaveUnread(request: CommonRequest<unknown>): void {
-    request.#state.leaveUnread()
   }
 
   /** Puts the result of the endpoint's `body` schema in the place of the decoded body. Called by the pipeline. */
