@@ -128,8 +128,7 @@ class ProcessLife {
     }
     const call = currentCall()
     const isWrite = call?.writes.uncaught(promise, reason) === true
-    const source = call?.endpoint?.source
-    const place = source === undefined ? '' : `, in the handler at ${source.file}:${source.line}`
+    const place = call === null || call.place === null ? '' : `, in ${call.place}`
     const message = isWrite ? 'a write was refused and nobody awaited it' : 'a promise was rejected and nobody handled it'
     this.#app.log.error({ ...(call?.requestId != null && { requestId: call.requestId }), err: shown(reason, call) }, `${message}${place}`)
   }

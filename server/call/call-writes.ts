@@ -17,7 +17,7 @@ interface Uncaught {
 /** The rejected promises that nobody has caught, whichever call they are of. */
 const uncaughtPromises = new WeakMap<Promise<unknown>, Uncaught>()
 
-/** A write of a call was refused, and the code of the call did not want to know. Its `cause` says what was refused. */
+/** A write of a call was refused, and the code of the call did not want to know. Its `cause` says what was refused, which whoever has told of the rejection has logged. */
 export class UnawaitedWrite extends Error {
   override readonly name = 'UnawaitedWrite'
 }

@@ -25,6 +25,8 @@ export interface Call {
   readonly requestId: string | null
   /** Null where none was found for the request, whose error is being answered, and for other kinds of calls. */
   readonly endpoint: Endpoint | null
+  /** What of the app runs, for the log: `the handler at modules/tasks.ts:3`; null where that is nothing in particular. */
+  readonly place: string | null
   readonly request: RowhouseRequest | null
   readonly principal: Principal
   /** Aborts when nobody waits for its outcome any more; the code still runs to its end. */

@@ -18,6 +18,7 @@ export function loadCall(app: AppHandle, declarations: Registry | null): Call {
     kind: 'load',
     requestId: null,
     endpoint: null,
+    place: null,
     request: null,
     principal: nobody,
     signal: neverAborted,

@@ -76,11 +76,11 @@ export class HttpCall implements Call {
     return this.endpoint?.options.timeout ?? this.parts.settings.handlerTimeout
   }
 
-  /** What the answer waits for, for the log: `the handler at modules/tasks.ts:3`. */
-  get place(): string {
+  /** What the answer waits for, for the log: `the handler at modules/tasks.ts:3`; null where there is no endpoint. */
+  get place(): string | null {
     if (this.#place !== null) return this.#place
-    const { file, line } = this.endpoint?.source ?? { file: '', line: 0 }
-    return this.failure?.handling?.place ?? `the handler at ${file}:${line}`
+    const own = this.endpoint === null ? null : `the handler at ${this.endpoint.source.file}:${this.endpoint.source.line}`
+    return this.failure?.handling?.place ?? own
   }
 
   /** The request as the app's code sees it, its body left out as long as that has not been received. */

@@ -254,7 +254,7 @@ function timeOut(call: HttpCall): void {
   call.isDecided = true
   const { parts, raw, response, endpoint, failure } = call
   const { timeout } = call
-  parts.log.error({ requestId: raw.id, endpoint: endpoint?.path.text, method: raw.method, timeout }, `${call.place} did not answer within ${timeout} ms`)
+  parts.log.error({ requestId: raw.id, endpoint: endpoint?.path.text, method: raw.method, timeout }, `${call.place ?? 'the app'} did not answer within ${timeout} ms`)
   // A handler that never ends must not keep the file of a body open for ever. It has as much time again.
   if (call.lease !== null) parts.deadlines.start(timeout, () => call.handlerEnded())
   discard(call.stream)

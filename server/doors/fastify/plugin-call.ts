@@ -102,7 +102,7 @@ function expire(call: HttpCall): void {
   if (call.isDecided) return
   call.isDecided = true
   const { parts, raw, response, timeout } = call
-  const what = `${call.place} did not answer within ${timeout} ms`
+  const what = `${call.place ?? 'the app'} did not answer within ${timeout} ms`
   parts.log.error({ requestId: raw.id, method: raw.method, timeout }, what)
   void response.send(refusal('handler-timeout'))
 }

@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import { TableError } from '../../../db/errors/errors.js'
+import { UnawaitedWrite } from '../../call/call-writes.js'
 import type { PipelineParts } from '../parts.js'
 import { unreadable, type ErrorDescription } from './describe-error.js'
 import { hideInError } from '../../http/hide-secrets.js'
@@ -30,8 +31,9 @@ function shownIn(request: FastifyRequest, error: Error): object {
   return plainError(error, hideInError(broughtBy(request)))
 }
 
-/** Logs what nobody expected, with its stack. */
+/** Logs what nobody expected, with its stack. Of a write that nobody awaited, the log has been told when it was refused. */
 export function logFailure({ log }: Pick<PipelineParts, 'log'>, request: FastifyRequest, thrown: unknown, when = ''): void {
+  if (isA(UnawaitedWrite, thrown)) return
   const message = `Exception on ${pathOf(request)} [${request.method}]${when === '' ? '' : ` ${when}`}`
   const error = toError(thrown)
   try {
