@@ -234,7 +234,7 @@ t.test('rowhouse check --database leaves the data folder as it was, and reads on
     const nowhere = { TMPDIR: join(directory, 'nowhere') }
     const found = await runRowhouse(t, ['check', '--database', '--data', copy], { through: asOrdinaryUser, env: nowhere })
     if (copy.endsWith('killed')) t.equal(found.code, 0, 'needs no copy')
-    else t.match(found, { code: 1, stderr: /^this user cannot write beside \S+, so that it is read in a copy, and it could not be copied to \S+ \(ENOENT\); make room there, name another folder in TMPDIR, [^\n]*\n$/ })
+    else t.match(found, { code: 1, stderr: /^\S+rowhouse\.db can only be read in a copy without changing anything beside it, and could not be copied to \S+ \(ENOENT\); make room there, name another folder in TMPDIR, [^\n]*\n$/ })
     await chmod(copy, 0o700)
     await chmod(join(copy, 'rowhouse.db'), 0o600)
     const bytes = await readFile(join(copy, 'rowhouse.db'))

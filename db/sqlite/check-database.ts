@@ -68,7 +68,7 @@ async function inCopy<Result>(file: string, suffixes: readonly string[], work: (
     if (error instanceof DatabaseFailure) throw error
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'
     throw new DatabaseFailure(
-      `this user cannot write beside ${file}, so that it is read in a copy, and it could not be copied to ${above} (${code}); make room there, name another folder in TMPDIR, or give this user the right to read the database`,
+      `${file} can only be read in a copy without changing anything beside it, and could not be copied to ${above} (${code}); make room there, name another folder in TMPDIR, or give this user the right to read the database`,
       { cause: error },
     )
   } finally {
