@@ -27,7 +27,7 @@ async function failure(t: Test, words: readonly string[], options?: ProcessOptio
   return stderr.trim()
 }
 
-t.test('every command tells how it is used, and docs/command-line.md has each of its flags', { skip: takesLong('it runs the command, or waits') }, async (t) => {
+t.test('every command tells how it is used, and docs/command-line.md has each of its flags', { skip: takesLong('it runs the command for each of its commands') }, async (t) => {
   const { code, stdout } = await runRowhouse(t, ['--help'])
   t.equal(code, 0)
   const commands = [...stdout.matchAll(/^ {2}([a-z]+) /gm)].map(([, name]) => name ?? '').filter((name) => name !== 'help')
@@ -73,7 +73,7 @@ t.test('--version tells the version of the package', async (t) => {
   t.match(await runRowhouse(t, ['--version']), { code: 0, stdout: `${version}\n` })
 })
 
-t.test('an unknown word is answered with the nearest known one, and wrong use ends with 2', { skip: takesLong('it runs the command, or waits') }, async (t) => {
+t.test('an unknown word is answered with the nearest known one, and wrong use ends with 2', { skip: takesLong('it runs the command four times') }, async (t) => {
   t.match(await runRowhouse(t, ['strat', todo]), { code: 2, stdout: '', stderr: /unknown command 'strat'[^]*start/ })
   t.match(await runRowhouse(t, ['start', todo, '--prot', '80']), { code: 2, stdout: '', stderr: /unknown option '--prot'[^]*--port/ })
   t.match(await runRowhouse(t, ['start', todo, 'another']), { code: 2, stdout: '' })
@@ -90,7 +90,7 @@ t.test('a data folder that would not be looked at, or has no name, is wrong use'
   t.same(readdirSync(directory), [])
 })
 
-t.test('start says where it answers, and nothing on standard error', { skip: takesLong('it runs the command, or waits') }, async (t) => {
+t.test('start says where it answers, and nothing on standard error', { skip: takesLong('it starts a server') }, async (t) => {
   const directory = t.testdir({ modules: hello })
   const server = await startServer(t, directory)
   t.match(server.url, /^http:\/\/127\.0\.0\.1:\d+$/)
@@ -100,7 +100,7 @@ t.test('start says where it answers, and nothing on standard error', { skip: tak
   for (const line of server.output.stdout.trim().split('\n')) t.doesNotThrow(() => JSON.parse(line) as unknown, 'each log line is JSON')
 })
 
-t.test('a flag wins over an environment variable, a variable over rowhouse.config.ts, and that over the default', { skip: takesLong('it runs the command, or waits') }, async (t) => {
+t.test('a flag wins over an environment variable, a variable over rowhouse.config.ts, and that over the default', { skip: takesLong('it starts a server') }, async (t) => {
   const directory = t.testdir({
     modules: hello,
     'rowhouse.config.ts': `import { defineConfig } from 'rowhouse'\nexport default defineConfig({ data: 'from-file', apiPrefix: '/from-file', realm: 'from-file' })\n`,
@@ -113,7 +113,7 @@ t.test('a flag wins over an environment variable, a variable over rowhouse.confi
   t.notOk(existsSync(join(directory, 'from-variable')))
 })
 
-t.test('a client that is slow to send its headers, or its body, is sent away when its time is over', { skip: takesLong('it runs the command, or waits') }, async (t) => {
+t.test('a client that is slow to send its headers, or its body, is sent away when its time is over', { skip: takesLong('it starts a server and waits for its time limits') }, async (t) => {
   const directory = t.testdir({ modules: hello })
   const { url } = await startServer(t, directory, [], { env: { ROWHOUSE_HEADERS_TIMEOUT: '300', ROWHOUSE_REQUEST_TIMEOUT: '600' } })
   const send = (text: string) =>
@@ -136,7 +136,7 @@ t.test('a client that is slow to send its headers, or its body, is sent away whe
   t.match(awaited, /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 408 /)
 })
 
-t.test('all mistakes in the settings are told at once, each with where it was made, and nothing is started', { skip: takesLong('it runs the command, or waits') }, async (t) => {
+t.test('all mistakes in the settings are told at once, each with where it was made, and nothing is started', { skip: takesLong('it runs the command') }, async (t) => {
   const directory = t.testdir({
     modules: hello,
     'rowhouse.config.ts': `export default { prot: 80, origin: 'https://example.com/shop', trustedProxies: ['10.0.0.0/33'], headersTimeout: 40000, passwordHashing: { memoryKiB: 1024 }, logging: { levle: 'warn', file: 7 } }`,
@@ -176,7 +176,7 @@ t.test('docs/configuration.md lists every setting with its variable and its defa
   }
 })
 
-t.test('routes lists what an app answers, and does not touch its data', { skip: takesLong('it runs the command, or waits') }, async (t) => {
+t.test('routes lists what an app answers, and does not touch its data', { skip: takesLong('it runs the command twice') }, async (t) => {
   const directory = t.testdir({
     modules: {
       'b.ts': `import { httpEndpoint, text } from 'rowhouse'\n\nhttpEndpoint('/b/:id', { methods: ['PUT'], authenticateUsers: true, params: { title: text() }, bodyLimit: 10, summary: 'changes b' }, () => 1)\n`,
@@ -199,7 +199,7 @@ t.test('routes lists what an app answers, and does not touch its data', { skip: 
   t.notOk(existsSync(join(directory, '.rowhouse')))
 })
 
-t.test('routes lists the endpoints of every door, with the place where each is declared', { skip: takesLong('it runs the command, or waits') }, async (t) => {
+t.test('routes lists the endpoints of every door, with the place where each is declared', { skip: takesLong('it runs the command twice') }, async (t) => {
   const directory = t.testdir({
     'tables.ts': `import { defineTables, link, table, text } from 'rowhouse'\nexport const tables = defineTables({ tasks: table({ title: text(), owner: link('users') }) })\n`,
     modules: {

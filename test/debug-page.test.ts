@@ -60,7 +60,7 @@ t.test('with debug, an error that nobody caught shows its class, message, causes
   t.match(told, { status: 500, error: 'Internal Server Error', name: 'SeatError', message: 'no seat 7 for 4', requestId: String, causes: [{ relation: 'Caused by', name: 'RangeError', message: 'the hall is "full"' }] })
   t.equal(told.stack[0], 'book (lib/seats.ts:6:9)')
   t.match(told.stack[1], /modules\/boom\.ts:3:\d+/)
-  t.ok(told.stack.some((frame) => frame.includes('rowhouse/server/pipeline/pipeline.ts:')))
+  t.ok(told.stack.some((frame) => frame.includes('rowhouse/dist/server/pipeline/pipeline.js:')))
 
   const plain = await server.inject(`${api}/boom?seat=7`)
   t.equal(plain.headers['content-type'], 'text/plain; charset=utf-8')

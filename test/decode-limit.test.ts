@@ -27,7 +27,7 @@ async function post({ server }: TestApp, { path, type, payload }: Sent) {
   return server.inject({ method: 'POST', url: api + path, payload, headers: { 'content-type': type } })
 }
 
-t.test('1 MiB is decoded, and one byte more answers 413 where it is asked for, whoever asks; its bytes can be read', { skip: takesLong('it takes a second or more') }, async (t) => {
+t.test('1 MiB is decoded, and one byte more answers 413 where it is asked for, whoever asks; its bytes can be read', { skip: takesLong('it decodes dozens of bodies of a MiB and more') }, async (t) => {
   const app = await buildApp(t, () => {
     httpEndpoint('/bytes', (_args, { body }) => body?.length)
     httpEndpoint('/text', async (_args, own) => (await own.text()).length)
@@ -78,7 +78,7 @@ t.test('JSON has at most one list or object for each 8 bytes of decodeLimit, sin
   }
 })
 
-t.test('the limit is set for the app, or for an endpoint by whatever door, down or up to the whole of a body', { skip: takesLong('it takes a second or more') }, async (t) => {
+t.test('the limit is set for the app, or for an endpoint by whatever door, down or up to the whole of a body', { skip: takesLong('it decodes bodies of 20 MiB') }, async (t) => {
   const directory = await temporaryFolder(t)
   const write = async (path: string, source: string): Promise<void> => {
     await mkdir(join(directory, path, '..'), { recursive: true })

@@ -201,7 +201,7 @@ t.test('calls that run at the same time never see each other', async (t) => {
   )
 })
 
-t.test('the id of a request is in its answer, and one line in the log tells of it, whoever has answered', { skip: takesLong('it runs the command, or waits') }, async (t) => {
+t.test('the id of a request is in its answer, and one line in the log tells of it, whoever has answered', async (t) => {
   const { server, log: lines } = await start(
     t,
     async (fastify) => {
@@ -270,7 +270,7 @@ function reluctant(commits: { release: (failure?: Error) => void }[]) {
   }
 }
 
-t.test('no answer leaves before all that its call has written would survive a power cut', { skip: takesLong('it runs the command, or waits') }, async (t) => {
+t.test('no answer leaves before all that its call has written would survive a power cut', { skip: takesLong('it holds back seventeen answers, each for a moment') }, async (t) => {
   const app = new Declared()
   const commits: { release: (failure?: Error) => void }[] = []
   let count = 0

@@ -38,7 +38,7 @@ async function addNotes({ notes }: AppTables, count: number, size: number): Prom
   for (let index = 0; index < count; index++) await notes.addRow({ title: `note ${index}`, rank: index % 3, body: 'x'.repeat(size) })
 }
 
-t.test('a list ends its page before it is too long to be sent, and its cursor goes on', { skip: takesLong('it takes a second or more') }, async (t) => {
+t.test('a list ends its page before it is too long to be sent, and its cursor goes on', { skip: takesLong('it lists 14 MiB four times') }, async (t) => {
   const open = ({ notes }: AppTables): void => crudEndpoints('/notes', notes, { public: true, columns: ['title', 'body'] })
   const { server, tables } = await appWith(t, open, { responseLimit: 3 * mebibyte })
   await addNotes(tables, 4, 100)
@@ -108,7 +108,7 @@ t.test('a search that finds more than it may hold says what to do instead; for a
   t.same(paged, titles)
 })
 
-t.test('rows of any length are found in whatever number, the same each time', { skip: takesLong('it takes a second or more') }, async (t) => {
+t.test('rows of any length are found in whatever number, the same each time', { skip: takesLong('it reads hundreds of long rows twenty times, and thousands of short ones') }, async (t) => {
   const { tables } = await appWith(t, () => undefined)
   const lengths = Array.from({ length: 200 }, (_, index) => [0, 1, 700, 40_000, 70_000][index % 5] ?? 0)
   const rows = await tables.notes.addRows(lengths.map((length, index) => ({ title: `t${index}`, rank: index, body: 'ä'.repeat(length), data: index % 7 === 0 ? { long: ['y'.repeat(30_000)] } : index })))

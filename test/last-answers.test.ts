@@ -50,7 +50,7 @@ const ways = [
 ] as const
 const length = `content-length: ${body.length}`
 
-t.test('an upload that is refused while it arrives gets its refusal though the connection ends with it', { skip: takesLong('it takes a second or more') }, async (t) => {
+t.test('an upload that is refused while it arrives gets its refusal though the connection ends with it', { skip: takesLong('it sends dozens of bodies of some MiB') }, async (t) => {
   const { port } = await startApp(t, () => {
     httpEndpoint('/small', { methods: ['POST'], bodyLimit: 1000 }, () => request.body?.length)
     httpEndpoint('/upload', { methods: ['POST'] }, () => request.body?.length)
@@ -155,7 +155,7 @@ t.test('more clients than a thousand that stay after their refusal push each oth
   t.ok(left <= 1001, `${left} connections are left`)
 })
 
-t.test('closing does not wait for clients that stay after their refusal, nor for its whole time', { skip: takesLong('it takes a second or more') }, async (t) => {
+t.test('closing does not wait for clients that stay after their refusal, nor for its whole time', { skip: takesLong('clients stay for a second after their refusal') }, async (t) => {
   const { port, server, log } = await startApp(t, () => undefined)
   const before = trickle(await stayAfterRefusal(t, port))
   await server.close()

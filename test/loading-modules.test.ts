@@ -50,7 +50,7 @@ t.test('tables.ts and every module in modules/ are run, by name and folder by fo
   t.equal((await app.inject('/_/api/e')).statusCode, 404)
 })
 
-t.test('files of every extension are run, whatever their kind, and so are those that links lead to', { skip: takesLong('it takes a second or more') }, async (t) => {
+t.test('files of every extension are run, whatever their kind, and so are those that links lead to', { skip: takesLong('it starts nine apps') }, async (t) => {
   const module = (name: string) => `import { httpEndpoint } from 'rowhouse'\nhttpEndpoint('/${name}', () => ['${name}'])\n`
   const required = (name: string) => `const { httpEndpoint } = require('rowhouse')\nhttpEndpoint('/${name}', () => ['${name}'])\n`
   const element = `const React = { createElement: (name: string) => name }\nhttpEndpoint('/tsx', () => [<p />])\n`

@@ -21,7 +21,7 @@ async function until(condition: () => boolean): Promise<void> {
   }
 }
 
-t.test('each request is one line of JSON, whatever the client has sent, and secrets are not in it', { skip: takesLong('it runs the command, or waits') }, async (t) => {
+t.test('each request is one line of JSON, whatever the client has sent, and secrets are not in it', { skip: takesLong('it makes and checks hashes of passwords') }, async (t) => {
   const { url, port, log, server } = await startApp(t, () => {
     httpEndpoint('/x/:id', () => 1)
     httpEndpoint('/mine', { authenticateUsers: true }, () => 1)
@@ -212,7 +212,7 @@ t.test('every answer has the id of its log lines in X-Request-Id, whatever the h
   t.ok(id !== undefined && lines.some(({ requestId, message }) => requestId === id && message === 'a request was refused before it could be read'))
 })
 
-t.test('a body that is malformed or does not arrive is in the log with method and path, without the query and the key of a private app', { skip: takesLong('it runs the command, or waits') }, async (t) => {
+t.test('a body that is malformed or does not arrive is in the log with method and path, without the query and the key of a private app', { skip: takesLong('it waits for the time of three requests to be over') }, async (t) => {
   const accessKey = 'k-9sYt_3yX0aVbWqPzR7Lm2d'
   const define = (): void => httpEndpoint('/upload', { methods: ['PUT'] }, () => 'never')
   const open = await startApp(t, define, { headersTimeout: 200, requestTimeout: 300 })
@@ -286,7 +286,7 @@ httpEndpoint('/uncaught', () => {
 `,
 }
 
-t.test('a file of bare messages has what the app logs and the exceptions, in order, and neither requests nor starts', { skip: takesLong('it runs the command, or waits') }, async (t) => {
+t.test('a file of bare messages has what the app logs and the exceptions, in order, and neither requests nor starts', { skip: takesLong('it starts and stops a server') }, async (t) => {
   const directory = t.testdir({ modules, 'rowhouse.config.ts': `export default { logging: { file: 'logs/app.log', format: 'message' } }` })
   const file = join(directory, 'logs', 'app.log')
   const { url, child, output, ended } = await startServer(t, directory)
@@ -380,7 +380,7 @@ t.test('what is logged before a start fails is in the file, and a module that is
   t.match(JSON.parse(routes.stderr), { level: 40, message: 'looked at' })
 })
 
-t.test('a log of many lines at once is put aside as often as needed: every line whole, once, in order, no file above its size, and no more files than are kept', { skip: takesLong('it runs the command, or waits') }, async (t) => {
+t.test('a log of many lines at once is put aside as often as needed: every line whole, once, in order, no file above its size, and no more files than are kept', { skip: takesLong('it logs tens of thousands of lines') }, async (t) => {
   const directory = await temporaryFolder(t)
   const file = join(directory, 'logs', 'app.log')
   const logging = { file, format: 'message', maxSize: 20_000, keep: 100 } as const
@@ -431,12 +431,12 @@ t.test('a file that is moved, deleted or emptied from outside is begun anew, wit
   t.notMatch(JSON.stringify(lines), /log file/, 'and there was nothing to say about it')
 })
 
-t.test('a log file that cannot be written stops the start with one sentence, and leaves what is there alone', { skip: takesLong('it runs the command, or waits') }, async (t) => {
+t.test('a log file that cannot be written stops the start with one sentence, and leaves what is there alone', { skip: takesLong('it runs the command') }, async (t) => {
   const directory = t.testdir({ modules, 'a-file': 'a file', 'a-folder': {} })
   for (const [file, reason] of [
     [join(directory, 'a-folder'), /it is a folder, a pipe or a device/],
     ['/dev/null', /it is a folder, a pipe or a device/],
-    [join(directory, 'a-file', 'app.log'), /ENOTDIR|EEXIST/],
+    [join(directory, 'a-file', 'app.log'), /a-file is a file where a folder for the log has to be/],
     [join(directory, '.rowhouse', 'rowhouse.db'), /belongs to the database/],
   ] as const) {
     const failure: unknown = await createApp({ directory, options: { logging: { file } } }).catch((error: unknown) => error)

@@ -3,7 +3,7 @@ import { httpEndpoint } from 'rowhouse'
 import { buildApp } from './support/app.ts'
 import { takesLong } from './support/needs.ts'
 
-t.test('many long answers that are asked for at once are made one by one, and let others through in between', { skip: takesLong('it takes a second or more') }, async (t) => {
+t.test('many long answers that are asked for at once are made one by one, and let others through in between', { skip: takesLong('it makes more than twenty answers of 2 MiB') }, async (t) => {
   const { server } = await buildApp(t, () => {
     httpEndpoint('/long', () => 'x'.repeat(2 * 1024 * 1024))
     httpEndpoint('/short', () => 'short')

@@ -195,7 +195,7 @@ t.test(
   },
 )
 
-t.test('all of them are told at once, and renaming helps', { skip: takesLong('it runs the command, or waits') }, async (t) => {
+t.test('all of them are told at once, and renaming helps', { skip: takesLong('it runs the command three times') }, async (t) => {
   const directory = t.testdir({ 'table.ts': tables, Modules: modules, page: pages })
   const lines = /^table\.ts is not run: .*\nModules\/ is not looked at: .*\npage\/api\/ is not looked at: .*\n$/
   for (const words of [
@@ -232,7 +232,7 @@ t.test('an app in the folder src is told of where there is none beside it', asyn
   t.match(await refusal(t, { src: { 'index.ts': hello } }), [/^there is no app in .*: it has neither tables\.ts nor /])
 })
 
-t.test('what an app calls its own files is no mistake, however much it looks like one', { skip: takesLong('it runs the command, or waits') }, async (t) => {
+t.test('what an app calls its own files is no mistake, however much it looks like one', { skip: takesLong('it starts thirteen apps') }, async (t) => {
   await starts(t, {
     'other configuration files': {
       modules,

@@ -111,7 +111,7 @@ async function startBoth(t: Test): Promise<{ readonly port: number; readonly ask
   return { port: Number(new URL(await server.listen({ port: 0, host: '127.0.0.1' })).port), asked }
 }
 
-t.test('a header that has one value and comes twice is refused, because two readers could go by either', { skip: takesLong('it takes a second or more') }, async (t) => {
+t.test('a header that has one value and comes twice is refused, because two readers could go by either', { skip: takesLong('it waits for a connection to stay silent') }, async (t) => {
   const { port, asked } = await startBoth(t)
   const pairs = [
     ['Authorization', basic('a', 'b').authorization, basic('c', 'd').authorization],
@@ -160,7 +160,7 @@ t.test('a Host that is no host is refused, and so is a URL of another one', asyn
   t.same((await send(`http://a${api}/b`, '', '1.0')).map(({ status }) => status), [200])
 })
 
-t.test('CONNECT is answered, behind the answers to what came before it, and its connection ends', { skip: takesLong('it takes a second or more') }, async (t) => {
+t.test('CONNECT is answered, behind the answers to what came before it, and its connection ends', { skip: takesLong('it waits for slow answers, and for what does not follow them') }, async (t) => {
   const { port, log } = await startApp(t, () => {
     httpEndpoint('/fast', () => 'fast')
     httpEndpoint('/slow', () => delay(50, 'slow'))
@@ -192,7 +192,7 @@ t.test('a request in HTTP/1.0 is the last on its connection unless it asks for m
   t.same(await connections(`${line('GET', '/b')}connection: keep-alive, close\r\n\r\n${get()}`), ['close'])
 })
 
-t.test('what may have been lost behind an ignored wish for another protocol is told to be, by the end of the connection', { skip: takesLong('it takes a second or more') }, async (t) => {
+t.test('what may have been lost behind an ignored wish for another protocol is told to be, by the end of the connection', { skip: takesLong('it waits between the pieces of what it sends') }, async (t) => {
   const asked: string[] = []
   const { port } = await startApp(t, () => httpEndpoint('/b/:n', { methods: ['GET', 'POST'] }, ({ n }) => void asked.push(String(n))))
   const get = (n: number): string => `${line('GET', `/b/${n}`)}\r\n`

@@ -8,7 +8,7 @@ import * as fc from 'fast-check'
 import t from 'tap'
 import { httpEndpoint, Media, request } from 'rowhouse'
 import { buildApp, startApp, temporaryFolder, type TestApp } from './support/app.ts'
-import { needs } from './support/needs.ts'
+import { needs, takesLong } from './support/needs.ts'
 import { field, file, join, multipart, type RawPart } from './support/multipart.ts'
 
 const run = promisify(execFile)
@@ -299,7 +299,7 @@ t.test('a part whose headers are made to be read slowly holds nobody up', async 
   }
 })
 
-t.test('texts of a form may be as long together as decodeLimit says; files do not count', async (t) => {
+t.test('texts of a form may be as long together as decodeLimit says; files do not count', { skip: takesLong('it sends forms of 40 MiB') }, async (t) => {
   const { server } = await buildApp(t, () => httpEndpoint('/form', () => [(request.formParams['a'] as string | undefined)?.length, (request.files['f'] as Media).length]), { bodyLimit: 50_000_000, decodeLimit: 20 * 1024 * 1024 })
   const text = 20 * 1024 * 1024
   const post = async (length: number) =>

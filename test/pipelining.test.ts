@@ -31,7 +31,7 @@ function open(t: Test, port: number): Socket {
   return socket
 }
 
-t.test('requests that were sent ahead on one connection run one after the other, whichever door answers them', { skip: takesLong('it takes a second or more') }, async (t) => {
+t.test('requests that were sent ahead on one connection run one after the other, whichever door answers them', { skip: takesLong('it sends a thousand requests, one after the other') }, async (t) => {
   let running = 0
   let most = 0
   const run = async (name: unknown): Promise<string> => {

@@ -271,7 +271,7 @@ function judge(parts: readonly string[], path: readonly string[]): string | null
   return behind === null ? null : `${part === '[p]' ? 2 : 0}${behind}`
 }
 
-t.test('generated folders of file routes match as a plain specification says', async (t) => {
+t.test('generated folders of file routes match as a plain specification says', { skip: takesLong('it writes and compiles hundreds of files') }, async (t) => {
   const seed = Date.now()
   const sets = sample(someFiles, { numRuns: 60, seed })
   const folder = await temporaryFolder(t)

@@ -102,7 +102,7 @@ t.test('new connections are refused while a request in flight is finished, and i
   t.equal((await server.ended).code, 0)
 })
 
-t.test('readiness is given up while stopping, on connections that are still open', { skip: takesLong('it runs the command, or waits') }, async (t) => {
+t.test('readiness is given up while stopping, on connections that are still open', { skip: takesLong('it starts and stops a server') }, async (t) => {
   const server = await startServer(t, t.testdir(app))
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })
   t.equal((await ask(`${server.url}/_/health/ready`, agent)).status, 200)
@@ -113,7 +113,7 @@ t.test('readiness is given up while stopping, on connections that are still open
   t.equal((await server.ended).code, 0)
 })
 
-t.test('SIGINT stops as SIGTERM does, and a server without connections ends at once', { skip: takesLong('it runs the command, or waits') }, async (t) => {
+t.test('SIGINT stops as SIGTERM does, and a server without connections ends at once', { skip: takesLong('it starts and stops a server') }, async (t) => {
   const server = await startServer(t, t.testdir(app))
   const { code, took } = await stop(server, 'SIGINT')
   t.equal(code, 0)
@@ -148,7 +148,7 @@ t.test('a request that does not end is cut when the time for stopping is over, a
   t.notOk(existsSync(join(directory, '.rowhouse', 'rowhouse.db-wal')))
 })
 
-t.test('a rejection that nobody handles is logged and the process lives; an exception that nobody catches is logged and ends it with 1', { skip: takesLong('it runs the command, or waits') }, async (t) => {
+t.test('a rejection that nobody handles is logged and the process lives; an exception that nobody catches is logged and ends it with 1', { skip: takesLong('it starts a server and lets it end') }, async (t) => {
   const server = await startServer(t, t.testdir(app))
   const agent = new Agent({ keepAlive: true })
   t.equal((await ask(`${server.url}/_/api/reject`, agent)).body, 'answered')
@@ -160,7 +160,7 @@ t.test('a rejection that nobody handles is logged and the process lives; an exce
   t.match(stdout, /nobody catches.*modules\/a\.ts:8/)
 })
 
-t.test('a signal during the start ends the process at once', { skip: takesLong('it runs the command, or waits') }, async (t) => {
+t.test('a signal during the start ends the process at once', { skip: takesLong('it starts the command') }, async (t) => {
   const waiting = startRowhouse(t, ['start', t.testdir({ modules: { 'a.ts': `process.stdout.write('loading'); await new Promise((resolve) => setTimeout(resolve, 20_000))` } })])
   await new Promise((resolve) => waiting.child.stdout?.once('data', resolve))
   waiting.child.kill('SIGTERM')

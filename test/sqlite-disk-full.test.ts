@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import t from 'tap'
-import { needs } from './support/needs.ts'
+import { needs, takesLong } from './support/needs.ts'
 import { plainNode } from './support/plain-node.ts'
 import { Child, childProgram, started } from './support/sqlite-child.ts'
 import { createNotes, insertNote, openEngine, titles } from './support/sqlite-engine.ts'
@@ -103,7 +103,7 @@ for (let server = first, signals = ['SIGTERM', 'SIGKILL', 'SIGTERM']; signals.le
 process.exit(0)
 `
 
-t.test('a server that is started again on a full disk serves reads and refuses writes until there is room; where not even the shared index has any it says so', { skip: needs('a small disk') }, async (t) => {
+t.test('a server that is started again on a full disk serves reads and refuses writes until there is room; where not even the shared index has any it says so', { skip: takesLong('it starts a server five times') || needs('a small disk') }, async (t) => {
   const folder = t.testdir({
     'restarts.mjs': restarts,
     disk: {},

@@ -2,6 +2,7 @@ import t from 'tap'
 import { DatabaseFailure } from '../dist/db/errors/errors.js'
 import { migrate, type Migration } from '../dist/db/migrate.js'
 import { platformMigrations } from '../dist/migrations/index.js'
+import { takesLong } from './support/needs.ts'
 import { childProgram, startNode } from './support/sqlite-child.ts'
 import { openEngine } from './support/sqlite-engine.ts'
 
@@ -79,7 +80,7 @@ t.test('processes that start at once run each step once', async (t) => {
   )
 })
 
-t.test('killed in the middle of its steps, the next start goes on where it stopped', async (t) => {
+t.test('killed in the middle of its steps, the next start goes on where it stopped', { skip: takesLong('it starts four processes, one after the other') }, async (t) => {
   const { program, directory } = childProgram(
     t,
     `

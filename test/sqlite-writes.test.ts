@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import t from 'tap'
 import type { Commit } from '../dist/db/engine/engine.js'
+import { takesLong } from './support/needs.ts'
 import { childProgram, startNode } from './support/sqlite-child.ts'
 import { createNotes, insertChild, insertNote, openEngine, titles } from './support/sqlite-engine.ts'
 
@@ -229,7 +230,7 @@ t.test('bytes, long text and every kind of number come back as they went in', as
   )
 })
 
-t.test('a write waits for the lock of another process without stopping the event loop, and gives up in the end', async (t) => {
+t.test('a write waits for the lock of another process without stopping the event loop, and gives up in the end', { skip: takesLong('it waits for a lock that another process holds') }, async (t) => {
   const { program } = childProgram(
     t,
     `

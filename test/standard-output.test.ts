@@ -59,7 +59,7 @@ const linesOf = (text: string): string[] =>
     return /^(?:line|lost|standard|nobody|\d+ log lines|[a-z]+$)/.test(message) && message !== 'request' && message !== 'stopped' ? [message.trimEnd()] : []
   })
 
-t.test('a full device under standard output is told once on standard error and in the log file; the server answers and stops as ever', { skip: !existsSync('/dev/full') && 'it needs /dev/full' }, async (t) => {
+t.test('a full device under standard output is told once on standard error and in the log file; the server answers and stops as ever', { skip: takesLong('it starts a server') || (!existsSync('/dev/full') && 'it needs /dev/full') }, async (t) => {
   const directory = t.testdir({ modules })
   const server = await startInto(t, directory, 'exec "$@" > /dev/full')
   for (let number = 0; number < 60; number++) t.equal(await ask(server, `/say/${'x'.repeat(number)}y`), 'said')

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path'
 import t from 'tap'
 import { createApp } from 'rowhouse'
 import { temporaryFolder } from './support/app.ts'
+import { takesLong } from './support/needs.ts'
 import { readAnswers } from './support/raw-http.ts'
 
 /** What the app does, whichever door it is reached through. */
@@ -191,7 +192,7 @@ function withoutChunks(answer: string, line: string): string {
   return read === undefined ? answer : answer.slice(0, answer.indexOf('\r\n\r\n') + 4) + read.body
 }
 
-t.test(`the same app through three doors answers ${requests.length} requests alike, byte for byte`, async (t) => {
+t.test(`the same app through three doors answers ${requests.length} requests alike, byte for byte`, { skip: takesLong('it asks each of three apps all of them') }, async (t) => {
   const apps = { endpoint: inModule('httpEndpoint', ''), route: inModule('route', '/api'), file: inFiles() }
   const answers: Record<string, string[]> = {}
   for (const [door, files] of Object.entries(apps)) {

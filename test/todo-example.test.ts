@@ -42,7 +42,7 @@ function client(server: RowhouseServer): (path: string, options?: RequestInit) =
 
 const pathOf = (id: string): string => `/tasks/${encodeURIComponent(id)}`
 
-t.test('the to-do example keeps the tasks of two users apart, from creation to deletion', { skip: takesLong('it runs the command, or waits') }, async (t) => {
+t.test('the to-do example keeps the tasks of two users apart, from creation to deletion', { skip: takesLong('it checks a password for each of dozens of requests') }, async (t) => {
   const { server } = await startExample(t)
   const ask = client(server)
   const list = async (headers: Record<string, string>): Promise<Task[]> => (await (await ask('/tasks', { headers })).json()) as Task[]

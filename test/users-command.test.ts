@@ -65,7 +65,7 @@ t.test('users are added, listed, changed and deleted beside a running server, wh
   t.equal(await status('another password'), 401)
 })
 
-t.test('the data folder is .rowhouse where the command runs, unless told otherwise', { skip: takesLong('it runs the command, or waits') }, async (t) => {
+t.test('the data folder is .rowhouse where the command runs, unless told otherwise', { skip: takesLong('it runs the command twice, which makes a hash') }, async (t) => {
   const cwd = t.testdir()
   t.equal(run(['add', 'a@x.io'], password, cwd).code, 0)
   t.ok(existsSync(join(cwd, '.rowhouse')))
