@@ -498,9 +498,9 @@ t.test('headers are set by their methods, and anything else throws at once', asy
 t.test('what a table refuses is in the log too, for the author whose mistake it may be', async (t) => {
   const { server, log } = await buildApp(t, () => {
     const tables = defineTables({ notes: table({ title: text() }) })
-    httpEndpoint('/n', () => tables.notes.addRow({ titel: 'x' } as object))
+    httpEndpoint('/n', (args) => tables.notes.addRow({ ...args } as object))
   })
-  const answer = await server.inject(`${api}/n`)
+  const answer = await server.inject(`${api}/n?titel=x`)
   t.equal(answer.statusCode, 400)
   t.match(log.find(({ message }) => message === `A table refused ${api}/n [GET]`), { level: 40, requestId: answer.headers['x-request-id'], err: { code: 'unknown-column' } })
 })
