@@ -160,6 +160,7 @@ async function startApp({ app, configuration, log, declarations, services, close
     openAnswers: new OpenAnswers((id) => users.current(id)),
     bodies,
     errorHandlers: declarations.errorHandlers,
+    isOwnOrigin: (origin, host) => origins.isOwn(origin, host),
     schemes,
     unauthorized: new Unauthorized(schemes.flatMap(({ challenges }) => challenges)),
     debug: isDebugging(configuration, log.platform),
@@ -173,7 +174,7 @@ async function startApp({ app, configuration, log, declarations, services, close
   const lines = log.writeRequest === null ? null : { write: log.writeRequest, describe: requestLines() }
   const served = [...endpoints]
   const rowhouse: App = { configuration, users, endpoints: served }
-  decorateRequests(server)
+  decorateRequests(server, parts.isOwnOrigin)
   server.decorate('rowhouse', rowhouse)
   // First among the hooks of closing: the next ones wait for connections, and those may ask whether this server is
   // ready.

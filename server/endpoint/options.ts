@@ -28,6 +28,8 @@ export interface EndpointSettings<
   readonly authenticateUsers?: SignedIn
   /** Whether some HTTP credentials must be sent; the handler judges them. */
   readonly requireCredentials?: boolean
+  /** Whether requests that a browser sends on behalf of another site run with what it keeps for this one: cookies, session, signed-in user. They do not by default. */
+  readonly crossSiteSession?: boolean
   /** The longest body in bytes; the app's `bodyLimit` by default. */
   readonly bodyLimit?: number
   /**
@@ -51,6 +53,8 @@ export interface EndpointSettings<
   readonly require_credentials?: boolean
   /** The same as `authenticateUsers`. */
   readonly authenticate_users?: SignedIn
+  /** The same as `crossSiteSession`. */
+  readonly cross_site_session?: boolean
 }
 
 /** The options of an endpoint, checked and complete. */
@@ -58,6 +62,7 @@ export interface EndpointOptions {
   readonly access: Access
   readonly params: readonly (readonly [string, Parameter])[]
   readonly body: StandardSchema | null
+  readonly crossSiteSession: boolean
   /** In bytes. */
   readonly bodyLimit: number
   /** How much of a body is decoded in memory, in bytes. */
@@ -90,14 +95,15 @@ const aliases: ReadonlyMap<string, string> = new Map([
   ['require_auth', 'requireCredentials'],
   ['require_credentials', 'requireCredentials'],
   ['authenticate_users', 'authenticateUsers'],
+  ['cross_site_session', 'crossSiteSession'],
 ])
 
 /** Those that the parser of Node.js reads. CONNECT asks for a tunnel, and has no path. */
 const knownMethods: readonly string[] = METHODS.filter((method) => method !== 'CONNECT')
 
 const accessOptions: ReadonlySet<string> = new Set(['authenticateUsers', 'requireCredentials'])
-/** The names of the options that say who has to be known, in all their spellings. */
-export const accessOptionNames: readonly string[] = [...accessOptions, ...aliases.keys()]
+/** The names of the options that say who calls, in all their spellings. */
+export const callerOptionNames: readonly string[] = [...accessOptions, 'crossSiteSession', ...aliases.keys()]
 
 /** What is wrong with the value of an option, each as the end of a sentence that begins with the option. */
 type Check = (value: unknown) => readonly string[]
@@ -118,6 +124,7 @@ const checks: Readonly<Record<string, Check>> = {
   body: takes('a Standard Schema validator, such as one made with Zod or Valibot', isSchema),
   authenticateUsers: takes("true, false or 'optional'", (value) => typeof value === 'boolean' || value === 'optional'),
   requireCredentials: takesBoolean,
+  crossSiteSession: takesBoolean,
   bodyLimit: takes('a whole number of bytes above 0', isAmount),
   decodeLimit: takes('a whole number of bytes above 0', isAmount),
   decompress: takesBoolean,
@@ -184,6 +191,7 @@ function complete(given: EndpointSettings, defaults: EndpointDefaults): ReturnTy
       access: accessOf(given),
       params: Object.entries(given.params ?? {}),
       body: given.body ?? null,
+      crossSiteSession: given.crossSiteSession ?? false,
       bodyLimit: given.bodyLimit ?? defaults.bodyLimit,
       decodeLimit: given.decodeLimit ?? defaults.decodeLimit,
       decompress: given.decompress ?? false,

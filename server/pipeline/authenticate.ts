@@ -25,10 +25,16 @@ function ask(call: HttpCall, access: Access, position: number): Principal | Prom
   return finding === null ? ask(call, access, position + 1) : admit(call, access, finding)
 }
 
-function admit({ parts, raw }: HttpCall, access: Access, finding: Finding): Principal {
-  // Credentials that no scheme knows are wrong, too.
-  if (finding === 'refused' || (finding === null && (access === 'user' || raw.headers.authorization !== undefined))) throw parts.unauthorized
+function admit(call: HttpCall, access: Access, finding: Finding): Principal {
+  const { parts } = call
+  if (finding === 'refused' || (finding === null && (access === 'user' || hasUnknownCredentials(call)))) throw parts.unauthorized
   if (finding === null) return nobody
   if (access === 'user' && finding.kind !== 'user') throw parts.unauthorized
   return finding
+}
+
+/** Credentials that no scheme knows are wrong, too; those that count for nothing are not. */
+function hasUnknownCredentials(call: HttpCall): boolean {
+  const { authorization } = call.raw.headers
+  return authorization !== undefined && !(/^basic /i.test(authorization) && call.isIsolated)
 }

@@ -9,6 +9,7 @@ import type { Reply } from '../http/reply/reply.js'
 import type { WatchedStream } from '../http/reply/watched-stream.js'
 import { RequestState } from '../http/request/request-state.js'
 import { RowhouseRequest } from '../http/request/request.js'
+import { isIsolated } from './cross-site.js'
 import type { Failure } from './failure/failure.js'
 import type { PipelineParts } from './parts.js'
 import { placeOf } from './place.js'
@@ -30,6 +31,7 @@ export class HttpCall implements Call {
   /** Whether the answer, good or bad, has been decided; what comes after that is dropped. */
   isDecided = false
   #request: RowhouseRequest | null = null
+  #isIsolated: boolean | null = null
   #isTimed = false
   /** What time runs for where that is not the handler itself, for the log. */
   #place: string | null = null
@@ -56,6 +58,11 @@ export class HttpCall implements Call {
 
   get requestId(): string {
     return this.raw.id
+  }
+
+  /** Whether it was sent on behalf of another site, and so has nothing of what the browser keeps for this one: no cookies, no session, nobody signed in. */
+  get isIsolated(): boolean {
+    return (this.#isIsolated ??= isIsolated(this.raw, this.endpoint, this.parts.isOwnOrigin))
   }
 
   /** Null until code of the app runs. */

@@ -4,6 +4,7 @@ import type { Deadlines } from '../call/deadlines.js'
 import type { ErrorHandlers } from '../endpoint/error-handlers.js'
 import type { AddressSettings } from '../http/base-path.js'
 import type { BodyRooms } from '../http/body/read-body.js'
+import type { IsOwnOrigin } from './cross-site.js'
 import type { OpenAnswers } from './open-answers.js'
 import type { Scheme } from './schemes/scheme.js'
 import type { Turns } from './turns.js'
@@ -34,6 +35,7 @@ export interface PipelineParts {
   /** Where the bodies of all requests are. */
   readonly bodies: BodyRooms
   readonly errorHandlers: ErrorHandlers
+  readonly isOwnOrigin: IsOwnOrigin
   /** The ways of showing who calls, in the order in which they are asked. */
   readonly schemes: readonly Scheme[]
   /** What refuses whoever has not shown it. One for all requests: it says the same to everybody, and its stack would say nothing. */

@@ -1,8 +1,9 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { UserRow } from '../../db/schema/users-table.js'
 import { nobody, type Principal } from '../call/principal.js'
-import { parseAuthorization, type Authorization } from '../http/request/authorization.js'
+import type { Authorization } from '../http/request/authorization.js'
 import { stateOf } from '../http/request/request-state.js'
+import { shownAuthorization, type IsOwnOrigin } from './cross-site.js'
 
 const parsed = Symbol('parsed authorization')
 
@@ -19,7 +20,7 @@ declare module 'fastify' {
 }
 
 /** Gives the requests of a server what they know of their callers. */
-export function decorateRequests(server: FastifyInstance): void {
+export function decorateRequests(server: FastifyInstance, isOwnOrigin: IsOwnOrigin): void {
   server.decorateRequest('foundPrincipal', null)
   server.decorateRequest('principal', {
     getter(this: FastifyRequest): Principal {
@@ -36,7 +37,7 @@ export function decorateRequests(server: FastifyInstance): void {
   })
   server.decorateRequest('authorization', {
     getter(this: FastifyRequest): Authorization | null {
-      if (this[parsed] === undefined) this[parsed] = parseAuthorization(this.headers.authorization)
+      if (this[parsed] === undefined) this[parsed] = shownAuthorization(this, this.found?.endpoint ?? null, isOwnOrigin)
       return this[parsed]
     },
   })

@@ -2,8 +2,7 @@ import type { FastifyContextConfig, RouteOptions } from 'fastify'
 import { nearestName } from '../../../db/errors/nearest-name.js'
 import { CallSites } from '../../endpoint/call-site.js'
 import type { Endpoint } from '../../endpoint/endpoint.js'
-import type { Access } from '../../endpoint/access.js'
-import { accessOf, accessOptionNames, checkSettings } from '../../endpoint/options.js'
+import { accessOf, callerOptionNames, checkSettings, type EndpointOptions } from '../../endpoint/options.js'
 import { refuseReserved, type DeclarationSettings } from '../../endpoint/registry.js'
 import { DeclarationError, withPlace } from '../../errors/declaration-error.js'
 import type { SourceLocation } from '../../errors/source-location.js'
@@ -23,7 +22,7 @@ export const plainBodyLimit = 1_048_576
 
 /** A route, by what is left of it when plugins have changed its options. */
 interface Recorded {
-  readonly endpoint: Endpoint & { readonly options: { access: Access } }
+  readonly endpoint: Endpoint
   readonly route: RouteOptions
   /** As its author wrote it; a plugin may put another in its place. */
   readonly handler: RouteOptions['handler']
@@ -67,7 +66,7 @@ export class CollectedRoutes {
   /**
    * Takes a route in, as Fastify tells of it when it is declared.
    *
-   * @throws DeclarationError when its path is the platform's, or what its `config` says of access is wrong
+   * @throws DeclarationError when its path is the platform's, or what its `config` says of callers is wrong
    */
   add(route: RouteOptions): void {
     const endpoint = this.#addedForHead(route) ?? this.#record(route)
@@ -76,7 +75,7 @@ export class CollectedRoutes {
   }
 
   /**
-   * Reads what the routes' `config` says of access, once all that may change it has run, such as the `onRoute` hooks of
+   * Reads what the routes' `config` says of callers, once all that may change it has run, such as the `onRoute` hooks of
    * the plugin.
    *
    * @throws DeclarationError when it is wrong, or a hook has put another `config` in the place of a route's
@@ -88,7 +87,7 @@ export class CollectedRoutes {
       throw new DeclarationError(`an onRoute hook has replaced the config of ${[method].flat().join(' ')} ${url}; ${whole}`, this.#plugin)
     }
     for (const { endpoint, route } of this.#recorded) {
-      endpoint.options.access = withPlace(endpoint.source, () => readAccess(route.url, route.config ?? {}))
+      Object.assign(endpoint.options, withPlace(endpoint.source, () => readCaller(route.url, route.config ?? {})))
     }
   }
 
@@ -114,6 +113,7 @@ export class CollectedRoutes {
       options: {
         // Until all that may say otherwise has run.
         access: 'user',
+        crossSiteSession: false,
         params: [],
         body: null,
         bodyLimit: route.bodyLimit ?? plainBodyLimit,
@@ -150,21 +150,21 @@ const neverCalled: Endpoint['handler'] = (() => () => {
 })()
 
 /** Other plugins have options of their own in there, which are theirs to check. */
-function readAccess(path: string, config: FastifyContextConfig): Endpoint['options']['access'] {
+function readCaller(path: string, config: FastifyContextConfig): Pick<EndpointOptions, 'access' | 'crossSiteSession'> {
   const names = Object.keys(config)
   const misspelt = names.find(
-    (name) => !accessOptionNames.includes(name) && nearestName(name, accessOptionNames) !== undefined,
+    (name) => !callerOptionNames.includes(name) && nearestName(name, callerOptionNames) !== undefined,
   )
   // What is not seen would leave open what its author meant to close.
   if (misspelt !== undefined)
     throw new DeclarationError(
-      `the route ${path} has "${misspelt}" in its config; did you mean "${nearestName(misspelt, accessOptionNames)}"?`,
+      `the route ${path} has "${misspelt}" in its config; did you mean "${nearestName(misspelt, callerOptionNames)}"?`,
     )
   const { given, mistakes } = checkSettings(
-    Object.fromEntries(Object.entries(config).filter(([name]) => accessOptionNames.includes(name))),
+    Object.fromEntries(Object.entries(config).filter(([name]) => callerOptionNames.includes(name))),
   )
   if (mistakes.length > 0) throw new DeclarationError(`the route ${path}: ${mistakes.join('; ')}, in its config`)
-  return accessOf(given)
+  return { access: accessOf(given), crossSiteSession: given.crossSiteSession ?? false }
 }
 
 function summaryOf({ schema }: RouteOptions): string | null {

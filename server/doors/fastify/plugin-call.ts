@@ -4,10 +4,11 @@ import { nobody, type Principal } from '../../call/principal.js'
 import type { Endpoint } from '../../endpoint/endpoint.js'
 import { DeclarationError } from '../../errors/declaration-error.js'
 import { refusal } from '../../http/http-error.js'
-import { parseAuthorization, type Authorization } from '../../http/request/authorization.js'
+import type { Authorization } from '../../http/request/authorization.js'
 import { CommonRequest } from '../../http/request/common-request.js'
 import type { RowhouseRequest } from '../../http/request/request.js'
 import type { RequestTarget } from '../../http/request/target.js'
+import { shownAuthorization } from '../../pipeline/cross-site.js'
 import { FoundEndpoint } from '../../pipeline/find-endpoint.js'
 import { HttpCall } from '../../pipeline/http-call.js'
 import type { PipelineParts } from '../../pipeline/parts.js'
@@ -75,7 +76,7 @@ export class PluginCall extends HttpCall {
   }
 
   get authorization(): Authorization | null {
-    if (this.#authorization === undefined) this.#authorization = parseAuthorization(this.raw.headers.authorization)
+    if (this.#authorization === undefined) this.#authorization = shownAuthorization(this.raw, this.endpoint, this.parts.isOwnOrigin)
     return this.#authorization
   }
 

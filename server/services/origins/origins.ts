@@ -28,6 +28,21 @@ export class Origins {
     this.#listening = hosts.map((name) => normalizeOrigin(`http://${name}:${port}`))
   }
 
+  /**
+   * Whether an origin is one of the app's: one that its configuration names or, where that names no permanent one, one that this server listens at or was asked for by the very request.
+   *
+   * @param origin as a browser writes it; anything else is none
+   * @param host under which the request was sent, as its client claims: the browser of a person tells that truthfully, which is all that is asked here
+   */
+  isOwn(origin: string, host: string): boolean {
+    const { origin: published, alternateOrigins } = this.#settings
+    if (origin === published) return true
+    const normalized = readOrigin(origin)
+    if (normalized === null) return false
+    if (normalized === published || alternateOrigins.includes(normalized)) return true
+    return published === null && (this.#listening.includes(normalized) || normalized === originAt(normalized, host))
+  }
+
   /** The permanent public origin, or null. */
   get published(): string | null {
     return this.#settings.origin
@@ -54,4 +69,17 @@ export function normalizeOrigin(origin: string): string {
 
 function originOf(url: string): string | null {
   return URL.canParse(url) ? new URL(url).origin : null
+}
+
+/** What an origin is made of (RFC 6454, 7.1): no path, no user, and not several of them. */
+const originForm = /^https?:\/\/[^/?#@\\\s,]+$/i
+
+/** An origin, normalized; null for what is none, such as `null`. */
+function readOrigin(text: string): string | null {
+  return originForm.test(text) ? originOf(text) : null
+}
+
+/** The origin of a host under the scheme of another origin: behind a proxy that is not trusted, nobody knows the scheme that the browser sees. */
+function originAt(other: string, host: string): string | null {
+  return originOf(`${other.slice(0, other.indexOf(':'))}://${host}`)
 }

@@ -1,0 +1,150 @@
+import t, { type Test } from 'tap'
+import { createApp, request, route, users, type CreateAppOptions } from 'rowhouse'
+import { temporaryFolder } from './support/app.ts'
+import { takesLong } from './support/needs.ts'
+
+const own = 'https://app.example'
+const other = 'https://other.example:8443'
+
+/** What a browser may say of the page that a request comes from, and whether that is the app's own. */
+const origins: readonly (readonly [string | undefined, 'own' | 'foreign' | 'none'])[] = [
+  [undefined, 'none'],
+  [own, 'own'],
+  [`${own}:443`, 'own'],
+  [other, 'own'],
+  ['null', 'foreign'],
+  ['', 'foreign'],
+  ['http://app.example', 'foreign'],
+  ['https://app.example:444', 'foreign'],
+  ['https://app.example.', 'foreign'],
+  ['https://app.example.evil.example', 'foreign'],
+  ['https://evilapp.example', 'foreign'],
+  ['https://app.example@evil.example', 'foreign'],
+  ['https://app.example/', 'foreign'],
+  [`${own}, ${own}`, 'foreign'],
+  ['https://sub.app.example', 'foreign'],
+  ['file://', 'foreign'],
+]
+const sites: readonly (readonly [string | undefined, 'own' | 'foreign' | 'none'])[] = [
+  [undefined, 'none'],
+  ['same-origin', 'own'],
+  ['none', 'own'],
+  ['same-site', 'foreign'],
+  ['cross-site', 'foreign'],
+  ['', 'foreign'],
+  ['Same-Origin', 'foreign'],
+  ['same-origin, none', 'foreign'],
+]
+const referers: readonly (readonly [string | undefined, 'own' | 'foreign' | 'none'])[] = [
+  [undefined, 'none'],
+  [`${own}/page?q=1#f`, 'own'],
+  [`${other}/`, 'own'],
+  ['https://evil.example/app.example', 'foreign'],
+  ['', 'foreign'],
+  ['about:blank', 'foreign'],
+  ['/page', 'foreign'],
+]
+const credentials = ['basic', 'bearer', 'none'] as const
+const methods = ['GET', 'POST', 'PUT', 'DELETE'] as const
+
+type Kind = 'own' | 'foreign' | 'none'
+
+/** The specification of it, as a table: the first line that fits decides. */
+const decisions: readonly (readonly [Kind | 'any', Kind | 'any', Kind | 'any', 'same site' | 'cross site'])[] = [
+  ['foreign', 'any', 'any', 'cross site'],
+  ['own', 'any', 'foreign', 'cross site'],
+  ['own', 'any', 'any', 'same site'],
+  ['none', 'foreign', 'any', 'cross site'],
+  ['none', 'own', 'any', 'same site'],
+  ['none', 'none', 'foreign', 'cross site'],
+  ['none', 'none', 'own', 'same site'],
+  ['none', 'none', 'none', 'same site'],
+]
+
+function decide(...kinds: readonly Kind[]): string {
+  const line = decisions.find((line) => kinds.every((kind, index) => line[index] === 'any' || line[index] === kind))
+  return line?.[3] ?? 'not decided'
+}
+
+const define = (): void => {
+  const who = (): unknown => ({ user: users.getUser()?.email ?? null, shown: request.authorization?.scheme ?? null })
+  route('/optional', { methods: ['GET', 'POST', 'PUT', 'DELETE'], authenticateUsers: 'optional' }, who)
+  route('/signed-in', { methods: ['GET', 'POST', 'PUT', 'DELETE'], authenticateUsers: true }, who)
+  route('/shown', { methods: ['GET', 'POST', 'PUT', 'DELETE'], requireCredentials: true }, who)
+  route('/open', { methods: ['GET', 'POST', 'PUT', 'DELETE'] }, who)
+  route('/shared', { methods: ['POST'], authenticateUsers: true, crossSiteSession: true }, who)
+}
+
+async function appAt(t: Test, options: CreateAppOptions['options']) {
+  const app = await createApp({ directory: await temporaryFolder(t), define, options: { name: 'test', ...options }, logTo: { write: () => undefined } })
+  t.teardown(() => app.close())
+  await app.rowhouse.users.add('ann@example.com', 'a quiet afternoon')
+  return app
+}
+
+const basic = `Basic ${Buffer.from('ann@example.com:a quiet afternoon').toString('base64')}`
+
+t.test('a password that a browser attaches by itself counts for nothing in a request from another site, whatever else it says', { skip: takesLong('it sends thousands of requests') }, async (t) => {
+  const app = await appAt(t, { origin: own, alternateOrigins: [other] })
+  const wrong: string[] = []
+  let count = 0
+  for (const [origin, o] of origins)
+    for (const [site, s] of sites)
+      for (const [referer, r] of referers)
+        for (const method of methods)
+          for (const kind of credentials) {
+            count++
+            const headers = {
+              ...(origin !== undefined && { origin }),
+              ...(site !== undefined && { 'sec-fetch-site': site }),
+              ...(referer !== undefined && { referer }),
+              ...(kind === 'basic' && { authorization: basic }),
+              ...(kind === 'bearer' && { authorization: 'Bearer of-nobody' }),
+            }
+            const counts = kind === 'basic' && decide(o, s, r) === 'same site'
+            const expected = { optional: kind === 'bearer' ? 401 : counts ? 'ann@example.com' : 'nobody', 'signed-in': counts ? 'ann@example.com' : 401, open: 'nobody', shown: kind === 'bearer' || counts ? 'nobody' : 401 }
+            const path = (['optional', 'signed-in', 'open', 'shown'] as const)[count % 4] ?? 'open'
+            const reply = await app.inject({ method, url: `/${path}`, headers: { host: 'app.example', ...headers } })
+            const answer = reply.statusCode === 200 ? reply.json<{ user: string | null; shown: string | null }>() : null
+            const got = answer === null ? reply.statusCode : (answer.user ?? 'nobody')
+            const hidden = answer === null || kind !== 'basic' || (answer.shown === 'basic') === counts
+            if (got !== expected[path] || !hidden) wrong.push(`${method} /${path} ${JSON.stringify(headers)}: expected ${expected[path]}, got ${got} ${answer?.shown}`)
+          }
+  t.ok(count > 2000, `${count} requests`)
+  t.same(wrong, [])
+})
+
+t.test('an endpoint that says so takes requests from other sites for its own', async (t) => {
+  const app = await appAt(t, { origin: own })
+  const headers = { origin: 'https://evil.example', authorization: basic }
+  t.equal((await app.inject({ method: 'POST', url: '/shared', headers })).json<{ user: string }>().user, 'ann@example.com')
+  t.equal((await app.inject({ method: 'POST', url: '/signed-in', headers })).statusCode, 401)
+})
+
+t.test('where no origin is configured a page of the host that was asked is the app’s own, and no other is', async (t) => {
+  const app = await appAt(t, {})
+  const ask = async (origin: string, host: string): Promise<number> => (await app.inject({ url: '/signed-in', headers: { host, origin, authorization: basic } })).statusCode
+  t.equal(await ask('http://box.lan:3030', 'box.lan:3030'), 200)
+  t.equal(await ask('https://box.lan', 'box.lan'), 200, 'behind a proxy that nobody has named')
+  t.equal(await ask('https://box.lan', 'box.lan:443'), 200)
+  for (const origin of ['http://evil.example', 'http://box.lan:3031', 'http://x.box.lan:3030', 'null', 'box.lan:3030']) t.equal(await ask(origin, 'box.lan:3030'), 401, origin)
+})
+
+t.test('a route of fastify.ts goes by the same rule', async (t) => {
+  const app = await createApp({
+    directory: await temporaryFolder(t),
+    define: () => undefined,
+    plugin: async (fastify) => {
+      fastify.get('/mine', { config: { authenticateUsers: true } }, () => 'mine')
+      fastify.get('/shared', { config: { authenticateUsers: true, crossSiteSession: true } }, () => 'shared')
+    },
+    options: { name: 'test', origin: own },
+    logTo: { write: () => undefined },
+  })
+  t.teardown(() => app.close())
+  await app.rowhouse.users.add('ann@example.com', 'a quiet afternoon')
+  const ask = async (url: string, origin: string): Promise<number> => (await app.inject({ url, headers: { host: 'app.example', origin, authorization: basic } })).statusCode
+  t.equal(await ask('/mine', own), 200)
+  t.equal(await ask('/mine', 'https://evil.example'), 401)
+  t.equal(await ask('/shared', 'https://evil.example'), 200)
+})
