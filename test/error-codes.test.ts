@@ -1,6 +1,7 @@
 import t from 'tap'
 import {
   abort,
+  createApp,
   crudEndpoints,
   datetime,
   defineTables,
@@ -21,7 +22,7 @@ import {
 } from 'rowhouse'
 import { errorCodes } from '../dist/server/errors/error-codes.js'
 import { refusal } from '../dist/server/http/http-error.js'
-import { buildApp, type TestApp } from './support/app.ts'
+import { buildApp, temporaryFolder, type TestApp } from './support/app.ts'
 
 const api = '/_/api'
 const accept = 'application/json'
@@ -326,6 +327,36 @@ t.test('what a table cannot use is told to the caller who has sent it, and to no
     }
   }
   t.match(log.find(({ err }) => /hidden column/.test(JSON.stringify(err)))?.['err'], { stack: /notes\.token: expected a text/ }, 'the log names the column that is hidden from callers')
+})
+
+t.test('in a route of fastify.ts, too, it is told to the caller who has sent it, and to nobody otherwise', async (t) => {
+  const lines: string[] = []
+  const declare = () => defineTables({ notes: table({ title: text().required() }) })
+  let declared: ReturnType<typeof declare>['notes'] | null = null
+  const server = await createApp({
+    directory: await temporaryFolder(t),
+    define: () => {
+      declared = declare().notes
+    },
+    plugin: async (fastify) => {
+      fastify.post('/filter', async ({ body }) => declared?.search(body as never).all())
+      fastify.get('/order/:by', async ({ params }) => declared?.search({}, { orderBy: (params as { by: never }).by }).all())
+      fastify.post('/own', async () => declared?.addRow({ title: 'x', titel: 'y' } as never))
+    },
+    options: { name: 'test' },
+    logTo: { write: (line: string) => lines.push(line) },
+  })
+  t.teardown(() => server.close())
+  const post = (url: string, payload: string) => server.inject({ method: 'POST', url, payload, headers: { 'content-type': 'application/json' } })
+  for (const [body, got] of [['[]', 'a list'], ['null', 'null']] as const) {
+    t.match((await post('/filter', body)).json(), { statusCode: 400, code: 'bad-query', message: `notes: expected a plain object as filter, got ${got}` })
+  }
+  t.match((await server.inject('/order/titel')).json(), { statusCode: 400, code: 'unknown-column' })
+  t.notMatch(lines.join(''), '"level":50')
+  const own = await post('/own', '{"title":"x"}')
+  t.match(own.json(), { statusCode: 500, code: 'internal' })
+  t.notMatch(own.body, /notes|titel/)
+  t.match(lines.find((line) => line.includes('"level":50')), /has no column/)
 })
 
 t.test('errors of tables have a table and columns, and those that an app makes need none', async (t) => {
