@@ -1,5 +1,5 @@
 import t from 'tap'
-import { httpEndpoint, request } from 'rowhouse'
+import { httpEndpoint, Media, request } from 'rowhouse'
 import { buildApp, type TestApp } from './support/app.ts'
 
 const api = '/_/api'
@@ -161,6 +161,8 @@ t.test('a number so near to zero that it would become zero is refused, wherever 
   t.equal((await decode('[0,"1e-400",{"\\"1e-400":0.0}]')).status, 200, 'in a text they are no numbers')
   const told = await app.server.inject({ method: 'POST', url: `${api}/j`, payload: '1e-400', headers: { 'content-type': 'application/json', accept: 'application/json' } })
   t.match(told.json(), { code: 'number-too-small' })
+  await t.rejects(new Media(Buffer.from('{"a":[0,1e-400]}')).json(), { name: 'RangeError', message: /^the JSON is not read: it has the number 1e-400, which would become 0/ })
+  t.strictSame(await new Media(Buffer.from('[0,1e-7,"1e-400"]')).json(), [0, 1e-7, '1e-400'])
 })
 
 t.test('a mistake is told with its position, as the sender counts characters', async (t) => {

@@ -1,5 +1,5 @@
 import { ReadableStream } from 'node:stream/web'
-import { describeUnkept, findUnkept, holdsDoubtful } from './kept-number.js'
+import { describeUnkept, findUnkept, holdsHuge, mayBecomeZero } from './kept-number.js'
 import { isMediaType, unknownType } from './media-type.js'
 import { inOwnMemory, isReceived, markReceived } from './received-bytes.js'
 import { piecesOf, StoredContent } from './stored-content.js'
@@ -65,10 +65,11 @@ export class Media {
     return new TextDecoder().decode(await this.#all())
   }
 
-  /** The bytes as JSON. Rejects with a `SyntaxError` when they are not, and with a `RangeError` when a number in them would be rounded. */
+  /** The bytes as JSON. Rejects with a `SyntaxError` when they are not, and with a `RangeError` when a number in them would be rounded or become zero. */
   async json(): Promise<unknown> {
-    const value: unknown = JSON.parse(await this.text())
-    const unkept = holdsDoubtful(value) ? findUnkept(await this.#all()) : null
+    const text = await this.text()
+    const value: unknown = JSON.parse(text)
+    const unkept = holdsHuge(value) || mayBecomeZero(text) ? findUnkept(await this.#all()) : null
     if (unkept !== null) throw new RangeError(`the JSON is not read: ${describeUnkept(unkept)}`)
     return value
   }

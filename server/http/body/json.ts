@@ -1,6 +1,6 @@
 import { constants } from 'node:buffer'
 import type { JsonValue } from '../../../db/values/json-value.js'
-import { describeUnkept, findUnkept, isDoubtful } from '../../../db/values/kept-number.js'
+import { describeUnkept, findUnkept, isHuge, mayBecomeZero } from '../../../db/values/kept-number.js'
 import { memberPlace } from '../../errors/member-place.js'
 import { refusal, type HttpError } from '../http-error.js'
 import type { BodyContent } from './body-store.js'
@@ -49,7 +49,7 @@ export function parseJson(content: BodyContent | null, limit: number): JsonValue
   } catch {
     throw malformed(describeMistake(text))
   }
-  if (isHarmless(value)) return value
+  if (isHarmless(value) && !mayBecomeZero(text)) return value
   const below = placeOfPrototype(value)
   if (below !== null) {
     const place = `body${below}`
@@ -62,11 +62,11 @@ export function parseJson(content: BodyContent | null, limit: number): JsonValue
 }
 
 /**
- * Whether a value is certainly what was sent, and stays harmless when it is copied. RFC 8259, 6, leaves the range of numbers to us: one that became Infinity, zero or another one, is no longer what was sent, nor can it be sent back.
+ * Whether a value is certainly what was sent, and stays harmless when it is copied. RFC 8259, 6, leaves the range of numbers to us: one that became Infinity, or another one, is no longer what was sent, nor can it be sent back.
  * A member `__proto__` is a member like any other only until somebody assigns it to an object, whose prototype it then is.
  */
 function isHarmless(value: JsonValue): boolean {
-  if (typeof value === 'number') return !isDoubtful(value)
+  if (typeof value === 'number') return !isHuge(value)
   if (typeof value !== 'object' || value === null) return true
   if (Array.isArray(value)) return value.every(isHarmless)
   for (const name in value) if (name === '__proto__' || !isHarmless((value as Readonly<Record<string, JsonValue>>)[name] ?? null)) return false
