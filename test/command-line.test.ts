@@ -6,6 +6,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import t, { type Test } from 'tap'
 import { settingsByName } from '../dist/server/app/configuration/settings.js'
 import { variableName } from '../dist/server/settings/environment.js'
+import { outside } from './support/app.ts'
 import { takesLong } from './support/needs.ts'
 import { asOrdinaryUser, runRowhouse, startServer, type ProcessOptions } from './support/rowhouse-process.ts'
 
@@ -298,13 +299,13 @@ httpEndpoint('/right', async ({ id }) => {
   return transaction(async () => task?.delete())
 })
 `
-  const directory = t.testdir({
+  const made = t.testdir({
     'tables.ts': `import { boolean, defineTables, table, text } from 'rowhouse'
 export const tables = defineTables({ tasks: table({ title: text().required(), done: boolean() }) })
 `,
     modules: { 'wrong.ts': wrong },
   })
-  const { code, stderr } = await runRowhouse(t, ['check', directory])
+  const { code, stderr } = await runRowhouse(t, ['check', await outside(t, made)])
   t.equal(code, 1)
   const announced = wrong.split('\n').flatMap((line, index) => {
     const [, part] = line.split('//> ')
@@ -319,19 +320,19 @@ export const tables = defineTables({ tasks: table({ title: text().required(), do
 })
 
 t.test('check tells a mistake in a declaration and those of types together', { skip: compiles }, async (t) => {
-  const directory = t.testdir({
+  const made = t.testdir({
     modules: {
       'a.ts': `import { httpEndpoint } from 'rowhouse'\nhttpEndpoint('/a', { timeout: 0 }, () => 1)\n`,
       'b.ts': `import { httpEndpoint } from 'rowhouse'\nhttpEndpoint('/b/:id', ({ id }) => id.toFixed())\n`,
     },
   })
-  t.match(await runRowhouse(t, ['check', directory]), {
+  t.match(await runRowhouse(t, ['check', await outside(t, made)]), {
     code: 1,
     stdout: '',
     stderr: /^modules\/a\.ts:2: the endpoint \/a: the option "timeout" takes .*, got 0\nmodules\/b\.ts:2:\d+: .*toFixed.* \(TS\d+\)\n$/,
   })
   const declared = t.testdir({ modules: { 'a.ts': `import { httpEndpoint } from 'rowhouse'\nhttpEndpoint('/a', { timeout: 0 }, () => 1)\n` } })
-  t.match(await runRowhouse(t, ['check', declared]), { code: 1, stdout: 'types: in order\n', stderr: /^modules\/a\.ts:2: .*\n$/ })
+  t.match(await runRowhouse(t, ['check', await outside(t, declared)]), { code: 1, stdout: 'types: in order\n', stderr: /^modules\/a\.ts:2: .*\n$/ })
   t.match(await runRowhouse(t, ['check', join(root, 'nowhere')]), { code: 1, stdout: '', stderr: /^there is no folder .*\n$/ })
   t.match(await runRowhouse(t, ['check', t.testdir({})]), { code: 1, stdout: '', stderr: /^there is no app in .*\n$/ })
 })

@@ -2,7 +2,7 @@ import { chmodSync, existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { ConfigurationError, createApp } from 'rowhouse'
-import { temporaryFolder, type Settings } from './support/app.ts'
+import { outside, temporaryFolder, type Settings } from './support/app.ts'
 import { takesLong } from './support/needs.ts'
 import { asOrdinaryUser, runRowhouse, startRowhouse, startServer } from './support/rowhouse-process.ts'
 
@@ -228,7 +228,7 @@ t.test('rowhouse routes, check and users read .env too', { skip: takesLong('it r
     modules: hello,
   })
   t.match(await runRowhouse(t, ['routes', directory]), { code: 0, stdout: /^GET POST +\/v1\/hello /m })
-  t.match(await runRowhouse(t, ['check', directory]), { code: 0, stdout: 'the settings of Shop are in order' })
+  t.match(await runRowhouse(t, ['check', await outside(t, directory)]), { code: 0, stdout: 'the settings of Shop are in order' })
   t.match(await runRowhouse(t, ['users', 'list'], { cwd: directory }), {
     code: 1,
     stderr: `there is no database in ${join(directory, 'kept')};`,

@@ -31,7 +31,7 @@ import {
 } from 'rowhouse'
 import type { Commit, Engine } from '../dist/db/engine/engine.js'
 import { openSqlite } from '../dist/db/sqlite/open.js'
-import { basic, temporaryFolder } from './support/app.ts'
+import { basic, outside, temporaryFolder } from './support/app.ts'
 import { ask, type Answer, type Asked } from './support/ask.ts'
 import { takesLong } from './support/needs.ts'
 import { runRowhouse } from './support/rowhouse-process.ts'
@@ -1240,7 +1240,7 @@ export default async function (app: FastifyInstance) {
       ['PUT PATCH', '/x/:id(^\\d+)', 'fastify', 'bodyLimit: 10', 'fastify.ts:10'],
     ],
   )
-  const checked = await runRowhouse(t, ['check', directory])
+  const checked = await runRowhouse(t, ['check', await outside(t, directory)])
   t.same([checked.code, checked.stderr], [0, ''])
   t.match(checked.stdout, 'routes: 5, none in another')
 })

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import t, { type Test } from 'tap'
 import { createApp, HttpResponse, JSONResponse } from 'rowhouse'
-import { basic, type Settings } from './support/app.ts'
+import { basic, outside, type Settings } from './support/app.ts'
 import { field, file, multipart } from './support/multipart.ts'
 import { takesLong } from './support/needs.ts'
 import { runRowhouse, startServer } from './support/rowhouse-process.ts'
@@ -536,7 +536,7 @@ t.test('an app of nothing but file routes starts, is listed and is checked; 404 
   t.match(stdout, /^GET +\/api\/users +file +- +pages\/api\/users\/index\.ts:3$/m)
   t.match(stdout, /^POST +\/api\/users +file +- +pages\/api\/users\/index\.ts:5$/m)
   t.match(stdout, /^GET +\/api\/users\/\[id\] +file +timeout: 5000 +pages\/api\/users\/\[id\]\.ts:5$/m)
-  t.match(await runRowhouse(t, ['check', directory]), { code: 0, stderr: '', stdout: /routes: 5, none in another's way\n.*\ntypes: in order/ })
+  t.match(await runRowhouse(t, ['check', await outside(t, directory)]), { code: 0, stderr: '', stdout: /routes: 5, none in another's way\n.*\ntypes: in order/ })
   t.match(await runRowhouse(t, ['users', 'list', '--data', join(directory, 'elsewhere')], { cwd: directory }), { code: 1 })
 })
 

@@ -2,6 +2,7 @@ import { existsSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { createApp } from 'rowhouse'
+import { outside } from './support/app.ts'
 import { takesLong } from './support/needs.ts'
 import { runRowhouse } from './support/rowhouse-process.ts'
 
@@ -218,7 +219,7 @@ t.test('check tells of them together with mistakes of types, those of the config
     modules: { 'a.ts': `${hello}export const a: number = 'a'\n`, 'b.TS': hello },
     'rowhouse.config.ts': `export default {}\nexport const b: number = 'b'\n`,
   })
-  t.match(await runRowhouse(t, ['check', directory]), {
+  t.match(await runRowhouse(t, ['check', await outside(t, directory)]), {
     code: 1,
     stderr:
       /^modules\/b\.TS is not run: .*\nmodules\/a\.ts:3:14: .*\(TS2322\)\nrowhouse\.config\.ts:2:14: .*\(TS2322\)\n$/,
