@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
+import { outside } from './support/app.ts'
 import { needs, takesLong } from './support/needs.ts'
 import { plainNode } from './support/plain-node.ts'
 
@@ -16,7 +17,7 @@ function shell(line: string, words: readonly string[], cwd?: string) {
   return { ended: Number(/ended (\d+)/.exec(stdout)?.[1]), stderr }
 }
 
-t.test('a command whose reader has gone says nothing about it and ends with the code of its work', { skip: needs('bash') || takesLong('it runs the command many times') }, (t) => {
+t.test('a command whose reader has gone says nothing about it and ends with the code of its work', { skip: needs('bash') || takesLong('it runs the command many times') }, async (t) => {
   const directory = t.testdir({ modules, broken: { modules: { 'a.ts': `import { httpEndpoint } from 'rowhouse'\nhttpEndpoint('no slash', () => 1)\n` } } })
   const data = join(directory, 'data')
   t.same(shell('"$@" | true', ['users', 'add', 'a@x.io', '--data', data]), { ended: 0, stderr: '' })
@@ -24,8 +25,7 @@ t.test('a command whose reader has gone says nothing about it and ends with the 
     t.same(shell('"$@" | true', words), { ended: 0, stderr: '' }, words.join(' '))
   }
   t.match(shell('"$@" | true', ['users', 'list', '--data', join(directory, 'none')]), { ended: 1, stderr: /^there is no database/ }, 'what goes wrong is told all the same')
-  t.equal(shell('"$@" 2>&1 | true', ['check', join(directory, 'broken')]).ended, 1, 'also where standard error has no reader either')
-  t.end()
+  t.equal(shell('"$@" 2>&1 | true', ['check', await outside(t, join(directory, 'broken'))]).ended, 1, 'also where standard error has no reader either')
 })
 
 t.test('a command whose output cannot be written says so in one sentence and ends with 1', { skip: needs('bash') || (!existsSync('/dev/full') && 'it needs /dev/full') || takesLong('it runs the command many times') }, (t) => {
