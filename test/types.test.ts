@@ -560,6 +560,40 @@ t.test('requireUser is the user, or a 401 that says how to sign in', async (t) =
   t.throws(() => users.requireUser(), /only available while an endpoint runs/)
 })
 
+t.test('middleware knows its request and response, values have their types, and an answer that is none does not compile', { skip }, (t) => {
+  const app = compile(t, {
+    around: `
+import { HttpResponse, middleware, requestValue, route, type FileRouteRequest, type Middleware, type RowhouseRequest } from 'rowhouse'
+
+const tenant = requestValue<{ readonly name: string }>('tenant')
+
+middleware('/reports', async (request, next) => {
+  const response = await next()
+  const found = tenant.getOptional()
+  tenant.set({ name: request.path })
+  response.headers.set('x-name', found?.name ?? '')
+  return response
+})
+middleware((_request, next) => next())
+middleware((request, next) => (request.user === null ? new HttpResponse(401, 'no') : next()))
+const inFile: Middleware = async (request: FileRouteRequest, next) => next()
+const inModule: Middleware<RowhouseRequest> = (request, next) => next()
+middleware('/x', inModule)
+route('/y', () => tenant.get().name)
+tenant.set({ title: 'x' }) // refused: does not exist in type
+middleware(async (_request, next) => { await next() }) // refused: response is nothing: return the response of
+middleware(async (request, next) => { if (request.user !== null) return next() }) // refused: response is nothing
+middleware((_request, next) => ({ a: 1n, next: next() })) // refused: is a BigInt
+middleware(inFile) // refused: is not assignable
+middleware(7, inModule) // refused: is not assignable to parameter of type
+`,
+  })
+  t.equal(app.hover('(|request|, next)'), '(parameter) request: RowhouseRequest<JsonValue>')
+  t.equal(app.hover('const |response|'), 'const response: HttpResponse | Response')
+  t.equal(app.hover('const |found|'), 'const found: {\n    readonly name: string;\n} | undefined')
+  t.end()
+})
+
 t.test('an app of 200 endpoints takes the compiler less than five seconds more than one of none', { skip }, (t) => {
   const links = (n: number): string => `owner: link('users'), parent: link('t${n}'), next: links('t${(n + 1) % 20}')`
   const columns = "title: text().required(), done: boolean().default(false), note: text().hidden(), extra: json()"

@@ -12,6 +12,7 @@ import { declarePlugin } from '../doors/fastify/declare-plugin.js'
 import type { FastifyDoor, FastifyDoorOptions } from '../doors/fastify/fastify-door.js'
 import { passedOnId } from '../doors/fastify/passage.js'
 import type { FastifyPlugin } from '../doors/fastify/plugin-types.js'
+import { surround } from '../doors/middleware/surround.js'
 import { EndpointUrls } from '../endpoint/endpoint-urls.js'
 import type { Endpoint } from '../endpoint/endpoint.js'
 import { Matcher } from '../endpoint/matcher.js'
@@ -144,7 +145,7 @@ async function startApp({ app, configuration, log, declarations, services, close
 
   const sources = { stopping: stopping.signal, hasFailed: services.hasFailed }
   const platform = await collectDeclarations(app, platformRegistry(configuration), () => declarePlatform(sources))
-  const endpoints = [...declarations.endpoints, ...platform.endpoints]
+  const endpoints = [...surround(declarations), ...platform.endpoints]
   const urls = new EndpointUrls(endpoints)
 
   const schemes: readonly Scheme[] = [

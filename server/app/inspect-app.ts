@@ -4,6 +4,7 @@ import { runCall, type AppHandle } from '../call/call.js'
 import { loadCall } from '../call/load-call.js'
 import type { CollectedRoutes } from '../doors/fastify/collected-routes.js'
 import { PluginHost } from '../doors/fastify/plugin-host.js'
+import { surround } from '../doors/middleware/surround.js'
 import { loadConfiguration } from './configuration/configuration.js'
 import { EndpointUrls } from '../endpoint/endpoint-urls.js'
 import type { Endpoint } from '../endpoint/endpoint.js'
@@ -36,8 +37,8 @@ export async function inspectApp(directory: string): Promise<InspectedApp> {
   const platform = await collectDeclarations(app, platformRegistry(configuration), () =>
     declarePlatform({ stopping: new AbortController().signal, hasFailed: () => false }),
   )
-  const own = [...declarations.endpoints, ...platform.endpoints]
-  // Making these is what finds endpoints that stand in each other's way.
+  // Making these is what finds middleware around nothing, and endpoints that stand in each other's way.
+  const own = [...surround(declarations), ...platform.endpoints]
   const urls = new EndpointUrls(own)
   const { plugin } = declarations
   const routes = plugin === null ? null : await inspectPlugin(plugin, app, configuration)

@@ -35,6 +35,8 @@ export interface Call {
   deadline: Deadline | null
   /** What has to reach the disk before anybody is told of its outcome. */
   readonly writes: CallWrites
+  /** What its code has set for the rest of it, by what it was declared as; null as long as there is nothing. */
+  values: Map<object, unknown> | null
   /** Where what the code declares goes to; null once an app has been loaded. */
   readonly declarations: Registry | null
 }

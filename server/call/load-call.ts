@@ -24,6 +24,7 @@ export function loadCall(app: AppHandle, declarations: Registry | null): Call {
     signal: neverAborted,
     deadline: null,
     writes: new CallWrites(),
+    values: null,
     declarations,
   }
 }

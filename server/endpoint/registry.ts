@@ -6,6 +6,7 @@ import { CallSites } from './call-site.js'
 import type { Endpoint } from './endpoint.js'
 import type { SourceLocation } from '../errors/source-location.js'
 import { DeclarationError } from '../errors/declaration-error.js'
+import type { HttpResponse } from '../http/reply/http-response.js'
 import type { RowhouseRequest } from '../http/request/request.js'
 import { ErrorHandlers, type DeclaredErrorHandler } from './error-handlers.js'
 
@@ -40,6 +41,16 @@ export interface DeclaredScheme {
   readonly source: SourceLocation
 }
 
+/** One `middleware()` of an app. */
+export interface DeclaredMiddleware {
+  /** As it was written. */
+  readonly path: string
+  /** The decoded parts of the path at and below which it stands around endpoints; none: around all. */
+  readonly segments: readonly string[]
+  readonly run: (request: RowhouseRequest, next: () => Promise<HttpResponse | Response>) => unknown
+  readonly source: SourceLocation
+}
+
 /** The Fastify plugin of an app, its `fastify.ts`. */
 export interface DeclaredPlugin {
   readonly plugin: FastifyPluginAsync | FastifyPluginCallback
@@ -50,6 +61,8 @@ export interface DeclaredPlugin {
 export interface Declarations {
   /** In the order of declaration. */
   readonly endpoints: readonly Endpoint[]
+  /** In the order of declaration. */
+  readonly middlewares: readonly DeclaredMiddleware[]
   readonly errorHandlers: ErrorHandlers
   /** In the order in which they are asked. */
   readonly schemes: readonly DeclaredScheme[]
@@ -72,6 +85,7 @@ export function refuseReserved({ path, source }: Endpoint, settings: Declaration
 export class Registry implements Declarations {
   readonly errorHandlers = new ErrorHandlers()
   readonly #endpoints: Endpoint[] = []
+  readonly #middlewares: DeclaredMiddleware[] = []
   readonly #schemes: DeclaredScheme[] = []
   readonly #callSites: CallSites
   #plugin: DeclaredPlugin | null = null
@@ -100,6 +114,10 @@ export class Registry implements Declarations {
     return this.#endpoints
   }
 
+  get middlewares(): readonly DeclaredMiddleware[] {
+    return this.#middlewares
+  }
+
   get schemes(): readonly DeclaredScheme[] {
     return this.#schemes
   }
@@ -120,6 +138,10 @@ export class Registry implements Declarations {
     }
     refuseReserved(endpoint, this.settings)
     this.#endpoints.push(endpoint)
+  }
+
+  addMiddleware(middleware: DeclaredMiddleware): void {
+    this.#middlewares.push(middleware)
   }
 
   /** @throws DeclarationError when there is one for the same errors already; both places are named */

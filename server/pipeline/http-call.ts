@@ -22,6 +22,7 @@ export class HttpCall implements Call {
   readonly declarations = null
   readonly writes = new CallWrites()
   deadline: Deadline | null = null
+  values: Map<object, unknown> | null = null
   /** What keeps a body there, on disk or counted in memory; null where there is none. */
   lease: BodyLease | null = null
   /** The answer, once it is made. */

@@ -227,13 +227,14 @@ function whenDurable({ writes }: HttpCall, thrown: unknown, tell: (failed: unkno
 }
 
 /** The app's own error handler makes the answer where it has one for the error, in a call of its own: what the failed one still writes is not what that acknowledges. Otherwise Rowhouse does. */
-function answer({ parts, raw, response, endpoint, request }: HttpCall, failure: Failure): void {
+function answer({ parts, raw, response, endpoint, request, values }: HttpCall, failure: Failure): void {
   if (failure.handling === null) {
     sendError(parts, raw, response, failure.description, failure)
     return
   }
   const call = new HttpCall(parts, raw, response, endpoint, failure, timeOut)
   call.request = request
+  call.values = values
   RowhouseRequest.stateOf(call.beginRequest()).leaveUnread()
   call.beginTime()
   runCall(call, handleError, call)
