@@ -56,7 +56,7 @@ t.test('a database with a step that is unknown here, or another one, is refused'
   t.match(late, { message: /^migration 0 \(step 0\) comes before migration 2, which this database has already run/ })
 })
 
-t.test('processes that start at once run each step once', async (t) => {
+t.test('processes that start at once run each step once', { skip: takesLong('it starts four processes at once') }, async (t) => {
   const { program, directory } = childProgram(
     t,
     `

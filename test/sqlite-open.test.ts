@@ -83,7 +83,7 @@ t.test('a lock file left behind keeps nobody away, and one that cannot be a lock
   t.match(await refusal(t, directory), /^the lock file .*server\.lock cannot be used \(SQLITE_NOTADB\); delete it while no server runs/)
 })
 
-t.test('processes that start at once on an empty folder all succeed', async (t) => {
+t.test('processes that start at once on an empty folder all succeed', { skip: takesLong('it starts four processes at once') }, async (t) => {
   const { program, directory } = childProgram(
     t,
     `

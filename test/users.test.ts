@@ -342,7 +342,7 @@ t.test('identical right attempts at once share one hash, count as no failure, an
   t.notOk(rows.includes(null))
 })
 
-t.test('a changed password, a disabled and a deleted user are refused on the very next request, in another process too', async (t) => {
+t.test('a changed password, a disabled and a deleted user are refused on the very next request, in another process too', { skip: takesLong('it makes and checks some twenty hashes') }, async (t) => {
   const directory = t.testdir()
   const { users } = await open(t, directory)
   const other = await open(t, directory)
