@@ -121,6 +121,30 @@ t.test('an endpoint that says so takes requests from other sites for its own', a
   t.equal((await app.inject({ method: 'POST', url: '/signed-in', headers })).statusCode, 401)
 })
 
+t.test('a password from a page that the endpoint is open to counts, but not one that came with a form or an image', async (t) => {
+  const app = await createApp({
+    directory: await temporaryFolder(t),
+    define: () => {
+      route('/front', { enableCors: 'https://front.example', authenticateUsers: true }, () => 'front')
+      route('/all', { enableCors: true, authenticateUsers: true }, () => 'all')
+    },
+    options: { name: 'test', origin: own },
+    logTo: { write: () => undefined },
+  })
+  t.teardown(() => app.close())
+  await app.rowhouse.users.add('ann@example.com', 'a quiet afternoon')
+  const ask = async (url: string, headers: Record<string, string>): Promise<number> => (await app.inject({ url, headers: { host: 'app.example', authorization: basic, ...headers } })).statusCode
+  const front = { origin: 'https://front.example' }
+  t.equal(await ask('/front', front), 200)
+  t.equal(await ask('/front', { ...front, 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'cors', referer: 'https://front.example/' }), 200)
+  t.equal(await ask('/all', { origin: 'https://evil.example' }), 200)
+  for (const mode of ['navigate', 'no-cors', 'websocket', '']) t.equal(await ask('/front', { ...front, 'sec-fetch-mode': mode }), 401, mode)
+  t.equal(await ask('/front', { ...front, referer: 'https://evil.example/' }), 401)
+  t.equal(await ask('/front', { origin: own, referer: 'https://front.example/' }), 401)
+  t.equal(await ask('/front', { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'cors' }), 401)
+  for (const origin of ['https://evil.example', 'null', '', 'https://front.example.evil.example']) t.equal(await ask('/front', { origin }), 401, origin)
+})
+
 t.test('where no origin is configured a page of the host that was asked is the app’s own, and no other is', async (t) => {
   const app = await appAt(t, {})
   const ask = async (origin: string, host: string): Promise<number> => (await app.inject({ url: '/signed-in', headers: { host, origin, authorization: basic } })).statusCode

@@ -7,6 +7,7 @@ import { openBodyRooms } from '../../server/app/body-rooms.js'
 import type { HandlerArguments } from '../../server/endpoint/endpoint.js'
 import { Matcher } from '../../server/endpoint/matcher.js'
 import { readBody } from '../../server/http/body/read-body.js'
+import { readCorsRule } from '../../server/http/cors/cors-options.js'
 import { toReply } from '../../server/http/reply/reply.js'
 import { RequestState } from '../../server/http/request/request-state.js'
 import { RowhouseRequest } from '../../server/http/request/request.js'
@@ -35,7 +36,7 @@ export async function takeApart(options: CreateAppOptions) {
   return {
     findEndpoints(server: FastifyInstance): void {
       const destinationOf = ({ raw, originalUrl }: FastifyRequest) => findDestination(raw, originalUrl, matcher)
-      findEndpoints(server, { destinationOf, addresses: configuration })
+      findEndpoints(server, { destinationOf, addresses: configuration, cors: readCorsRule(configuration.cors, configuration) })
     },
 
     async giveIds(server: FastifyInstance): Promise<void> {

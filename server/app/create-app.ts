@@ -20,6 +20,7 @@ import { Registry, type Declarations } from '../endpoint/registry.js'
 import { DeclarationError } from '../errors/declaration-error.js'
 import { runningApps } from '../exports/running-app.js'
 import { basePathOf } from '../http/base-path.js'
+import { readCorsRule } from '../http/cors/cors-options.js'
 import { serveInTurn } from '../http/request/in-turn.js'
 import { takeIn } from '../http/request/intake.js'
 import { openLog, type AppLog } from '../logging/open-log.js'
@@ -162,6 +163,7 @@ async function startApp({ app, configuration, log, declarations, services, close
     bodies,
     errorHandlers: declarations.errorHandlers,
     isOwnOrigin: (origin, host) => origins.isOwn(origin, host),
+    cors: readCorsRule(configuration.cors, configuration),
     schemes,
     unauthorized: new Unauthorized(schemes.flatMap(({ challenges }) => challenges)),
     debug: isDebugging(configuration, log.platform),
@@ -192,7 +194,7 @@ async function startApp({ app, configuration, log, declarations, services, close
   if (lines !== null) await server.register(requestLogs, door?.linesOfPipeline(lines) ?? lines)
   requireAccessKey(server, basePathOf(configuration), accessKey)
   const destinationOf = door?.destinationOf ?? destinationsAmong(endpoints)
-  findEndpoints(server, { destinationOf, addresses: configuration })
+  findEndpoints(server, { destinationOf, addresses: configuration, cors: parts.cors })
   server.route({ method: server.supportedMethods, url: '*', handler: (request, reply) => serve(parts, request, reply) })
 
   // Around all else that looks at what the listener tells, such as the plugin.

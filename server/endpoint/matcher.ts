@@ -63,15 +63,16 @@ export class Resource {
 
   /** The value of an `Allow` header: the registered methods, with HEAD and OPTIONS, which are answered without being registered. */
   get allow(): string {
-    return (this.#allow ??= this.#listMethods())
+    return (this.#allow ??= this.methodsOf(() => true, ['OPTIONS']).join(', '))
   }
 
-  /** In one order, whatever the order of declaration; rarer ones follow. */
-  #listMethods(): string {
-    const methods = new Set(this.#endpoints.keys())
-    if (methods.has('GET')) methods.add('HEAD')
-    methods.add('OPTIONS')
-    return [...usualMethods.filter((method) => methods.delete(method)), ...methods].join(', ')
+  /** The methods of some of the endpoints, with HEAD where there is GET, in one order, whatever the order of declaration; rarer ones follow. */
+  methodsOf(isMeant: (endpoint: Endpoint) => boolean, more: readonly string[] = []): string[] {
+    const methods = new Set(more)
+    for (const [method, endpoint] of this.#endpoints) if (isMeant(endpoint)) methods.add(method)
+    const head = this.endpointFor('HEAD')
+    if (head !== undefined && isMeant(head)) methods.add('HEAD')
+    return [...usualMethods.filter((method) => methods.delete(method)), ...methods]
   }
 }
 

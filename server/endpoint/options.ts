@@ -3,6 +3,8 @@ import { Column } from '../../db/columns/columns.js'
 import { describeGiven } from '../../db/errors/describe-value.js'
 import { nearestName } from '../../db/errors/nearest-name.js'
 import type { StandardSchema } from '../../db/values/standard-schema.js'
+import { findCorsMistakes, readCorsRule, type CorsOption, type OwnOrigins } from '../http/cors/cors-options.js'
+import type { CorsRule } from '../http/cors/cors-rule.js'
 import type { Access } from './access.js'
 import { DeclarationError } from '../errors/declaration-error.js'
 import { suggestName } from '../errors/nearest-name.js'
@@ -30,6 +32,11 @@ export interface EndpointSettings<
   readonly requireCredentials?: boolean
   /** Whether requests that a browser sends on behalf of another site run with what it keeps for this one: cookies, session, signed-in user. They do not by default. */
   readonly crossSiteSession?: boolean
+  /**
+   * Whether pages of other origins may read its answers: `true` for all of them, an origin or a list of origins for those, or `{ origins, credentials, headers, exposed, maxAge }`;
+   * the app's `cors` by default.
+   */
+  readonly enableCors?: CorsOption
   /** The longest body in bytes; the app's `bodyLimit` by default. */
   readonly bodyLimit?: number
   /**
@@ -55,6 +62,12 @@ export interface EndpointSettings<
   readonly authenticate_users?: SignedIn
   /** The same as `crossSiteSession`. */
   readonly cross_site_session?: boolean
+  /** The same as `enableCors`. */
+  readonly enable_cors?: CorsOption
+  /** The same as `enableCors`. */
+  readonly cross_origin?: CorsOption
+  /** The same as `enableCors`. */
+  readonly crossOrigin?: CorsOption
 }
 
 /** The options of an endpoint, checked and complete. */
@@ -63,6 +76,7 @@ export interface EndpointOptions {
   readonly params: readonly (readonly [string, Parameter])[]
   readonly body: StandardSchema | null
   readonly crossSiteSession: boolean
+  readonly cors: CorsRule
   /** In bytes. */
   readonly bodyLimit: number
   /** How much of a body is decoded in memory, in bytes. */
@@ -77,7 +91,7 @@ export interface EndpointOptions {
 }
 
 /** What holds for endpoints that say nothing themselves. */
-export interface EndpointDefaults {
+export interface EndpointDefaults extends OwnOrigins {
   readonly methods: readonly Method[]
   /** In bytes. */
   readonly bodyLimit: number
@@ -87,6 +101,7 @@ export interface EndpointDefaults {
   readonly decodeLimit: number
   /** In milliseconds. */
   readonly handlerTimeout: number
+  readonly cors: CorsOption
 }
 
 /** Other names for options, as the documents spell them that people come from. */
@@ -96,13 +111,17 @@ const aliases: ReadonlyMap<string, string> = new Map([
   ['require_credentials', 'requireCredentials'],
   ['authenticate_users', 'authenticateUsers'],
   ['cross_site_session', 'crossSiteSession'],
+  ['enable_cors', 'enableCors'],
+  ['cross_origin', 'enableCors'],
+  ['crossOrigin', 'enableCors'],
 ])
 
 /** Those that the parser of Node.js reads. CONNECT asks for a tunnel, and has no path. */
 const knownMethods: readonly string[] = METHODS.filter((method) => method !== 'CONNECT')
 
-const accessOptions: ReadonlySet<string> = new Set(['authenticateUsers', 'requireCredentials'])
-/** The names of the options that say who calls, in all their spellings. */
+/** Who gets in, and who may read the answers. */
+const accessOptions: ReadonlySet<string> = new Set(['authenticateUsers', 'requireCredentials', 'enableCors'])
+/** The names of the options that say who calls and from where, in all their spellings. */
 export const callerOptionNames: readonly string[] = [...accessOptions, 'crossSiteSession', ...aliases.keys()]
 
 /** What is wrong with the value of an option, each as the end of a sentence that begins with the option. */
@@ -125,6 +144,7 @@ const checks: Readonly<Record<string, Check>> = {
   authenticateUsers: takes("true, false or 'optional'", (value) => typeof value === 'boolean' || value === 'optional'),
   requireCredentials: takesBoolean,
   crossSiteSession: takesBoolean,
+  enableCors: findCorsMistakes,
   bodyLimit: takes('a whole number of bytes above 0', isAmount),
   decodeLimit: takes('a whole number of bytes above 0', isAmount),
   decompress: takesBoolean,
@@ -192,6 +212,7 @@ function complete(given: EndpointSettings, defaults: EndpointDefaults): ReturnTy
       params: Object.entries(given.params ?? {}),
       body: given.body ?? null,
       crossSiteSession: given.crossSiteSession ?? false,
+      cors: readCorsRule(given.enableCors ?? defaults.cors, defaults),
       bodyLimit: given.bodyLimit ?? defaults.bodyLimit,
       decodeLimit: given.decodeLimit ?? defaults.decodeLimit,
       decompress: given.decompress ?? false,

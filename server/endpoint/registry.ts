@@ -2,6 +2,7 @@ import type { FastifyPluginAsync, FastifyPluginCallback } from 'fastify'
 import type { OpenDatabaseOptions } from '../../db/database.js'
 import { defineTables } from '../../db/schema/define-tables.js'
 import { isReserved } from '../http/base-path.js'
+import type { CorsOption, OwnOrigins } from '../http/cors/cors-options.js'
 import { CallSites } from './call-site.js'
 import type { Endpoint } from './endpoint.js'
 import type { SourceLocation } from '../errors/source-location.js'
@@ -14,7 +15,7 @@ import { ErrorHandlers, type DeclaredErrorHandler } from './error-handlers.js'
 export type DeclaredTables = OpenDatabaseOptions['tables']
 
 /** What holds for declarations that do not say otherwise. */
-export interface DeclarationSettings {
+export interface DeclarationSettings extends OwnOrigins {
   /** The app's folder; places are told relative to it. */
   readonly directory: string
   /** What stands before the paths of `httpEndpoint`. */
@@ -29,6 +30,7 @@ export interface DeclarationSettings {
   readonly responseLimit: number
   /** In milliseconds. */
   readonly handlerTimeout: number
+  readonly cors: CorsOption
   readonly private: { readonly accessKey: string | null }
 }
 

@@ -5,7 +5,7 @@ import { group, setting, type SettingsOf } from '../settings/setting.js'
  * The origin of a web site: scheme, host and port, nothing behind them (RFC 6454, 4). Ports that the scheme implies are
  * left out.
  */
-const origin: Check<string> = {
+export const webOrigin: Check<string> = {
   expected: 'an origin such as https://example.com',
   read(value) {
     if (typeof value !== 'string' || !URL.canParse(value)) return undefined
@@ -46,9 +46,9 @@ export const addressSettings = group({
    */
   apiPrefix: setting(pathPrefix, '/_/api'),
   /** Where the world reaches the app, such as `https://example.com`; links are built from it. */
-  origin: setting(orNull(origin), null),
+  origin: setting(orNull(webOrigin), null),
   /** Further origins at which the app is reached; they count as its own. */
-  alternateOrigins: setting(listOf(origin), []),
+  alternateOrigins: setting(listOf(webOrigin), []),
   /** An app that is not for everybody: without its key there is nothing. */
   private: group({
     /** What stands before every path then. Long enough that nobody finds it by trying. */

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
 import { bytes, integer, listOf, mebibyte, milliseconds, second, type Check } from '../settings/checks.js'
 import { group, setting, type SettingsOf } from '../settings/setting.js'
+import { corsForms, findCorsMistakes, type CorsOption } from './cors/cors-options.js'
 
 /** An IP address, or a network in CIDR notation. */
 const network: Check<string> = {
@@ -15,7 +16,18 @@ const network: Check<string> = {
   },
 }
 
-/** How long messages may be, how long they may take, and whom they may come through. */
+/** What an author may say of CORS. Whether it is right, which takes more than a word to say, is looked at together with all other settings. */
+const corsOption: Check<CorsOption> = {
+  expected: corsForms,
+  read: (value) => (typeof value === 'boolean' || typeof value === 'string' || (typeof value === 'object' && value !== null) ? (value as CorsOption) : undefined),
+  fromText(text) {
+    if (text === 'true' || text === 'false') return text === 'true'
+    const origins = text.split(',').map((origin) => origin.trim())
+    return origins.length === 1 ? text : origins
+  },
+}
+
+/** How long messages may be, how long they may take, whom they may come through, and who may read the answers. */
 export const httpSettings = group(
   {
     /**
@@ -55,10 +67,13 @@ export const httpSettings = group(
     keepAliveTimeout: setting(milliseconds, 72 * second),
     /** The proxies whose `X-Forwarded-For` is believed. Nobody by default: anyone can send that header. */
     trustedProxies: setting(listOf(network), []),
+    /** Which pages of other origins may read what endpoints answer that say nothing of it themselves. None by default. */
+    cors: setting(corsOption, false),
   },
-  ({ headersTimeout, requestTimeout, bodyLimit, bodyDiskLimit }) => [
+  ({ headersTimeout, requestTimeout, bodyLimit, bodyDiskLimit, cors }) => [
     ...mismatch('headersTimeout', headersTimeout, requestTimeout, `requestTimeout, ${requestTimeout}, of which the headers are a part`),
     ...mismatch('bodyLimit', bodyLimit, bodyDiskLimit / 2, `half of bodyDiskLimit, ${bodyDiskLimit}, which is what one client gets`),
+    ...findCorsMistakes(cors).map((mistake) => `cors: ${mistake}`),
   ],
 )
 
@@ -66,5 +81,5 @@ function mismatch(name: string, value: number, most: number, expected: string): 
   return value <= most ? [] : [`${name}: expected at most ${expected}, got ${value}`]
 }
 
-/** Limits, times and proxies of messages. */
+/** Limits, times, proxies and readers of messages. */
 export type HttpSettings = SettingsOf<typeof httpSettings>

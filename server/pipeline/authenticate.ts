@@ -1,5 +1,6 @@
 import { nobody, type Principal } from '../call/principal.js'
 import type { Access } from '../endpoint/access.js'
+import { mayBeAttached } from './cross-site.js'
 import type { HttpCall } from './http-call.js'
 import type { Finding } from './schemes/scheme.js'
 
@@ -34,7 +35,7 @@ function admit(call: HttpCall, access: Access, finding: Finding): Principal {
 }
 
 /** Credentials that no scheme knows are wrong, too; those that count for nothing are not. */
-function hasUnknownCredentials(call: HttpCall): boolean {
-  const { authorization } = call.raw.headers
-  return authorization !== undefined && !(/^basic /i.test(authorization) && call.isIsolated)
+function hasUnknownCredentials({ raw, endpoint, parts }: HttpCall): boolean {
+  const { authorization } = raw.headers
+  return authorization !== undefined && !(/^basic /i.test(authorization) && mayBeAttached(raw, endpoint, parts.isOwnOrigin))
 }

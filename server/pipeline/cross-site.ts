@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import type { Endpoint } from '../endpoint/endpoint.js'
+import { opensTo } from '../http/cors/cors-rule.js'
 import { parseAuthorization, type Authorization } from '../http/request/authorization.js'
 
 /** Says of an origin, as a browser writes it, whether it is one of the app's. */
@@ -30,10 +31,23 @@ export function isIsolated(raw: FastifyRequest, endpoint: Endpoint | null, isOwn
 }
 
 /**
- * The `Authorization` header of a request, taken apart; null when there is none, it is malformed, or a browser has attached it by itself: a person who has once typed a password
+ * Whether Basic credentials in a request may be there without anybody having sent them: a browser attaches them on behalf of whatever page. Those from a page that the endpoint
+ * has opened itself to are taken for the page's own, unless the browser says that it asked in a mode in which pages send none (`Sec-Fetch-Mode`: a form, an image).
+ */
+export function mayBeAttached(raw: FastifyRequest, endpoint: Endpoint | null, isOwn: IsOwnOrigin): boolean {
+  if (!isIsolated(raw, endpoint, isOwn)) return false
+  const { origin, referer, 'sec-fetch-mode': mode = 'cors' } = raw.headers
+  // With an origin of the app's own, it is another header that told of another site.
+  if (endpoint === null || mode !== 'cors' || origin === undefined || isOwn(origin, raw.host)) return true
+  const { cors } = endpoint.options
+  return !opensTo(cors, origin) || (referer !== undefined && !opensTo(cors, originOfPage(referer)))
+}
+
+/**
+ * The `Authorization` header of a request, taken apart; null when there is none, it is malformed, or a browser may have attached it by itself: a person who has once typed a password
  * for this site sends it with every request, on behalf of whatever page. Other schemes than Basic no browser attaches.
  */
 export function shownAuthorization(raw: FastifyRequest, endpoint: Endpoint | null, isOwn: IsOwnOrigin): Authorization | null {
   const authorization = parseAuthorization(raw.headers.authorization)
-  return authorization?.username !== undefined && isIsolated(raw, endpoint, isOwn) ? null : authorization
+  return authorization?.username !== undefined && mayBeAttached(raw, endpoint, isOwn) ? null : authorization
 }

@@ -1,6 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { AddressSettings } from '../http/base-path.js'
+import { corsHeaders, type CorsRule } from '../http/cors/cors-rule.js'
+import { setStandingCors } from '../http/cors/send-cors.js'
 import { refusal } from '../http/http-error.js'
 import { checkMessage } from '../http/request/check-message.js'
 import type { RequestPlace } from '../http/request/request-state.js'
@@ -9,6 +11,7 @@ import type { Endpoint } from '../endpoint/endpoint.js'
 import type { Matcher, PathMatch, Resource } from '../endpoint/matcher.js'
 import { nameValues } from '../endpoint/path-pattern.js'
 import type { PathValue } from '../http/request/target.js'
+import { answerOptions, corsOfPath } from './options-answer.js'
 
 /** The endpoint that answers a request, and the values of its path's parameters in the order of the pattern. */
 export class FoundEndpoint implements RequestPlace {
@@ -68,16 +71,20 @@ export interface FindEndpointOptions {
   readonly destinationOf: (request: FastifyRequest, reply: FastifyReply) => Destination | null
   /** Under the API prefix an unknown path is told to be an unknown API endpoint. */
   readonly addresses: AddressSettings
+  /** Who may read the answers to requests for which there is no path. */
+  readonly cors: CorsRule
 }
 
 /**
  * Finds the endpoint of each request, path first and method second, before anything else happens to it. An unknown path ends here with 404, a method that the path does not
- * have with 405, and OPTIONS, where the app has no handler for it, with the methods of the path: all of them before anybody is asked for credentials.
+ * have with 405, and OPTIONS, where the app has no handler for it, with what may be done there: all of them before anybody is asked for credentials. From here on it is known, too, which pages of other origins may read the answer.
  */
-export function findEndpoints(server: FastifyInstance, { destinationOf, addresses }: FindEndpointOptions): void {
+export function findEndpoints(server: FastifyInstance, { destinationOf, addresses, cors }: FindEndpointOptions): void {
   server.decorateRequest('found', null)
   server.decorateRequest('missed', null)
   server.addHook('onRequest', (request, reply, done) => {
+    const { origin } = request.headers
+    setStandingCors(reply, corsHeaders(cors, origin))
     const destination = destinationOf(request, reply)
     if (destination === null) return
     const { target, match } = destination
@@ -87,11 +94,13 @@ export function findEndpoints(server: FastifyInstance, { destinationOf, addresse
     const { resource, values } = match
     const endpoint = resource.endpointFor(request.method)
     if (endpoint !== undefined) {
+      setStandingCors(reply, corsHeaders(endpoint.options.cors, origin))
       request.found = new FoundEndpoint(endpoint, target, values)
       done()
     } else if (request.method === 'OPTIONS') {
-      void reply.code(204).header('allow', resource.allow).send()
+      answerOptions(request, reply, resource)
     } else {
+      setStandingCors(reply, corsOfPath(resource, origin))
       request.missed = resource
       throw refusal('method-not-supported', 'Method not supported', { headers: { allow: resource.allow } })
     }

@@ -4,6 +4,7 @@ import type { Deadlines } from '../call/deadlines.js'
 import type { ErrorHandlers } from '../endpoint/error-handlers.js'
 import type { AddressSettings } from '../http/base-path.js'
 import type { BodyRooms } from '../http/body/read-body.js'
+import type { CorsRule } from '../http/cors/cors-rule.js'
 import type { IsOwnOrigin } from './cross-site.js'
 import type { OpenAnswers } from './open-answers.js'
 import type { Scheme } from './schemes/scheme.js'
@@ -36,6 +37,8 @@ export interface PipelineParts {
   readonly bodies: BodyRooms
   readonly errorHandlers: ErrorHandlers
   readonly isOwnOrigin: IsOwnOrigin
+  /** Who may read the answers to requests for which there is no path. */
+  readonly cors: CorsRule
   /** The ways of showing who calls, in the order in which they are asked. */
   readonly schemes: readonly Scheme[]
   /** What refuses whoever has not shown it. One for all requests: it says the same to everybody, and its stack would say nothing. */

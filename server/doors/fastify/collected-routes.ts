@@ -1,9 +1,11 @@
-import type { FastifyContextConfig, RouteOptions } from 'fastify'
+import type { FastifyContextConfig, FastifyRequest, RouteOptions } from 'fastify'
 import { nearestName } from '../../../db/errors/nearest-name.js'
 import { CallSites } from '../../endpoint/call-site.js'
 import type { Endpoint } from '../../endpoint/endpoint.js'
 import { accessOf, callerOptionNames, checkSettings, type EndpointOptions } from '../../endpoint/options.js'
 import { refuseReserved, type DeclarationSettings } from '../../endpoint/registry.js'
+import { readCorsRule } from '../../http/cors/cors-options.js'
+import { corsHeaders, type CorsHeaders, type CorsRule } from '../../http/cors/cors-rule.js'
 import { DeclarationError, withPlace } from '../../errors/declaration-error.js'
 import type { SourceLocation } from '../../errors/source-location.js'
 import { readRoutePatterns } from './route-pattern.js'
@@ -15,6 +17,11 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     readonly [declared]?: Endpoint
   }
+}
+
+/** What the route of a request says to pages of other origins. @param unknown what counts where there is no route */
+export function corsOfRoute({ headers, routeOptions: { config } }: FastifyRequest, unknown: CorsRule): CorsHeaders | null {
+  return corsHeaders(config[declared]?.options.cors ?? unknown, headers.origin)
 }
 
 /** The longest body that Fastify takes in where nobody says otherwise, in bytes. */
@@ -87,7 +94,7 @@ export class CollectedRoutes {
       throw new DeclarationError(`an onRoute hook has replaced the config of ${[method].flat().join(' ')} ${url}; ${whole}`, this.#plugin)
     }
     for (const { endpoint, route } of this.#recorded) {
-      Object.assign(endpoint.options, withPlace(endpoint.source, () => readCaller(route.url, route.config ?? {})))
+      Object.assign(endpoint.options, withPlace(endpoint.source, () => readCaller(route.url, route.config ?? {}, this.#settings)))
     }
   }
 
@@ -102,7 +109,7 @@ export class CollectedRoutes {
   #record(route: RouteOptions): Endpoint {
     const source = this.#callSites.inApp() ?? this.#plugin
     const methods = [...new Set([route.method].flat().map((method) => method.toUpperCase()))]
-    const { handlerTimeout } = this.#settings
+    const { handlerTimeout, cors } = this.#settings
     const [path, ...others] = readRoutePatterns(route.url)
     if (path === undefined) throw new Error(`the path ${route.url} has no pattern`)
     const endpoint: Recorded['endpoint'] = {
@@ -114,6 +121,7 @@ export class CollectedRoutes {
         // Until all that may say otherwise has run.
         access: 'user',
         crossSiteSession: false,
+        cors: readCorsRule(cors, this.#settings),
         params: [],
         body: null,
         bodyLimit: route.bodyLimit ?? plainBodyLimit,
@@ -150,7 +158,7 @@ const neverCalled: Endpoint['handler'] = (() => () => {
 })()
 
 /** Other plugins have options of their own in there, which are theirs to check. */
-function readCaller(path: string, config: FastifyContextConfig): Pick<EndpointOptions, 'access' | 'crossSiteSession'> {
+function readCaller(path: string, config: FastifyContextConfig, settings: DeclarationSettings): Pick<EndpointOptions, 'access' | 'crossSiteSession' | 'cors'> {
   const names = Object.keys(config)
   const misspelt = names.find(
     (name) => !callerOptionNames.includes(name) && nearestName(name, callerOptionNames) !== undefined,
@@ -164,7 +172,7 @@ function readCaller(path: string, config: FastifyContextConfig): Pick<EndpointOp
     Object.fromEntries(Object.entries(config).filter(([name]) => callerOptionNames.includes(name))),
   )
   if (mistakes.length > 0) throw new DeclarationError(`the route ${path}: ${mistakes.join('; ')}, in its config`)
-  return { access: accessOf(given), crossSiteSession: given.crossSiteSession ?? false }
+  return { access: accessOf(given), crossSiteSession: given.crossSiteSession ?? false, cors: readCorsRule(given.enableCors ?? settings.cors, settings) }
 }
 
 function summaryOf({ schema }: RouteOptions): string | null {

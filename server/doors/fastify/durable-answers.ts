@@ -1,23 +1,28 @@
 import { ReadStream } from 'node:fs'
 import { pipeline, Transform } from 'node:stream'
 import type { onSendHookHandler } from 'fastify'
-import { boundUnread, type ReplyLimits } from '../../http/reply/unread-reply.js'
+import { addCorsHeaders } from '../../http/cors/send-cors.js'
+import { boundUnread } from '../../http/reply/unread-reply.js'
 import type { HttpCall } from '../../pipeline/http-call.js'
+import type { PipelineParts } from '../../pipeline/parts.js'
+import { corsOfRoute } from './collected-routes.js'
 import { PluginCall } from './plugin-call.js'
 
 /** Whether the server has begun to stop. */
 type IsStopping = () => boolean
 
 /**
- * Makes the hook that sends a plugin's answers off: the id of the request is in them, and nothing leaves before all
+ * Makes the hook that sends a plugin's answers off: the id of the request is in them and what pages of other origins may do with them, and nothing leaves before all
  * that its call has written would survive a power cut, no piece of a stream either, nor a success when a write was
  * refused that nobody awaited. It has to be the last of the hooks: those before it may write, too.
  */
-export function sendOff(isStopping: IsStopping, limits: ReplyLimits): onSendHookHandler<unknown> {
+export function sendOff(isStopping: IsStopping, { settings, cors }: Pick<PipelineParts, 'settings' | 'cors'>): onSendHookHandler<unknown> {
   return (request, reply, payload, done) => {
-    boundUnread(reply.raw, payload, limits)
+    boundUnread(reply.raw, payload, settings)
     reply.header('x-request-id', request.id)
     if (isStopping()) reply.header('connection', 'close')
+    const corsHeaders = corsOfRoute(request, cors)
+    if (corsHeaders !== null) addCorsHeaders(reply, corsHeaders)
     const call = PluginCall.of(request)
     // The answer that tells of the disk's failure waits for the disk no longer.
     if (call === null || call.isDecided) {

@@ -109,7 +109,7 @@ export class FastifyDoor {
     await host.load({
       begin: (instance) => this.#begin(instance),
       passOn: (request, reply) => this.#passOn(request, reply),
-      sendOff: sendOff(() => stopping.aborted, parts.settings),
+      sendOff: sendOff(() => stopping.aborted, parts),
       afterwards: (request, _reply, done) => within(request, done),
     })
     this.#front = new Front({

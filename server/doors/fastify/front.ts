@@ -7,6 +7,7 @@ import { answerOnSocket } from '../../http/reply/answer-on-socket.js'
 import type { Matcher } from '../../endpoint/matcher.js'
 import type { AccessKey, AddressedMessage } from '../../pipeline/access-key.js'
 import { findDestination, type Destination } from '../../pipeline/find-endpoint.js'
+import { isPreflight, opensAnythingOf } from '../../pipeline/options-answer.js'
 import { passageOf, setPassage, type Passage } from './passage.js'
 
 /** The two servers behind one listener, and what is between them. */
@@ -83,7 +84,7 @@ export class Front {
     return passage
   }
 
-  #ownerOf({ method = '', url = '' }: IncomingMessage, { target, match }: Destination): Passage['owner'] {
+  #ownerOf({ method = '', url = '', headers }: IncomingMessage, { target, match }: Destination): Passage['owner'] {
     const { plugin, addresses, answersUnknown } = this.#options
     if (isReserved(target.segments, addresses)) return 'pipeline'
     const endpoint = match?.resource.endpointFor(method)
@@ -92,6 +93,8 @@ export class Front {
     // Fastify reads some paths in ways that are its own, such as an empty parameter, and `*` for OPTIONS answers for
     // any path.
     if (plugin.findRoute({ method, url, constraints: {} }) !== null) return 'plugin'
+    // It has no answer of its own to preflights, which must not keep anybody from what its routes open.
+    if (match !== null && method === 'OPTIONS' && isPreflight(headers) && opensAnythingOf(match.resource)) return 'pipeline'
     return answersUnknown(target.path) ? 'plugin' : 'pipeline'
   }
 

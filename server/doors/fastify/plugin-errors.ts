@@ -10,6 +10,7 @@ import { describeError, unreadable, type ErrorDescription } from '../../pipeline
 import { logError, logFailure } from '../../pipeline/failure/log-error.js'
 import { wasSent } from '../../pipeline/failure/sent.js'
 import type { PipelineParts } from '../../pipeline/parts.js'
+import { corsOfRoute } from './collected-routes.js'
 
 /** Set on a request once its answer is being sent. */
 const isSent = Symbol('is sent')
@@ -43,7 +44,7 @@ export function answerErrors(plugin: FastifyInstance, parts: PipelineParts): voi
       void reply.code(status).send(error)
     } else if (request[isSent] === true) {
       logFailure(parts, request, error, 'while the answer was sent')
-      sendPlainly(request, reply, status === 500 ? unreadable : describeStatus(status))
+      sendPlainly(parts, request, reply, status === 500 ? unreadable : describeStatus(status))
     } else {
       logFailure(parts, request, error)
       send(request, reply, status === 500 ? description : describeStatus(status))
@@ -75,7 +76,8 @@ function send(request: FastifyRequest, reply: FastifyReply, description: ErrorDe
 }
 
 /** Once an answer has failed on its way, the next would fail in the same place, and Fastify would then tell why. */
-function sendPlainly({ id }: FastifyRequest, reply: FastifyReply, description: ErrorDescription): void {
+function sendPlainly({ cors }: PipelineParts, request: FastifyRequest, reply: FastifyReply, description: ErrorDescription): void {
+  const { id } = request
   const { raw } = reply
   reply.hijack()
   if (raw.headersSent) {
@@ -85,7 +87,7 @@ function sendPlainly({ id }: FastifyRequest, reply: FastifyReply, description: E
   for (const name of raw.getHeaderNames()) raw.removeHeader(name)
   const { status, code, message } = description
   const error = STATUS_CODES[status] ?? 'Error'
-  raw.writeHead(status, { 'content-type': 'application/json; charset=utf-8', 'x-request-id': id })
+  raw.writeHead(status, { 'content-type': 'application/json; charset=utf-8', 'x-request-id': id, ...corsOfRoute(request, cors) })
   raw.end(JSON.stringify({ statusCode: status, code, error, message, requestId: id }))
 }
 

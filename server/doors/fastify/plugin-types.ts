@@ -2,6 +2,7 @@
 /// <reference types="@fastify/cookie" preserve="true" />
 import type { FastifyInstance } from 'fastify'
 import type { UserRow } from '../../../db/schema/users-table.js'
+import type { CorsOption } from '../../http/cors/cors-options.js'
 
 /** What `fastify.ts` exports: a Fastify plugin, be it asynchronous or one that calls `done`. */
 export type FastifyPlugin = (
@@ -19,6 +20,11 @@ declare module 'fastify' {
     readonly authenticateUsers?: boolean | 'optional'
     /** Whether some HTTP credentials must be sent; the handler judges them. */
     readonly requireCredentials?: boolean
+    /**
+     * Whether pages of other origins may read the answers: `true` for all of them, an origin or a list of origins for
+     * those, or `{ origins, credentials, headers, exposed, maxAge }`; the app's `cors` by default.
+     */
+    readonly enableCors?: CorsOption
   }
 
   interface FastifyRequest {

@@ -3,6 +3,7 @@ import { refusal } from '../http-error.js'
 import { isCharset } from './charset.js'
 import { readContentDisposition } from './content-disposition.js'
 import { readParameters } from './header-parameters.js'
+import { token } from '../token.js'
 
 /** What the headers of a part say. Characters beyond ASCII are still bytes, each as one character: in which encoding they are, another part may tell. */
 export interface PartHeaders {
@@ -15,8 +16,6 @@ export interface PartHeaders {
 
 /** The encodings that are none (RFC 2045, 6.2). */
 const unchanged = /^(?:7bit|8bit|binary)$/i
-
-const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 
 /**
  * Reads the headers of a part of a form (RFC 7578, 4.2). Only `Content-Disposition` and `Content-Type` mean something; of `Content-Transfer-Encoding` only what leaves the bytes as they are is accepted, which is what it says in the few places where it still is (RFC 7578, 4.7).

@@ -1,11 +1,11 @@
 import type { OutgoingHttpHeaders } from 'node:http'
 import { inspect } from 'node:util'
+import { token } from '../token.js'
 import type { SendableBody } from './sendable.js'
 
 /** What the constructor of {@link HttpResponse} takes for headers: a plain object, pairs, or another response's headers. */
 export type HeadersInput = Readonly<Record<string, string | number | readonly string[]>> | Iterable<readonly [string, string]>
 
-const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 /** Visible characters, spaces and tabs of Latin-1 (RFC 9110, 5.5); a line break would start another header. */
 const fieldValue = /^[\t\x20-\x7e\x80-\xff]*$/
 

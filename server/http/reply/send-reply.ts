@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream'
 import type { FastifyReply } from 'fastify'
+import { addStandingCors } from '../cors/send-cors.js'
 import { discard } from './discard.js'
 import type { Reply } from './reply.js'
 import { boundUnread, type ReplyLimits } from './unread-reply.js'
@@ -17,6 +18,7 @@ export function sendReply(response: FastifyReply, { status, headers, body }: Rep
   try {
     response.code(status)
     for (const name in headers) response.header(name, headers[name])
+    addStandingCors(response)
   } catch (error) {
     // A status that is none, set by hand.
     discard(body)

@@ -2,6 +2,7 @@ import { STATUS_CODES } from 'node:http'
 import { replyMembers } from '../../http/http-error.js'
 import { encodeJson } from '../../http/reply/encode-json.js'
 import type { Reply } from '../../http/reply/reply.js'
+import { addToVary } from '../../http/reply/vary.js'
 import { chooseDress, type DressWish } from './dress.js'
 import { debugLook, debugPage } from './debug/debug-page.js'
 import { formatFrame, type ReportedError } from './debug/debug-report.js'
@@ -35,8 +36,8 @@ export function toErrorReply(error: ErrorDescription, { requestId, accept, speak
   const own = normalize(error.headers)
   const reply = (headers: Readonly<Record<string, string>>, body: string): Reply => ({
     status: error.status,
-    // What is shown to a developer stays in no cache.
-    headers: { ...headers, ...(report === null ? {} : { 'cache-control': 'no-store' }), ...own, ...(alwaysJson ? {} : { vary: varyByAccept(own['vary']) }) },
+    // Caches keep each dress for those who accept it (RFC 9110, 12.5.5), beside what the error itself says. What is shown to a developer stays in no cache.
+    headers: { ...headers, ...(report === null ? {} : { 'cache-control': 'no-store' }), ...own, ...(alwaysJson ? {} : { vary: addToVary(own['vary'], 'Accept') }) },
     body,
   })
   const name = STATUS_CODES[error.status] ?? 'Error'
@@ -60,13 +61,6 @@ function withoutTaken(details: ErrorDescription['details']): object {
 
 function normalize(headers: ErrorDescription['headers']): Record<string, string | string[]> {
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), typeof value === 'string' ? value : [...value]]))
-}
-
-/** Caches keep each dress for those who accept it (RFC 9110, 12.5.5), beside what the error itself says. */
-function varyByAccept(own: string | readonly string[] = []): string {
-  const fields = [own].flat().join(', ')
-  if (fields === '') return 'Accept'
-  return /(?:^|[\s,])(?:accept|\*)(?:[\s,]|$)/i.test(fields) ? fields : `${fields}, Accept`
 }
 
 function toPage(title: string, message: string, requestId: string): Html {

@@ -1,0 +1,54 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Endpoint } from '../endpoint/endpoint.js'
+import type { Resource } from '../endpoint/matcher.js'
+import { corsHeaders, opensAnything, opensTo, preflightHeaders, preflightVarying, type CorsHeaders, type CorsRule } from '../http/cors/cors-rule.js'
+
+/**
+ * Answers OPTIONS at a path whose app has no handler for it: with the methods of the path and, where a browser asks what a page of another origin may do there, with that.
+ * Nothing in it is secret, and a browser asks without credentials (Fetch, 3.3.2).
+ */
+export function answerOptions({ headers }: FastifyRequest, reply: FastifyReply, resource: Resource): void {
+  void reply
+    .code(204)
+    .headers({ allow: resource.allow, ...corsOfOptions(headers, resource) })
+    .send()
+}
+
+/** Whether a browser asks what a page of another origin may do (Fetch, 3.3.2). */
+export function isPreflight(headers: IncomingHttpHeaders): headers is IncomingHttpHeaders & { readonly origin: string; readonly 'access-control-request-method': string } {
+  return headers.origin !== undefined && headers['access-control-request-method'] !== undefined
+}
+
+/** Whether there is a page of another origin to which anything is open at a path. */
+export function opensAnythingOf(resource: Resource): boolean {
+  return rulesOf(resource).some(opensAnything)
+}
+
+/** What the answers of a path as a whole say to pages of other origins, such as that it has no such method: whatever any of its endpoints says to them. */
+export function corsOfPath(resource: Resource, origin: string | undefined): CorsHeaders | null {
+  const rule = ruleOfPath(resource, origin)
+  return rule === undefined ? null : corsHeaders(rule, origin)
+}
+
+function ruleOfPath(resource: Resource, origin: string | undefined): CorsRule | undefined {
+  const rules = rulesOf(resource)
+  return rules.find(({ origins }) => origins === '*') ?? rules.find((rule) => opensTo(rule, origin)) ?? rules.find(opensAnything)
+}
+
+function rulesOf({ endpoints }: Resource): CorsRule[] {
+  return Array.from(endpoints, ({ options }) => options.cors)
+}
+
+/** To a preflight, the rule that counts is that of the endpoint for the method that is asked for. */
+function corsOfOptions(headers: IncomingHttpHeaders, resource: Resource): CorsHeaders | null {
+  if (!opensAnythingOf(resource)) return null
+  if (!isPreflight(headers)) return { ...corsOfPath(resource, headers.origin), ...preflightVarying }
+  const { origin, 'access-control-request-method': method, 'access-control-request-headers': asked } = headers
+  // A method that the path does not have is not among those that are allowed, which the browser then says.
+  const rule = resource.endpointFor(method)?.options.cors ?? ruleOfPath(resource, origin)
+  if (rule === undefined) return null
+  // A browser takes what it is told for requests of the same kind, those with credentials or those without.
+  const isMeant = ({ options: { cors } }: Endpoint): boolean => opensTo(cors, origin) && (cors.credentials || !rule.credentials)
+  return preflightHeaders(rule, { origin, headers: asked, methods: resource.methodsOf(isMeant) })
+}
