@@ -9,6 +9,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   start: async () => (await import('./commands/start.js')).startCommand(),
   routes: async () => (await import('./commands/routes.js')).routesCommand(),
   check: async () => (await import('./commands/check.js')).checkCommand(),
+  secret: async () => (await import('./commands/secret.js')).secretCommand(),
   users: async () => (await import('./commands/users.js')).usersCommand(),
 }
 

@@ -18,7 +18,8 @@ import type { Endpoint } from '../endpoint/endpoint.js'
 import { Matcher } from '../endpoint/matcher.js'
 import { Registry, type Declarations } from '../endpoint/registry.js'
 import { DeclarationError } from '../errors/declaration-error.js'
-import { runningApps } from '../exports/running-app.js'
+import { runningApps, type RunningApp } from '../exports/running-app.js'
+import { platformCookieName } from '../http/cookies/platform-cookies.js'
 import { basePathOf } from '../http/base-path.js'
 import { readCorsRule } from '../http/cors/cors-options.js'
 import { serveInTurn } from '../http/request/in-turn.js'
@@ -38,6 +39,7 @@ import type { Scheme } from '../pipeline/schemes/scheme.js'
 import { Unauthorized } from '../pipeline/schemes/unauthorized.js'
 import { declarePlatform, platformRegistry } from '../platform/platform.js'
 import type { Users } from '../services/accounts/users.js'
+import type { AppSecrets } from '../services/secrets/app-secrets.js'
 import { loadConfiguration, type ConfigurationOverrides } from './configuration/configuration.js'
 import type { Configuration } from './configuration/settings.js'
 import { createServer } from './fastify-server.js'
@@ -83,7 +85,7 @@ declare module 'fastify' {
 /**
  * Builds an app, ready to `inject` requests into or to `listen`; closing it closes its database.
  *
- * @throws ConfigurationError, LoadError, DeclarationError, SchemaError, DatabaseFailure: each with one message that says what to do
+ * @throws ConfigurationError, LoadError, DeclarationError, SchemaError, DatabaseFailure, SecretError: each with one message that says what to do
  */
 export async function createApp(options: CreateAppOptions): Promise<FastifyInstance> {
   const configuration = await loadConfiguration(options.directory, options)
@@ -139,7 +141,7 @@ interface AppParts {
 }
 
 async function startApp({ app, configuration, log, declarations, services, close }: AppParts): Promise<FastifyInstance> {
-  const { database, users, origins, deadlines, bodies, writes } = services
+  const { database, users, origins, secrets, deadlines, bodies, writes } = services
   const stopping = new AbortController()
   // Each event stream listens; Node.js warns of a leak beyond ten.
   setMaxListeners(0, stopping.signal)
@@ -170,7 +172,8 @@ async function startApp({ app, configuration, log, declarations, services, close
   }
   const { challenges } = parts.unauthorized
   const { signal } = stopping
-  runningApps.started(app, { addresses: configuration, database, users, writes, origins, urls, challenges, stopping: signal })
+  const jars = jarsOf(configuration, secrets)
+  runningApps.started(app, { addresses: configuration, database, users, writes, origins, urls, jars, challenges, stopping: signal })
 
   const server = createServer(configuration, parts)
   const accessKey = configuration.private.accessKey === null ? null : new AccessKey(basePathOf(configuration))
@@ -221,6 +224,14 @@ async function openDoor({ configuration, ...options }: OpenDoorOptions): Promise
     return await FastifyDoor.open({ ...options, settings: { ...configuration, directory } })
   } catch (error) {
     throw describeThrown(error, directory)
+  }
+}
+
+/** A jar with a secret of its app's own is that app's alone, whatever it is called. */
+function jarsOf({ name, cookieDomain, sharedSecret }: Configuration, { own, shared }: AppSecrets): RunningApp['jars'] {
+  return {
+    local: { secrets: own, scope: { name: platformCookieName(name, 'local'), domain: null } },
+    shared: { secrets: shared, scope: { name: platformCookieName(sharedSecret === null ? name : null, 'shared'), domain: sharedSecret === null ? null : cookieDomain } },
   }
 }
 

@@ -9,6 +9,7 @@ import type { BodyRooms } from '../http/body/read-body.js'
 import { recordAppSettings } from '../services/accounts/app-settings.js'
 import { Users } from '../services/accounts/users.js'
 import { Origins } from '../services/origins/origins.js'
+import { assertUsableSecret, openSecrets, type AppSecrets } from '../services/secrets/app-secrets.js'
 import { bodiesFolder, openBodyRooms } from './body-rooms.js'
 import type { Configuration } from './configuration/settings.js'
 
@@ -29,6 +30,7 @@ export interface Services {
   readonly writes: CallWrites
   readonly users: Users
   readonly origins: Origins
+  readonly secrets: AppSecrets
   readonly deadlines: Deadlines
   readonly bodies: BodyRooms
   /** Whether the database can no longer be trusted. */
@@ -40,11 +42,12 @@ export interface Services {
 /**
  * Opens the services of an app.
  *
- * @throws SchemaError, DatabaseFailure
+ * @throws SchemaError, DatabaseFailure, SecretError
  */
 export async function openServices({ configuration, tables, log, openEngine, onFailure, acceptDataLoss }: ServicesOptions): Promise<Services> {
   // A start that is refused for it has changed nothing, such as the tables of an older version.
   await assertInnerFolder(bodiesFolder(configuration.data))
+  assertUsableSecret({ settings: configuration, data: configuration.data })
   const writes = new CallWrites()
   const writesOfCaller = (): CallWrites => currentCall()?.writes ?? writes
   let hasFailed = false
@@ -71,8 +74,10 @@ export async function openServices({ configuration, tables, log, openEngine, onF
     },
   })
   const { name, passwordHashing: hashing } = configuration
+  let secrets: AppSecrets
   try {
     await recordAppSettings(database, { name, hashing })
+    secrets = await openSecrets({ settings: configuration, data: configuration.data, warn: (message) => log.warn(message) })
   } catch (error) {
     await database.close()
     throw error
@@ -84,6 +89,7 @@ export async function openServices({ configuration, tables, log, openEngine, onF
     writes,
     users: new Users({ database, name, hashing }),
     origins: new Origins(configuration),
+    secrets,
     deadlines,
     bodies,
     hasFailed: () => hasFailed,

@@ -3,6 +3,7 @@ import type { Transaction } from '../../db/transactions/transaction.js'
 import type { TransactionScope } from '../../db/transactions/transaction-scope.js'
 import type { Endpoint } from '../endpoint/endpoint.js'
 import type { Registry } from '../endpoint/registry.js'
+import type { CallCookies } from '../http/cookies/call-cookies.js'
 import type { RowhouseRequest } from '../http/request/request.js'
 import type { CallWrites } from './call-writes.js'
 import type { Deadline } from './deadlines.js'
@@ -29,6 +30,8 @@ export interface Call {
   readonly place: string | null
   readonly request: RowhouseRequest | null
   readonly principal: Principal
+  /** Rowhouse's own cookies in its request and answer; null where there are none to be. */
+  readonly cookies: CallCookies | null
   /** Aborts when nobody waits for its outcome any more; the code still runs to its end. */
   readonly signal: AbortSignal
   /** Runs out when it has to be over; null as long as nothing had to be waited for. */

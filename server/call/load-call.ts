@@ -21,6 +21,7 @@ export function loadCall(app: AppHandle, declarations: Registry | null): Call {
     place: null,
     request: null,
     principal: nobody,
+    cookies: null,
     signal: neverAborted,
     deadline: null,
     writes: new CallWrites(),

@@ -275,6 +275,21 @@ export const errorCodes = {
     sentence: 'A search cannot be carried out.',
     nextStep: 'the message says why',
   },
+  'cookie-too-big': {
+    status: 500,
+    sentence: 'Encrypted, what is in `cookies.local` or `cookies.shared` would be longer than 4000 characters.',
+    nextStep: 'keep less there; what is large stands in a table',
+  },
+  'cookie-not-json': {
+    status: 500,
+    sentence: 'A value for `cookies` cannot be said in JSON, such as a `Media`.',
+    nextStep: 'the message names it; keep it in a table',
+  },
+  'cookie-too-late': {
+    status: 500,
+    sentence: '`cookies` were changed when the answer had begun to be sent.',
+    nextStep: 'change them before the handler returns, or before the first piece of a stream',
+  },
   'transaction-ended': {
     status: 500,
     sentence: 'A statement came after its transaction had ended or its request had been given up, or the transaction did nothing for ten seconds.',

@@ -6,6 +6,7 @@ import type { EndpointUrls } from '../endpoint/endpoint-urls.js'
 import type { AddressSettings } from '../http/base-path.js'
 import type { Users } from '../services/accounts/users.js'
 import type { Origins } from '../services/origins/origins.js'
+import type { JarPlace } from './cookie-jar.js'
 
 /** The parts of a running app that its own code reaches through the exports of `rowhouse`. */
 export interface RunningApp {
@@ -16,6 +17,8 @@ export interface RunningApp {
   readonly writes: CallWrites
   readonly origins: Origins
   readonly urls: EndpointUrls
+  /** The encrypted cookies. */
+  readonly jars: Readonly<Record<'local' | 'shared', JarPlace>>
   /** How a 401 that says nothing else tells to authenticate: lines of `WWW-Authenticate`. */
   readonly challenges: readonly string[]
   /** Aborts when the server begins to stop. */

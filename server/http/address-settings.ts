@@ -38,6 +38,13 @@ const accessKey: Check<string> = {
   read: (value) => (typeof value === 'string' && /^[\w-]{22,128}$/.test(value) ? value : undefined),
 }
 
+/** A domain that hosts can be below (RFC 1034, 3.5): two labels or more, and no IPv4 address. */
+const domain: Check<string> = {
+  expected: 'a domain such as example.com, without a dot in front',
+  read: (value) =>
+    typeof value === 'string' && /^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$/i.test(value) ? value.toLowerCase() : undefined,
+}
+
 /** The addresses at which an app is reached. */
 export const addressSettings = group({
   /**
@@ -54,6 +61,14 @@ export const addressSettings = group({
     /** What stands before every path then. Long enough that nobody finds it by trying. */
     accessKey: setting(orNull(accessKey), null, { secret: true }),
   }),
+  /** The domain whose hosts share `cookies.shared`. Only the app's own host by default. */
+  cookieDomain: setting(orNull(domain), null),
+}, ({ origin: published, cookieDomain }) => {
+  if (cookieDomain === null) return []
+  const host = published === null ? null : new URL(published).hostname
+  if (host === cookieDomain || host?.endsWith(`.${cookieDomain}`)) return []
+  const got = host === null ? 'there is no origin; set that, too' : `${cookieDomain} is not above ${host}`
+  return [`cookieDomain: expected a domain above that of origin, such as example.com for https://app.example.com, but ${got}`]
 })
 
 /** The addresses at which an app is reached. */

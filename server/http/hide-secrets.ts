@@ -71,7 +71,14 @@ function* secretsOf(headers: IncomingHttpHeaders): Iterable<string> {
     if (!secretName.test(name)) continue
     yield text
     if (name === 'authorization' || name === 'proxy-authorization') yield* partsOfAuthorization(text)
-    if (name === 'cookie') for (const pair of text.split(';')) yield pair.slice(pair.indexOf('=') + 1).trim()
+    if (name === 'cookie') {
+      for (const pair of text.split(';')) {
+        const value = pair.slice(pair.indexOf('=') + 1).trim()
+        yield value
+        // As an app gets to see it.
+        yield decoded(value)
+      }
+    }
   }
 }
 

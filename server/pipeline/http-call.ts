@@ -5,6 +5,7 @@ import type { Deadline } from '../call/deadlines.js'
 import type { Principal } from '../call/principal.js'
 import type { Endpoint } from '../endpoint/endpoint.js'
 import type { BodyLease } from '../http/body/body-lease.js'
+import { CallCookies } from '../http/cookies/call-cookies.js'
 import type { Reply } from '../http/reply/reply.js'
 import type { WatchedStream } from '../http/reply/watched-stream.js'
 import { RequestState } from '../http/request/request-state.js'
@@ -64,6 +65,11 @@ export class HttpCall implements Call {
   /** Whether it was sent on behalf of another site, and so has nothing of what the browser keeps for this one: no cookies, no session, nobody signed in. */
   get isIsolated(): boolean {
     return (this.#isIsolated ??= isIsolated(this.raw, this.endpoint, this.parts.isOwnOrigin))
+  }
+
+  /** Made when somebody asks first. */
+  get cookies(): CallCookies {
+    return CallCookies.of(this.raw, this)
   }
 
   /** Null until code of the app runs. */

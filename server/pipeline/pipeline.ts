@@ -195,8 +195,15 @@ function send(call: HttpCall): void {
   }
   parts.turns.answered(call.endpoint, reply.body)
   if (failure !== null) setFailureHeaders(parts, response, reply.status, failure.description)
-  sendReply(response, reply, parts.settings)
+  sendReply(response, withoutForeignCookies(call, reply), parts.settings)
   call.isDecided = true
+}
+
+/** A page of another site can make a browser ask; it cannot have it keep something for this one. */
+function withoutForeignCookies(call: HttpCall, reply: Reply): Reply {
+  if (reply.headers['set-cookie'] === undefined || !call.isIsolated) return reply
+  const { 'set-cookie': _lines, ...headers } = reply.headers
+  return { ...reply, headers }
 }
 
 /** Where everything that is thrown arrives. */

@@ -2,8 +2,10 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { UserRow } from '../../db/schema/users-table.js'
 import { nobody, type Principal } from '../call/principal.js'
 import type { Authorization } from '../http/request/authorization.js'
+import { cookiesOf } from '../http/cookies/call-cookies.js'
+import { withoutPlatformCookies } from '../http/cookies/cookie-header.js'
 import { stateOf } from '../http/request/request-state.js'
-import { shownAuthorization, type IsOwnOrigin } from './cross-site.js'
+import { isIsolated, shownAuthorization, type IsOwnOrigin } from './cross-site.js'
 
 const parsed = Symbol('parsed authorization')
 
@@ -30,9 +32,16 @@ export function decorateRequests(server: FastifyInstance, isOwnOrigin: IsOwnOrig
   server.decorateRequest('triedAccount', null)
   server.decorateRequest(parsed, undefined)
   server.decorateRequest(stateOf, null)
+  server.decorateRequest(cookiesOf, null)
   server.decorateRequest('callingUser', {
     getter(this: FastifyRequest): UserRow | null {
       return this.principal.kind === 'user' ? this.principal.user : null
+    },
+  })
+  server.decorateRequest('cookieHeader', {
+    getter(this: FastifyRequest): string | undefined {
+      const { cookie } = this.raw.headers
+      return cookie === undefined || isIsolated(this, this.found?.endpoint ?? null, isOwnOrigin) ? undefined : withoutPlatformCookies(cookie)
     },
   })
   server.decorateRequest('authorization', {

@@ -3,6 +3,7 @@ import { httpSettings, type HttpSettings } from '../../http/http-settings.js'
 import { loggingSettings, type LoggingSettings } from '../../logging/logging-settings.js'
 import { pipelineSettings, type PipelineSettings } from '../../pipeline/pipeline-settings.js'
 import { accountsSettings, type AccountsSettings } from '../../services/accounts/accounts-settings.js'
+import { secretsSettings, type SecretsSettings } from '../../services/secrets/secrets-settings.js'
 import { settingsIn, type InputOf } from '../../settings/setting.js'
 import { appSettings, type AppSettings } from './app-settings.js'
 
@@ -16,6 +17,7 @@ export const rooms = [
   httpSettings,
   pipelineSettings,
   accountsSettings,
+  secretsSettings,
   loggingSettings,
 ] as const
 
@@ -28,6 +30,7 @@ export type Configuration = AppSettings &
   HttpSettings &
   PipelineSettings &
   AccountsSettings &
+  SecretsSettings &
   LoggingSettings & {
     /** The app's folder, absolute. */
     readonly directory: string
@@ -39,4 +42,5 @@ export type ConfigurationInput = InputOf<typeof appSettings> &
   InputOf<typeof httpSettings> &
   InputOf<typeof pipelineSettings> &
   InputOf<typeof accountsSettings> &
+  InputOf<typeof secretsSettings> &
   InputOf<typeof loggingSettings>

@@ -1,6 +1,9 @@
 import { ReadStream } from 'node:fs'
 import { pipeline, Transform } from 'node:stream'
-import type { onSendHookHandler } from 'fastify'
+import type { FastifyReply, FastifyRequest, onSendHookHandler } from 'fastify'
+import { toError } from '../../errors/to-error.js'
+import { CallCookies } from '../../http/cookies/call-cookies.js'
+import { assertOwnLine } from '../../http/cookies/set-cookie.js'
 import { addCorsHeaders } from '../../http/cors/send-cors.js'
 import { boundUnread } from '../../http/reply/unread-reply.js'
 import type { HttpCall } from '../../pipeline/http-call.js'
@@ -24,6 +27,11 @@ export function sendOff(isStopping: IsStopping, { settings, cors }: Pick<Pipelin
     const corsHeaders = corsOfRoute(request, cors)
     if (corsHeaders !== null) addCorsHeaders(reply, corsHeaders)
     const call = PluginCall.of(request)
+    const mistake = sendCookies(request, reply)
+    if (mistake !== null) {
+      done(mistake)
+      return
+    }
     // The answer that tells of the disk's failure waits for the disk no longer.
     if (call === null || call.isDecided) {
       done(null, payload)
@@ -36,6 +44,23 @@ export function sendOff(isStopping: IsStopping, { settings, cors }: Pick<Pipelin
     if (pending === null) done(null, watched)
     else waitFor(pending, call, (failure) => (failure === null ? done(null, payload) : done(failure)))
   }
+}
+
+/** Adds Rowhouse's own cookies to an answer. Returns what is wrong with those that are on it already. */
+function sendCookies(request: FastifyRequest, reply: FastifyReply): Error | null {
+  const lines = reply.getHeader('set-cookie')
+  if (lines !== undefined) {
+    const own = CallCookies.linesOf(request)
+    try {
+      for (const line of [lines].flat()) if (!own.includes(String(line))) assertOwnLine(String(line))
+    } catch (mistake) {
+      // Or the answer that tells of it would have it, too.
+      reply.removeHeader('set-cookie')
+      return toError(mistake)
+    }
+  }
+  CallCookies.addTo(reply)
+  return null
 }
 
 function waitFor(durable: Promise<unknown>, call: HttpCall, done: (failure: Error | null) => void): void {

@@ -109,7 +109,7 @@ function expire(call: HttpCall): void {
 }
 
 /** What the pipeline looks at in a request, and a plugin must not put anything else in the place of. */
-const taken: ReadonlySet<string> = new Set(['basePath', 'found', 'principal', 'callingUser', 'authorization', 'triedAccount'])
+const taken: ReadonlySet<string> = new Set(['basePath', 'found', 'principal', 'callingUser', 'authorization', 'cookieHeader', 'triedAccount'])
 
 /** Gives the requests of a plugin what those of the pipeline know of themselves; their calls know it. */
 export function decoratePluginRequests(plugin: FastifyInstance, basePath: string): void {
@@ -131,6 +131,11 @@ export function decoratePluginRequests(plugin: FastifyInstance, basePath: string
     getter(this: FastifyRequest) {
       const { principal } = this
       return principal.kind === 'user' ? principal.user : null
+    },
+  })
+  plugin.decorateRequest('cookieHeader', {
+    getter(this: FastifyRequest) {
+      return this[callOf]?.isIsolated === true ? undefined : this.raw.headers.cookie
     },
   })
   plugin.decorateRequest('authorization', {

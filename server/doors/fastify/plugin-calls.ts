@@ -5,6 +5,7 @@ import { currentCall, runCall } from '../../call/call.js'
 import type { Principal } from '../../call/principal.js'
 import { sayContinue } from '../../http/body/continue.js'
 import { hasBody } from '../../http/body/read-body.js'
+import { hidePlatformCookies } from '../../http/cookies/cookie-header.js'
 import { authenticate } from '../../pipeline/authenticate.js'
 import { presentError } from '../../pipeline/failure/describe-error.js'
 import { readFailure } from '../../pipeline/failure/failure.js'
@@ -32,6 +33,7 @@ export function beginCalls(plugin: FastifyInstance, parts: PipelineParts, front:
       front().passOn(request, reply, passage)
       return
     }
+    hidePlatformCookies(raw)
     const call = new PluginCall(parts, request, reply, endpoint, passage.destination.target)
     if (isUpgraded) keepCall(raw.socket, call)
     identify(call, (failure) => {

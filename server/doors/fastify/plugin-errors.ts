@@ -2,6 +2,7 @@ import { STATUS_CODES } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { codeOfStatus } from '../../errors/error-codes.js'
 import { isA } from '../../errors/to-error.js'
+import { CallCookies } from '../../http/cookies/call-cookies.js'
 import { EarlyReply } from '../../http/early-reply.js'
 import { HttpError } from '../../http/http-error.js'
 import { toReply } from '../../http/reply/reply.js'
@@ -87,7 +88,9 @@ function sendPlainly({ cors }: PipelineParts, request: FastifyRequest, reply: Fa
   for (const name of raw.getHeaderNames()) raw.removeHeader(name)
   const { status, code, message } = description
   const error = STATUS_CODES[status] ?? 'Error'
-  raw.writeHead(status, { 'content-type': 'application/json; charset=utf-8', 'x-request-id': id, ...corsOfRoute(request, cors) })
+  const cookies = CallCookies.linesOf(request)
+  const setCookie = cookies.length > 0 && { 'set-cookie': [...cookies] }
+  raw.writeHead(status, { 'content-type': 'application/json; charset=utf-8', 'x-request-id': id, ...corsOfRoute(request, cors), ...setCookie })
   raw.end(JSON.stringify({ statusCode: status, code, error, message, requestId: id }))
 }
 

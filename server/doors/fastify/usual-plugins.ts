@@ -1,6 +1,7 @@
 import cookie from '@fastify/cookie'
 import formbody from '@fastify/formbody'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { assertOwnName } from '../../http/cookies/set-cookie.js'
 
 const form = 'application/x-www-form-urlencoded'
 /** Set on a scope in which the app has a parser of its own for forms, and so on all scopes in it. */
@@ -49,11 +50,24 @@ function letOthersDecorate(scope: FastifyInstance): () => void {
   const { decorateRequest, decorateReply } = scope
   const replaceable = (decorate: (name: string | symbol, value?: unknown) => unknown) =>
     function (this: FastifyInstance, name: string | symbol, value: unknown): unknown {
-      if (typeof value === 'function') return Reflect.apply(decorate, this, [name, value])
+      if (typeof value === 'function') return Reflect.apply(decorate, this, [name, setters.has(name) ? setterOf(value as SetCookie) : value])
       return Reflect.apply(decorate, this, [name, name === 'cookies' ? cookiePair : pairFor(name, value)])
     }
   Object.assign(scope, { decorateRequest: replaceable(decorateRequest), decorateReply: replaceable(decorateReply) })
   return () => Object.assign(scope, { decorateRequest, decorateReply })
+}
+
+/** What replies set cookies with. */
+const setters: ReadonlySet<string | symbol> = new Set(['cookie', 'setCookie', 'clearCookie'])
+
+type SetCookie = (this: unknown, name: string, ...rest: readonly unknown[]) => unknown
+
+/** Refuses the names of Rowhouse's own cookies where they are used, which the stack then tells. */
+function setterOf(set: SetCookie): SetCookie {
+  return function (name, ...rest) {
+    assertOwnName(String(name))
+    return Reflect.apply(set, this, [name, ...rest])
+  }
 }
 
 interface Pair {

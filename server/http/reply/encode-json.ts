@@ -19,11 +19,12 @@ export function tooLong(length: number, limit: number): UnsendableValue {
  * Encodes a returned value as JSON, strictly: what JSON.stringify would drop or turn into something else (functions, symbols, NaN, instances of classes that say nothing about JSON) is refused.
  * Members that are undefined are left out, as everywhere in JavaScript; values with `toJSON` (rows, dates) are sent as what it returns.
  *
+ * @param place how the value is called in a message
  * @throws UnsendableValue
  */
-export function encodeJson(value: unknown): string {
+export function encodeJson(value: unknown, place = 'response'): string {
   const plain = toPlain(value, 0)
-  if (plain === unsendable) throw new UnsendableValue(describeUnsendable(value, 'response', []))
+  if (plain === unsendable) throw new UnsendableValue(describeUnsendable(value, place, []))
   // A toJSON that returns undefined leaves nothing to send, which is null here as everywhere.
   return JSON.stringify(plain ?? null)
 }

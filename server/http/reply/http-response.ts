@@ -1,5 +1,6 @@
 import type { OutgoingHttpHeaders } from 'node:http'
 import { inspect } from 'node:util'
+import { assertOwnLine, clearCookieLine, setCookieLine, type CookieAttributes } from '../cookies/set-cookie.js'
 import { token } from '../token.js'
 import type { SendableBody } from './sendable.js'
 
@@ -88,6 +89,7 @@ function checkedValue(name: string, value: string): string {
   if (!fieldValue.test(value)) {
     throw new TypeError(`the header ${name} was given a value with a line break or a character beyond Latin-1; encode it (encodeURIComponent, or RFC 8187)`)
   }
+  if (name.length === 10 && name.toLowerCase() === 'set-cookie') assertOwnLine(value)
   return value
 }
 
@@ -124,6 +126,22 @@ export interface HttpResponse {
   body: unknown
   /** Changed by its methods; it cannot be replaced. */
   readonly headers: ResponseHeaders
+
+  /**
+   * Sets a cookie of the app's own, in plain text; what nobody may read or change belongs in `cookies.local`. Returns this reply.
+   *
+   * @param value any text; what cannot stand in a cookie is percent-encoded, which `request.cookies` undoes
+   * @throws TypeError when a browser would not take it, or its name is one of Rowhouse's own
+   */
+  setCookie(name: string, value: string, attributes?: CookieAttributes): this
+
+  /**
+   * Lets the browser delete a cookie. Returns this reply.
+   *
+   * @param attributes those with which it was set: path and domain say which cookie is meant
+   * @throws TypeError as `setCookie` does
+   */
+  clearCookie(name: string, attributes?: CookieAttributes): this
 }
 
 interface HttpResponseConstructor {
@@ -164,6 +182,16 @@ export const HttpResponse: HttpResponseConstructor = class {
 
   get headers(): ResponseHeaders {
     return this.#headers
+  }
+
+  setCookie(name: string, value: string, attributes?: CookieAttributes): this {
+    this.#headers.append('set-cookie', setCookieLine(name, value, attributes))
+    return this
+  }
+
+  clearCookie(name: string, attributes?: CookieAttributes): this {
+    this.#headers.append('set-cookie', clearCookieLine(name, attributes))
+    return this
   }
 }
 

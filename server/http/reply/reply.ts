@@ -3,6 +3,7 @@ import { Media } from '../../../db/values/media.js'
 import { isMediaType, unknownType } from '../../../db/values/media-type.js'
 import { isReceived } from '../../../db/values/received-bytes.js'
 import { Search } from '../../../db/rows/search.js'
+import { assertOwnLine } from '../cookies/set-cookie.js'
 import { discard } from './discard.js'
 import { encodeJson, UnsendableValue } from './encode-json.js'
 import { headersOfFile, nosniff, withSandbox } from './file-headers.js'
@@ -64,6 +65,7 @@ function toCustomReply({ status, body, headers }: HttpResponse, limit: number): 
 function fromWebResponse(response: Response): Reply {
   const headers = ownHeaders(Object.fromEntries(response.headers), true)
   const cookies = response.headers.getSetCookie()
+  cookies.forEach(assertOwnLine)
   if (cookies.length > 0) headers['set-cookie'] = cookies
   if (response.url !== '') {
     // It is the answer of another server to fetch(), which has decoded the body.

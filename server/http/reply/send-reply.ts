@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream'
 import type { FastifyReply } from 'fastify'
+import { CallCookies } from '../cookies/call-cookies.js'
 import { addStandingCors } from '../cors/send-cors.js'
 import { discard } from './discard.js'
 import type { Reply } from './reply.js'
@@ -19,6 +20,7 @@ export function sendReply(response: FastifyReply, { status, headers, body }: Rep
     response.code(status)
     for (const name in headers) response.header(name, headers[name])
     addStandingCors(response)
+    CallCookies.addTo(response)
   } catch (error) {
     // A status that is none, set by hand.
     discard(body)

@@ -2,6 +2,7 @@ import type { JsonValue } from '../../../db/values/json-value.js'
 import type { UserRow } from '../../../db/schema/users-table.js'
 import type { Authorization } from './authorization.js'
 import { emptyForm, type FieldValues, type FileValues, type FormFields } from '../body/form.js'
+import { parseCookies } from '../cookies/cookie-header.js'
 import { readHeaders, type RequestHeaders } from './headers.js'
 import { parseJson } from '../body/json.js'
 import type { RequestState } from './request-state.js'
@@ -68,6 +69,14 @@ export abstract class CommonRequest<Body = JsonValue | null, SignedIn extends bo
   /** By name in any letter case, as `headers['content-type']` or `headers.get('content-type')`. */
   get headers(): RequestHeaders {
     return (this.#state.headers ??= readHeaders(this.#state.raw.headers))
+  }
+
+  /**
+   * The app's own cookies by their names, decoded; of several with one name the first, which is that of the most specific path. None in a request that a browser sends on behalf of another site,
+   * unless the endpoint says `crossSiteSession`. The object has no prototype.
+   */
+  get cookies(): Readonly<Record<string, string>> {
+    return (this.#state.cookies ??= parseCookies(this.#state.raw.cookieHeader))
   }
 
   /** The whole `Content-Type` header; `''` when there is none. */

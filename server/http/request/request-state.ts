@@ -28,6 +28,8 @@ declare module 'fastify' {
     basePath: string | null
     /** The user who calls; null where that is not a user, or nobody was asked for. */
     readonly callingUser: UserRow | null
+    /** The `Cookie` header as far as it counts here: without Rowhouse's own cookies, and none at all in a request from another site. */
+    readonly cookieHeader: string | undefined
     /** What has been made of the request, once somebody has begun to. */
     [stateOf]?: RequestState | null
     /** The `Authorization` header, taken apart on first use; null when there is none or it is malformed. */
@@ -49,6 +51,7 @@ export interface RequestPlace {
 /** One request and what has been made of it so far. The views of the request share it, so each thing is made once, whoever asks first. */
 export class RequestState {
   headers: RequestHeaders | null = null
+  cookies: Readonly<Record<string, string>> | null = null
   json: { readonly value: JsonValue } | null = null
   validatedJson: { readonly value: unknown } | null = null
   /** Whether somebody has asked for the JSON of the body and was given null, such as where there is none. */

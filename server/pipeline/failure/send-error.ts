@@ -4,6 +4,7 @@ import type { PipelineParts } from '../parts.js'
 import { everyVariable } from '../../settings/environment.js'
 import { sendReply } from '../../http/reply/send-reply.js'
 import { reportError } from './debug/debug-report.js'
+import { isIsolated } from '../cross-site.js'
 import { speaksJson } from './dress.js'
 import { unreadable, type ErrorDescription } from './describe-error.js'
 import { toErrorReply, type DebugReport } from './error-reply.js'
@@ -43,9 +44,14 @@ export function setFailureHeaders(parts: PipelineParts, response: FastifyReply, 
 }
 
 /** Whatever a reply that did not come off has set, such as how long it may be cached, is not true of the one that is sent in its place. */
-function setErrorHeaders({ unauthorized }: PipelineParts, response: FastifyReply, status: number, headers: Readonly<Record<string, unknown>>): void {
+function setErrorHeaders({ unauthorized, isOwnOrigin }: PipelineParts, response: FastifyReply, status: number, headers: Readonly<Record<string, unknown>>): void {
   for (const name of Object.keys(response.getHeaders())) response.removeHeader(name)
-  for (const name in headers) response.header(name, headers[name])
+  const { request } = response
+  for (const name in headers) {
+    // A page of another site cannot have a browser keep something for this one.
+    const isKept = name !== 'set-cookie' || !isIsolated(request, request.found?.endpoint ?? null, isOwnOrigin)
+    if (isKept) response.header(name, headers[name])
+  }
   if (status === 401 && !('www-authenticate' in headers)) response.header('www-authenticate', unauthorized.headers['www-authenticate'])
 }
 
