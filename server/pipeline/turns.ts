@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Endpoint } from '../endpoint/endpoint.js'
+import { EventLoopShare } from '../http/event-loop-share.js'
 import type { Reply } from '../http/reply/reply.js'
 import { WatchedStream } from '../http/reply/watched-stream.js'
 
@@ -14,6 +15,8 @@ const longAnswer = 64 * 1024
  * sent before the turn ends, would all be held at once.
  */
 export class Turns {
+  /** What the others have of a turn: many that arrive in it together may be long without anybody having known. */
+  readonly #share = new EventLoopShare(4)
   #last: Promise<unknown> = Promise.resolve()
   /** Those whose last answer was long, and so probably the next one. */
   readonly #long = new Set<Endpoint>()
@@ -26,7 +29,7 @@ export class Turns {
    */
   next(endpoint: Endpoint | null, bodyLength: number): Promise<unknown> | null {
     const isLong = bodyLength >= longBody || (this.#long.size > 0 && endpoint !== null && this.#long.has(endpoint))
-    return isLong ? (this.#last = this.#last.then(() => nextTurn())) : null
+    return isLong ? (this.#last = this.#last.then(() => nextTurn())) : this.#share.next()
   }
 
   /** Told what an endpoint answers. */

@@ -1,8 +1,8 @@
 import { Readable } from 'node:stream'
 import { describeValue } from '../../../db/errors/describe-value.js'
+import { EventLoopShare } from '../event-loop-share.js'
 import { discard } from './discard.js'
 import { UnsendableValue } from './encode-json.js'
-import { roomForOthers } from './room-for-others.js'
 
 /** What is done about a stream while it is sent. */
 interface StreamWatch {
@@ -22,6 +22,9 @@ interface OpenSource {
   /** Lets go of it, at once, even while a piece is waited for. */
   readonly release: () => unknown
 }
+
+/** What all streams have of a turn: a source that always has a piece, and a client that always takes it, would go on until the stream is at its end. */
+const share = new EventLoopShare(4)
 
 const over: IteratorReturnResult<undefined> = Object.freeze({ done: true, value: undefined })
 
@@ -85,8 +88,8 @@ export class WatchedStream implements AsyncIterableIterator<string | Uint8Array>
       if (done !== true) checkPiece(value, this.#sent)
       const written = this.#watch.beforePiece()
       if (written !== null) await written
-      const room = roomForOthers()
-      if (room !== null) await room
+      const turn = share.next()
+      if (turn !== null) await turn
       if (done !== true) {
         this.#sent++
         // It has been checked.
