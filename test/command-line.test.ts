@@ -32,7 +32,7 @@ t.test('every command tells how it is used, and docs/command-line.md has each of
   const { code, stdout } = await runRowhouse(t, ['--help'])
   t.equal(code, 0)
   const commands = [...stdout.matchAll(/^ {2}([a-z]+) /gm)].map(([, name]) => name ?? '').filter((name) => name !== 'help')
-  t.same(commands, ['start', 'routes', 'check', 'users'])
+  t.same(commands, ['start', 'routes', 'check', 'secret', 'users'])
   for (const command of commands) {
     const help = await runRowhouse(t, [command, '--help'])
     t.equal(help.code, 0)

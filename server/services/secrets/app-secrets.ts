@@ -1,3 +1,4 @@
+import { lstatSync } from 'node:fs'
 import { Secrets } from './secrets.js'
 import { followSecretFile, makeSecretFile, readSecretFile, secretFileIn } from './secret-file.js'
 import type { SecretsSettings } from './secrets-settings.js'
@@ -19,12 +20,21 @@ export interface AppSecretsOptions {
 }
 
 /**
- * Makes sure that the secret of an app can be used, if it is there already; nothing is made.
+ * Makes sure that the secret of an app can be used, if it is there already; nothing is made. Where it cannot even be looked at, the data folder is at fault, which is told by who opens that.
  *
  * @throws SecretError
  */
 export function assertUsableSecret({ settings, data }: Pick<AppSecretsOptions, 'settings' | 'data'>): void {
-  if (settings.secret === null) readSecretFile(secretFileIn(data))
+  const file = secretFileIn(data)
+  if (settings.secret === null && isVisible(file)) readSecretFile(file)
+}
+
+function isVisible(path: string): boolean {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false }) !== undefined
+  } catch {
+    return false
+  }
 }
 
 /**
