@@ -141,7 +141,7 @@ interface AppParts {
 }
 
 async function startApp({ app, configuration, log, declarations, services, close }: AppParts): Promise<FastifyInstance> {
-  const { database, users, origins, secrets, deadlines, bodies, writes } = services
+  const { database, users, origins, secrets, limiter, deadlines, bodies, writes } = services
   const stopping = new AbortController()
   // Each event stream listens; Node.js warns of a leak beyond ten.
   setMaxListeners(0, stopping.signal)
@@ -160,6 +160,7 @@ async function startApp({ app, configuration, log, declarations, services, close
     settings: configuration,
     log: log.platform,
     deadlines,
+    limiter,
     turns: new Turns(),
     openAnswers: new OpenAnswers((id) => users.current(id)),
     bodies,

@@ -3,11 +3,12 @@ import { openDatabase, type Database, type OpenDatabaseOptions } from '../../db/
 import { assertInnerFolder } from '../../db/files/folder-rights.js'
 import { platformMigrations } from '../../migrations/index.js'
 import { CallWrites } from '../call/call-writes.js'
-import { CallScope, currentCall } from '../call/call.js'
+import { CallScope, currentCall, runOutside } from '../call/call.js'
 import { Deadlines } from '../call/deadlines.js'
 import type { BodyRooms } from '../http/body/read-body.js'
 import { recordAppSettings } from '../services/accounts/app-settings.js'
 import { Users } from '../services/accounts/users.js'
+import { Limiter } from '../services/limits/limiter.js'
 import { Origins } from '../services/origins/origins.js'
 import { assertUsableSecret, openSecrets, type AppSecrets } from '../services/secrets/app-secrets.js'
 import { bodiesFolder, openBodyRooms } from './body-rooms.js'
@@ -30,6 +31,7 @@ export interface Services {
   readonly writes: CallWrites
   readonly users: Users
   readonly origins: Origins
+  readonly limiter: Limiter
   readonly secrets: AppSecrets
   readonly deadlines: Deadlines
   readonly bodies: BodyRooms
@@ -84,11 +86,13 @@ export async function openServices({ configuration, tables, log, openEngine, onF
   }
   const deadlines = new Deadlines()
   const bodies = openBodyRooms(configuration, log)
+  const limiter = new Limiter({ database, log, inBackground: runOutside })
   return {
     database,
     writes,
     users: new Users({ database, name, hashing }),
     origins: new Origins(configuration),
+    limiter,
     secrets,
     deadlines,
     bodies,
@@ -96,6 +100,7 @@ export async function openServices({ configuration, tables, log, openEngine, onF
     close: async () => {
       deadlines.close()
       bodies.files.close()
+      await limiter.close()
       await database.close()
     },
   }

@@ -10,6 +10,7 @@ import { DeclarationError } from '../errors/declaration-error.js'
 import { suggestName } from '../errors/nearest-name.js'
 import { usualMethods, type Method } from './methods.js'
 import { isParameterKind, OptionalParameter, parameterKinds, type Parameter, type Parameters } from './parameters.js'
+import { checkRateLimit, readRateLimits, type DefaultRateLimit, type EndpointLimit, type RateLimitOption } from './rate-limit.js'
 
 /** Who has to be signed in: nobody, everybody, or whoever sends credentials. */
 export type AuthenticateUsers = boolean | 'optional'
@@ -37,6 +38,8 @@ export interface EndpointSettings<
    * the app's `cors` by default.
    */
   readonly enableCors?: CorsOption
+  /** How many requests of one client are let through in which time, such as `{ max: 10, per: 'minute' }`, or several such limits; `false` for none. The app's `rateLimit` by default. */
+  readonly rateLimit?: RateLimitOption
   /** The longest body in bytes; the app's `bodyLimit` by default. */
   readonly bodyLimit?: number
   /**
@@ -68,6 +71,8 @@ export interface EndpointSettings<
   readonly cross_origin?: CorsOption
   /** The same as `enableCors`. */
   readonly crossOrigin?: CorsOption
+  /** The same as `rateLimit`. */
+  readonly rate_limit?: RateLimitOption
 }
 
 /** The options of an endpoint, checked and complete. */
@@ -77,6 +82,8 @@ export interface EndpointOptions {
   readonly body: StandardSchema | null
   readonly crossSiteSession: boolean
   readonly cors: CorsRule
+  /** Null for none. */
+  readonly rateLimits: readonly EndpointLimit[] | null
   /** In bytes. */
   readonly bodyLimit: number
   /** How much of a body is decoded in memory, in bytes. */
@@ -102,6 +109,7 @@ export interface EndpointDefaults extends OwnOrigins {
   /** In milliseconds. */
   readonly handlerTimeout: number
   readonly cors: CorsOption
+  readonly rateLimit: DefaultRateLimit
 }
 
 /** Other names for options, as the documents spell them that people come from. */
@@ -114,14 +122,15 @@ const aliases: ReadonlyMap<string, string> = new Map([
   ['enable_cors', 'enableCors'],
   ['cross_origin', 'enableCors'],
   ['crossOrigin', 'enableCors'],
+  ['rate_limit', 'rateLimit'],
 ])
 
 /** Those that the parser of Node.js reads. CONNECT asks for a tunnel, and has no path. */
 const knownMethods: readonly string[] = METHODS.filter((method) => method !== 'CONNECT')
 
-/** Who gets in, and who may read the answers. */
-const accessOptions: ReadonlySet<string> = new Set(['authenticateUsers', 'requireCredentials', 'enableCors'])
-/** The names of the options that say who calls and from where, in all their spellings. */
+/** Who gets in and how often, and who may read the answers. */
+const accessOptions: ReadonlySet<string> = new Set(['authenticateUsers', 'requireCredentials', 'enableCors', 'rateLimit'])
+/** The names of the options that say who calls, from where and how often, in all their spellings. */
 export const callerOptionNames: readonly string[] = [...accessOptions, 'crossSiteSession', ...aliases.keys()]
 
 /** What is wrong with the value of an option, each as the end of a sentence that begins with the option. */
@@ -145,6 +154,7 @@ const checks: Readonly<Record<string, Check>> = {
   requireCredentials: takesBoolean,
   crossSiteSession: takesBoolean,
   enableCors: findCorsMistakes,
+  rateLimit: checkRateLimit,
   bodyLimit: takes('a whole number of bytes above 0', isAmount),
   decodeLimit: takes('a whole number of bytes above 0', isAmount),
   decompress: takesBoolean,
@@ -213,6 +223,7 @@ function complete(given: EndpointSettings, defaults: EndpointDefaults): ReturnTy
       body: given.body ?? null,
       crossSiteSession: given.crossSiteSession ?? false,
       cors: readCorsRule(given.enableCors ?? defaults.cors, defaults),
+      rateLimits: readRateLimits(given.rateLimit, defaults.rateLimit),
       bodyLimit: given.bodyLimit ?? defaults.bodyLimit,
       decodeLimit: given.decodeLimit ?? defaults.decodeLimit,
       decompress: given.decompress ?? false,

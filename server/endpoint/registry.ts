@@ -9,6 +9,7 @@ import type { SourceLocation } from '../errors/source-location.js'
 import { DeclarationError } from '../errors/declaration-error.js'
 import type { HttpResponse } from '../http/reply/http-response.js'
 import type { RowhouseRequest } from '../http/request/request.js'
+import type { DefaultRateLimit } from './rate-limit.js'
 import { ErrorHandlers, type DeclaredErrorHandler } from './error-handlers.js'
 
 /** Tables, by name, whatever their types. */
@@ -31,6 +32,7 @@ export interface DeclarationSettings extends OwnOrigins {
   /** In milliseconds. */
   readonly handlerTimeout: number
   readonly cors: CorsOption
+  readonly rateLimit: DefaultRateLimit
   readonly private: { readonly accessKey: string | null }
 }
 

@@ -60,6 +60,11 @@ export const errorCodes = {
     sentence: 'The path has no endpoint for this method.',
     nextStep: 'use one of the methods in the header Allow',
   },
+  'rate-limited': {
+    status: 429,
+    sentence: 'Rate limit exceeded: too many requests; wait before the next one.',
+    nextStep: 'wait for as many seconds as Retry-After says',
+  },
   unauthorized: {
     status: 401,
     sentence: 'The credentials are missing, malformed or wrong.',

@@ -62,6 +62,11 @@ export class HttpCall implements Call {
     return this.raw.id
   }
 
+  /** Told when it is known who calls. */
+  identify(principal: Principal): void {
+    this.raw.foundPrincipal = principal
+  }
+
   /** Whether it was sent on behalf of another site, and so has nothing of what the browser keeps for this one: no cookies, no session, nobody signed in. */
   get isIsolated(): boolean {
     return (this.#isIsolated ??= isIsolated(this.raw, this.endpoint, this.parts.isOwnOrigin))

@@ -6,6 +6,7 @@ import type { AddressSettings } from '../http/base-path.js'
 import type { BodyRooms } from '../http/body/read-body.js'
 import type { CorsRule } from '../http/cors/cors-rule.js'
 import type { IsOwnOrigin } from './cross-site.js'
+import type { Limiter } from '../services/limits/limiter.js'
 import type { OpenAnswers } from './open-answers.js'
 import type { Scheme } from './schemes/scheme.js'
 import type { Turns } from './turns.js'
@@ -31,6 +32,8 @@ export interface PipelineParts {
   readonly deadlines: Deadlines
   /** What goes on for users, and ends with their rights. */
   readonly openAnswers: OpenAnswers
+  /** Counts requests, where endpoints have a limit. */
+  readonly limiter: Pick<Limiter, 'count'>
   /** Whose turn it is among the requests that take long. */
   readonly turns: Turns
   /** Where the bodies of all requests are. */

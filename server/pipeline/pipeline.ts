@@ -18,8 +18,8 @@ import { isStream, toReply, type Reply } from '../http/reply/reply.js'
 import { sendReply } from '../http/reply/send-reply.js'
 import { WatchedStream } from '../http/reply/watched-stream.js'
 import { RowhouseRequest } from '../http/request/request.js'
+import { admit } from './admit.js'
 import { readArguments } from './arguments.js'
-import { authenticate } from './authenticate.js'
 import { answerFailedHandler, readFailure, type Failure } from './failure/failure.js'
 import { describeError } from './failure/describe-error.js'
 import { logFailure } from './failure/log-error.js'
@@ -63,7 +63,7 @@ function step<Value>(call: HttpCall, value: Value | PromiseLike<Value>, next: (c
 }
 
 function identify(call: HttpCall): void {
-  step(call, authenticate(call), receive)
+  step(call, admit(call), receive)
 }
 
 /** For a request without an endpoint. */
@@ -72,7 +72,7 @@ const noBody: BodyLimits = { bodyLimit: 0, decompress: false }
 /** A body is waited for under limits of its own. */
 function receive(call: HttpCall, principal: Principal): void {
   const { parts, raw, endpoint } = call
-  raw.foundPrincipal = principal
+  call.identify(principal)
   if (call.isDecided) return
   call.stopTime()
   step(call, readBody(raw.raw, raw, endpoint?.options ?? noBody, parts.bodies), takeTurn)

@@ -3,6 +3,7 @@ import { httpSettings, type HttpSettings } from '../../http/http-settings.js'
 import { loggingSettings, type LoggingSettings } from '../../logging/logging-settings.js'
 import { pipelineSettings, type PipelineSettings } from '../../pipeline/pipeline-settings.js'
 import { accountsSettings, type AccountsSettings } from '../../services/accounts/accounts-settings.js'
+import { limitsSettings, type LimitsSettings } from '../../services/limits/limits-settings.js'
 import { secretsSettings, type SecretsSettings } from '../../services/secrets/secrets-settings.js'
 import { settingsIn, type InputOf } from '../../settings/setting.js'
 import { appSettings, type AppSettings } from './app-settings.js'
@@ -17,6 +18,7 @@ export const rooms = [
   httpSettings,
   pipelineSettings,
   accountsSettings,
+  limitsSettings,
   secretsSettings,
   loggingSettings,
 ] as const
@@ -30,6 +32,7 @@ export type Configuration = AppSettings &
   HttpSettings &
   PipelineSettings &
   AccountsSettings &
+  LimitsSettings &
   SecretsSettings &
   LoggingSettings & {
     /** The app's folder, absolute. */
@@ -42,5 +45,6 @@ export type ConfigurationInput = InputOf<typeof appSettings> &
   InputOf<typeof httpSettings> &
   InputOf<typeof pipelineSettings> &
   InputOf<typeof accountsSettings> &
+  InputOf<typeof limitsSettings> &
   InputOf<typeof secretsSettings> &
   InputOf<typeof loggingSettings>

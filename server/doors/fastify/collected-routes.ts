@@ -3,6 +3,7 @@ import { nearestName } from '../../../db/errors/nearest-name.js'
 import { CallSites } from '../../endpoint/call-site.js'
 import type { Endpoint } from '../../endpoint/endpoint.js'
 import { accessOf, callerOptionNames, checkSettings, type EndpointOptions } from '../../endpoint/options.js'
+import { readRateLimits } from '../../endpoint/rate-limit.js'
 import { refuseReserved, type DeclarationSettings } from '../../endpoint/registry.js'
 import { readCorsRule } from '../../http/cors/cors-options.js'
 import { corsHeaders, type CorsHeaders, type CorsRule } from '../../http/cors/cors-rule.js'
@@ -33,6 +34,8 @@ interface Recorded {
   readonly route: RouteOptions
   /** As its author wrote it; a plugin may put another in its place. */
   readonly handler: RouteOptions['handler']
+  /** Whether another plugin reads what the route's `config` says of limits. */
+  readonly isLimitedByPlugin: boolean
 }
 
 /** The routes of an app's Fastify plugin, and of the plugins that it registers, as endpoints among all others. */
@@ -73,10 +76,11 @@ export class CollectedRoutes {
   /**
    * Takes a route in, as Fastify tells of it when it is declared.
    *
+   * @param isLimitedByPlugin whether another plugin reads what its `config` says of limits
    * @throws DeclarationError when its path is the platform's, or what its `config` says of callers is wrong
    */
-  add(route: RouteOptions): void {
-    const endpoint = this.#addedForHead(route) ?? this.#record(route)
+  add(route: RouteOptions, isLimitedByPlugin: boolean): void {
+    const endpoint = this.#addedForHead(route) ?? this.#record(route, isLimitedByPlugin)
     route.config = { ...route.config, [declared]: endpoint }
     this.#all.push(route)
   }
@@ -93,8 +97,10 @@ export class CollectedRoutes {
       const whole = 'change it as { ...route.config, authenticateUsers: true }'
       throw new DeclarationError(`an onRoute hook has replaced the config of ${[method].flat().join(' ')} ${url}; ${whole}`, this.#plugin)
     }
-    for (const { endpoint, route } of this.#recorded) {
-      Object.assign(endpoint.options, withPlace(endpoint.source, () => readCaller(route.url, route.config ?? {}, this.#settings)))
+    for (const { endpoint, route, isLimitedByPlugin } of this.#recorded) {
+      const { rateLimit: _limit, ...unlimited } = route.config ?? {}
+      const own = isLimitedByPlugin ? unlimited : (route.config ?? {})
+      Object.assign(endpoint.options, withPlace(endpoint.source, () => readCaller(route.url, own, this.#settings)))
     }
   }
 
@@ -106,7 +112,7 @@ export class CollectedRoutes {
     return url === last.endpoint.path.text || url === `${last.endpoint.path.text}/` ? last.endpoint : null
   }
 
-  #record(route: RouteOptions): Endpoint {
+  #record(route: RouteOptions, isLimitedByPlugin: boolean): Endpoint {
     const source = this.#callSites.inApp() ?? this.#plugin
     const methods = [...new Set([route.method].flat().map((method) => method.toUpperCase()))]
     const { handlerTimeout, cors } = this.#settings
@@ -122,6 +128,7 @@ export class CollectedRoutes {
         access: 'user',
         crossSiteSession: false,
         cors: readCorsRule(cors, this.#settings),
+        rateLimits: null,
         params: [],
         body: null,
         bodyLimit: route.bodyLimit ?? plainBodyLimit,
@@ -137,7 +144,7 @@ export class CollectedRoutes {
       source,
     }
     refuseReserved(endpoint, this.#settings)
-    this.#recorded.push({ endpoint, route, handler: route.handler })
+    this.#recorded.push({ endpoint, route, handler: route.handler, isLimitedByPlugin })
     if (!isForEveryPreflight(endpoint))
       this.#placed.push(endpoint, ...others.map((other) => ({ ...endpoint, path: other })))
     return endpoint
@@ -158,7 +165,7 @@ const neverCalled: Endpoint['handler'] = (() => () => {
 })()
 
 /** Other plugins have options of their own in there, which are theirs to check. */
-function readCaller(path: string, config: FastifyContextConfig, settings: DeclarationSettings): Pick<EndpointOptions, 'access' | 'crossSiteSession' | 'cors'> {
+function readCaller(path: string, config: FastifyContextConfig, settings: DeclarationSettings): Pick<EndpointOptions, 'access' | 'crossSiteSession' | 'cors' | 'rateLimits'> {
   const names = Object.keys(config)
   const misspelt = names.find(
     (name) => !callerOptionNames.includes(name) && nearestName(name, callerOptionNames) !== undefined,
@@ -172,7 +179,12 @@ function readCaller(path: string, config: FastifyContextConfig, settings: Declar
     Object.fromEntries(Object.entries(config).filter(([name]) => callerOptionNames.includes(name))),
   )
   if (mistakes.length > 0) throw new DeclarationError(`the route ${path}: ${mistakes.join('; ')}, in its config`)
-  return { access: accessOf(given), crossSiteSession: given.crossSiteSession ?? false, cors: readCorsRule(given.enableCors ?? settings.cors, settings) }
+  return {
+    access: accessOf(given),
+    crossSiteSession: given.crossSiteSession ?? false,
+    cors: readCorsRule(given.enableCors ?? settings.cors, settings),
+    rateLimits: readRateLimits(given.rateLimit, settings.rateLimit),
+  }
 }
 
 function summaryOf({ schema }: RouteOptions): string | null {

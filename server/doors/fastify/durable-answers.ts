@@ -5,6 +5,7 @@ import { toError } from '../../errors/to-error.js'
 import { CallCookies } from '../../http/cookies/call-cookies.js'
 import { assertOwnLine } from '../../http/cookies/set-cookie.js'
 import { addCorsHeaders } from '../../http/cors/send-cors.js'
+import { addRateLimit } from '../../http/reply/rate-limit-headers.js'
 import { boundUnread } from '../../http/reply/unread-reply.js'
 import type { HttpCall } from '../../pipeline/http-call.js'
 import type { PipelineParts } from '../../pipeline/parts.js'
@@ -23,6 +24,7 @@ export function sendOff(isStopping: IsStopping, { settings, cors }: Pick<Pipelin
   return (request, reply, payload, done) => {
     boundUnread(reply.raw, payload, settings)
     reply.header('x-request-id', request.id)
+    addRateLimit(reply)
     if (isStopping()) reply.header('connection', 'close')
     const corsHeaders = corsOfRoute(request, cors)
     if (corsHeaders !== null) addCorsHeaders(reply, corsHeaders)

@@ -90,10 +90,14 @@ export class PluginCall extends HttpCall {
     return request
   }
 
+  override identify(principal: Principal): void {
+    this.foundPrincipal = principal
+  }
+
   /** Told when it is known who calls, and the plugin's own code runs from now on. */
   enter(principal: Principal): void {
     this.stopTime()
-    this.foundPrincipal = principal
+    this.identify(principal)
     this.#hasEntered = true
   }
 }

@@ -6,7 +6,7 @@ import type { Principal } from '../../call/principal.js'
 import { sayContinue } from '../../http/body/continue.js'
 import { hasBody } from '../../http/body/read-body.js'
 import { hidePlatformCookies } from '../../http/cookies/cookie-header.js'
-import { authenticate } from '../../pipeline/authenticate.js'
+import { admit } from '../../pipeline/admit.js'
 import { presentError } from '../../pipeline/failure/describe-error.js'
 import { readFailure } from '../../pipeline/failure/failure.js'
 import type { PipelineParts } from '../../pipeline/parts.js'
@@ -60,7 +60,7 @@ export function within(request: FastifyRequest, done: HookHandlerDoneFunction): 
 function identify(call: PluginCall, done: HookHandlerDoneFunction): void {
   let principal: Principal | Promise<Principal>
   try {
-    principal = authenticate(call)
+    principal = admit(call)
   } catch (thrown) {
     refuse(call, thrown, done)
     return

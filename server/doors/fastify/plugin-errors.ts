@@ -6,6 +6,7 @@ import { CallCookies } from '../../http/cookies/call-cookies.js'
 import { EarlyReply } from '../../http/early-reply.js'
 import { HttpError } from '../../http/http-error.js'
 import { toReply } from '../../http/reply/reply.js'
+import { rateLimitHeaders } from '../../http/reply/rate-limit-headers.js'
 import { sendReply } from '../../http/reply/send-reply.js'
 import { describeError, unreadable, type ErrorDescription } from '../../pipeline/failure/describe-error.js'
 import { logError, logFailure } from '../../pipeline/failure/log-error.js'
@@ -90,7 +91,7 @@ function sendPlainly({ cors }: PipelineParts, request: FastifyRequest, reply: Fa
   const error = STATUS_CODES[status] ?? 'Error'
   const cookies = CallCookies.linesOf(request)
   const setCookie = cookies.length > 0 && { 'set-cookie': [...cookies] }
-  raw.writeHead(status, { 'content-type': 'application/json; charset=utf-8', 'x-request-id': id, ...corsOfRoute(request, cors), ...setCookie })
+  raw.writeHead(status, { 'content-type': 'application/json; charset=utf-8', 'x-request-id': id, ...rateLimitHeaders(reply), ...corsOfRoute(request, cors), ...setCookie })
   raw.end(JSON.stringify({ statusCode: status, code, error, message, requestId: id }))
 }
 

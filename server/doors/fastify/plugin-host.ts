@@ -79,7 +79,10 @@ export class PluginHost {
    */
   async load(service: PluginService | null): Promise<void> {
     const { instance, routes } = this
-    instance.addHook('onRoute', (route) => routes.add(route))
+    instance.addHook('onRoute', function (route) {
+      // @fastify/rate-limit has options of the same name, and leaves this for everybody to see.
+      routes.add(route, this.hasDecorator('rateLimit'))
+    })
     const answerUnknown = this.#watchUnknown(service)
     await service?.begin(instance)
     refuseTakenNames(instance)

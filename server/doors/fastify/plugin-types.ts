@@ -2,6 +2,7 @@
 /// <reference types="@fastify/cookie" preserve="true" />
 import type { FastifyInstance } from 'fastify'
 import type { UserRow } from '../../../db/schema/users-table.js'
+import type { RateLimitOption } from '../../endpoint/rate-limit.js'
 import type { CorsOption } from '../../http/cors/cors-options.js'
 
 /** What `fastify.ts` exports: a Fastify plugin, be it asynchronous or one that calls `done`. */
@@ -25,6 +26,8 @@ declare module 'fastify' {
      * those, or `{ origins, credentials, headers, exposed, maxAge }`; the app's `cors` by default.
      */
     readonly enableCors?: CorsOption
+    /** How many requests of one client are let through in which time; `false` for none. The app's `rateLimit` by default. */
+    readonly rateLimit?: RateLimitOption
   }
 
   interface FastifyRequest {

@@ -4,6 +4,7 @@ import { CallCookies } from '../cookies/call-cookies.js'
 import { addStandingCors } from '../cors/send-cors.js'
 import { discard } from './discard.js'
 import type { Reply } from './reply.js'
+import { addRateLimit } from './rate-limit-headers.js'
 import { boundUnread, type ReplyLimits } from './unread-reply.js'
 import { tooLong } from './encode-json.js'
 
@@ -20,6 +21,7 @@ export function sendReply(response: FastifyReply, { status, headers, body }: Rep
     response.code(status)
     for (const name in headers) response.header(name, headers[name])
     addStandingCors(response)
+    addRateLimit(response)
     CallCookies.addTo(response)
   } catch (error) {
     // A status that is none, set by hand.

@@ -2,6 +2,7 @@ import { errorCodes as fastifyErrors } from 'fastify'
 import { DatabaseFailure, TableError } from '../../../db/errors/errors.js'
 import { givenIn, nothingGiven, type Given } from '../../../db/errors/given.js'
 import { HashingOverloaded, TooManyFailures, UserError } from '../../services/accounts/errors.js'
+import { RateLimited } from '../../services/limits/rate-limited.js'
 import { errorCodes, type ErrorCode } from '../../errors/error-codes.js'
 import { Unauthorized } from '../schemes/unauthorized.js'
 import { HttpError, type ErrorDetails, type ErrorHeaders } from '../../http/http-error.js'
@@ -68,6 +69,9 @@ function describeKnown(thrown: unknown, wasSent: (given: Given) => boolean): Err
   if (thrown instanceof UserError) return describe(thrown.code, { message: thrown.message })
   if (thrown instanceof TooManyFailures || thrown instanceof HashingOverloaded) {
     return describe(thrown.code, { headers: { 'retry-after': String(thrown.retryAfterSeconds) } })
+  }
+  if (thrown instanceof RateLimited) {
+    return describe(thrown.code, { message: thrown.message, headers: { 'retry-after': String(thrown.retryAfterSeconds) } })
   }
   if (thrown instanceof DatabaseFailure) return describe('database-failed')
   // Node.js reads one method that it does not list, for which there is no route at all: PRI, with which HTTP/2 begins (RFC 9113, 3.4).

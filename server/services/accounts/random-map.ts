@@ -16,6 +16,10 @@ export class RandomMap<Value> {
     return this.#entries.get(key)?.value
   }
 
+  *values(): Iterable<Value> {
+    for (const { value } of this.#entries.values()) yield value
+  }
+
   set(key: string, value: Value): void {
     const entry = this.#entries.get(key)
     if (entry !== undefined) {
