@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { AddressSettings } from '../http/base-path.js'
-import { corsHeaders, type CorsRule } from '../http/cors/cors-rule.js'
-import { setStandingCors } from '../http/cors/send-cors.js'
+import type { CorsRule } from '../http/cors/cors-rule.js'
+import { keepCorsRule } from '../http/cors/send-cors.js'
 import { refusal } from '../http/http-error.js'
 import { checkMessage } from '../http/request/check-message.js'
 import type { RequestPlace } from '../http/request/request-state.js'
@@ -11,7 +11,7 @@ import type { Endpoint } from '../endpoint/endpoint.js'
 import type { Matcher, PathMatch, Resource } from '../endpoint/matcher.js'
 import { nameValues } from '../endpoint/path-pattern.js'
 import type { PathValue } from '../http/request/target.js'
-import { answerOptions, corsOfPath } from './options-answer.js'
+import { answerOptions, ruleOfPath } from './options-answer.js'
 
 /** The endpoint that answers a request, and the values of its path's parameters in the order of the pattern. */
 export class FoundEndpoint implements RequestPlace {
@@ -83,8 +83,7 @@ export function findEndpoints(server: FastifyInstance, { destinationOf, addresse
   server.decorateRequest('found', null)
   server.decorateRequest('missed', null)
   server.addHook('onRequest', (request, reply, done) => {
-    const { origin } = request.headers
-    setStandingCors(reply, corsHeaders(cors, origin))
+    keepCorsRule(reply, cors)
     const destination = destinationOf(request, reply)
     if (destination === null) return
     const { target, match } = destination
@@ -94,13 +93,13 @@ export function findEndpoints(server: FastifyInstance, { destinationOf, addresse
     const { resource, values } = match
     const endpoint = resource.endpointFor(request.method)
     if (endpoint !== undefined) {
-      setStandingCors(reply, corsHeaders(endpoint.options.cors, origin))
+      keepCorsRule(reply, endpoint.options.cors)
       request.found = new FoundEndpoint(endpoint, target, values)
       done()
     } else if (request.method === 'OPTIONS') {
       answerOptions(request, reply, resource)
     } else {
-      setStandingCors(reply, corsOfPath(resource, origin))
+      keepCorsRule(reply, ruleOfPath(resource, request.headers.origin))
       request.missed = resource
       throw refusal('method-not-supported', 'Method not supported', { headers: { allow: resource.allow } })
     }

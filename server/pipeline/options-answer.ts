@@ -20,18 +20,8 @@ export function isPreflight(headers: IncomingHttpHeaders): headers is IncomingHt
   return headers.origin !== undefined && headers['access-control-request-method'] !== undefined
 }
 
-/** Whether there is a page of another origin to which anything is open at a path. */
-export function opensAnythingOf(resource: Resource): boolean {
-  return rulesOf(resource).some(opensAnything)
-}
-
-/** What the answers of a path as a whole say to pages of other origins, such as that it has no such method: whatever any of its endpoints says to them. */
-export function corsOfPath(resource: Resource, origin: string | undefined): CorsHeaders | null {
-  const rule = ruleOfPath(resource, origin)
-  return rule === undefined ? null : corsHeaders(rule, origin)
-}
-
-function ruleOfPath(resource: Resource, origin: string | undefined): CorsRule | undefined {
+/** The rule for the answers of a path as a whole, such as that it has no such method: that of any of its endpoints which opens something to the origin. Undefined where none opens anything. */
+export function ruleOfPath(resource: Resource, origin: string | undefined): CorsRule | undefined {
   const rules = rulesOf(resource)
   return rules.find(({ origins }) => origins === '*') ?? rules.find((rule) => opensTo(rule, origin)) ?? rules.find(opensAnything)
 }
@@ -42,12 +32,12 @@ function rulesOf({ endpoints }: Resource): CorsRule[] {
 
 /** To a preflight, the rule that counts is that of the endpoint for the method that is asked for. */
 function corsOfOptions(headers: IncomingHttpHeaders, resource: Resource): CorsHeaders | null {
-  if (!opensAnythingOf(resource)) return null
-  if (!isPreflight(headers)) return { ...corsOfPath(resource, headers.origin), ...preflightVarying }
+  const pathRule = ruleOfPath(resource, headers.origin)
+  if (pathRule === undefined) return null
+  if (!isPreflight(headers)) return { ...corsHeaders(pathRule, headers.origin), ...preflightVarying }
   const { origin, 'access-control-request-method': method, 'access-control-request-headers': asked } = headers
   // A method that the path does not have is not among those that are allowed, which the browser then says.
-  const rule = resource.endpointFor(method)?.options.cors ?? ruleOfPath(resource, origin)
-  if (rule === undefined) return null
+  const rule = resource.endpointFor(method)?.options.cors ?? pathRule
   // A browser takes what it is told for requests of the same kind, those with credentials or those without.
   const isMeant = ({ options: { cors } }: Endpoint): boolean => opensTo(cors, origin) && (cors.credentials || !rule.credentials)
   return preflightHeaders(rule, { origin, headers: asked, methods: resource.methodsOf(isMeant) })

@@ -7,7 +7,7 @@ import { answerOnSocket } from '../../http/reply/answer-on-socket.js'
 import type { Matcher } from '../../endpoint/matcher.js'
 import type { AccessKey, AddressedMessage } from '../../pipeline/access-key.js'
 import { findDestination, type Destination } from '../../pipeline/find-endpoint.js'
-import { isPreflight, opensAnythingOf } from '../../pipeline/options-answer.js'
+import { isPreflight, ruleOfPath } from '../../pipeline/options-answer.js'
 import { passageOf, setPassage, type Passage } from './passage.js'
 
 /** The two servers behind one listener, and what is between them. */
@@ -94,7 +94,7 @@ export class Front {
     // any path.
     if (plugin.findRoute({ method, url, constraints: {} }) !== null) return 'plugin'
     // It has no answer of its own to preflights, which must not keep anybody from what its routes open.
-    if (match !== null && method === 'OPTIONS' && isPreflight(headers) && opensAnythingOf(match.resource)) return 'pipeline'
+    if (match !== null && method === 'OPTIONS' && isPreflight(headers) && ruleOfPath(match.resource, headers.origin) !== undefined) return 'pipeline'
     return answersUnknown(target.path) ? 'plugin' : 'pipeline'
   }
 

@@ -1,24 +1,27 @@
 import type { FastifyReply } from 'fastify'
 import { addToVary } from '../reply/vary.js'
-import type { CorsHeaders } from './cors-rule.js'
+import { corsHeaders, opensAnything, type CorsHeaders, type CorsRule } from './cors-rule.js'
 
-const standing = Symbol('the headers of CORS of whatever is answered')
+const kept = Symbol('the rule of CORS for whatever is answered')
 
 declare module 'fastify' {
   interface FastifyReply {
-    [standing]?: CorsHeaders | null
+    [kept]?: CorsRule | undefined
   }
 }
 
-/** Keeps the headers of CORS for whatever the answer to a request will be, an error or a stream. @param headers null for none, whatever was kept before */
-export function setStandingCors(response: FastifyReply, headers: CorsHeaders | null): void {
-  if (headers !== null || response[standing] !== undefined) response[standing] = headers
+/** Keeps the rule that holds for whatever the answer to a request will be, an error or a stream, in place of one that was kept before. One that opens nothing costs a request nothing. */
+export function keepCorsRule(response: FastifyReply, rule: CorsRule | undefined): void {
+  const isOpen = rule !== undefined && opensAnything(rule)
+  if (isOpen || response[kept] !== undefined) response[kept] = isOpen ? rule : undefined
 }
 
-/** Adds what was kept for an answer that is about to leave. */
-export function addStandingCors(response: FastifyReply): void {
-  const headers = response[standing]
-  if (headers !== undefined && headers !== null) addCorsHeaders(response, headers)
+/** Adds what the rule that was kept says to an answer that is about to leave. */
+export function addKeptCors(response: FastifyReply): void {
+  const rule = response[kept]
+  if (rule === undefined) return
+  const headers = corsHeaders(rule, response.request.headers.origin)
+  if (headers !== null) addCorsHeaders(response, headers)
 }
 
 /** Adds the headers of CORS to an answer that is about to leave. Where that says itself who may read it, it counts, and nothing is added but what caches have to know. */

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import type { FastifyReply } from 'fastify'
 import { CallCookies } from '../cookies/call-cookies.js'
-import { addStandingCors } from '../cors/send-cors.js'
+import { addKeptCors } from '../cors/send-cors.js'
 import { discard } from './discard.js'
 import type { Reply } from './reply.js'
 import { addRateLimit } from './rate-limit-headers.js'
@@ -20,7 +20,7 @@ export function sendReply(response: FastifyReply, { status, headers, body }: Rep
   try {
     response.code(status)
     for (const name in headers) response.header(name, headers[name])
-    addStandingCors(response)
+    addKeptCors(response)
     addRateLimit(response)
     CallCookies.addTo(response)
   } catch (error) {
