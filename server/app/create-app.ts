@@ -22,6 +22,7 @@ import { runningApps, type RunningApp } from '../exports/running-app.js'
 import { platformCookieName } from '../http/cookies/platform-cookies.js'
 import { basePathOf } from '../http/base-path.js'
 import { readCorsRule } from '../http/cors/cors-options.js'
+import { CommonRequest } from '../http/request/common-request.js'
 import { serveInTurn } from '../http/request/in-turn.js'
 import { takeIn } from '../http/request/intake.js'
 import { openLog, type AppLog } from '../logging/open-log.js'
@@ -34,9 +35,9 @@ import type { PipelineParts } from '../pipeline/parts.js'
 import { serve } from '../pipeline/pipeline.js'
 import { decorateRequests } from '../pipeline/request-decorators.js'
 import { AppScheme } from '../pipeline/schemes/app-scheme.js'
-import { BasicScheme } from '../pipeline/schemes/basic-scheme.js'
+import { BasicScheme, quoted } from '../pipeline/schemes/basic-scheme.js'
 import type { Scheme } from '../pipeline/schemes/scheme.js'
-import { Unauthorized } from '../pipeline/schemes/unauthorized.js'
+import { Challenges } from '../pipeline/schemes/challenges.js'
 import { declarePlatform, platformRegistry } from '../platform/platform.js'
 import type { Users } from '../services/accounts/users.js'
 import type { AppSecrets } from '../services/secrets/app-secrets.js'
@@ -141,7 +142,7 @@ interface AppParts {
 }
 
 async function startApp({ app, configuration, log, declarations, services, close }: AppParts): Promise<FastifyInstance> {
-  const { database, users, origins, secrets, limiter, deadlines, bodies, writes } = services
+  const { database, users, sessions, origins, secrets, limiter, deadlines, bodies, writes } = services
   const stopping = new AbortController()
   // Each event stream listens; Node.js warns of a leak beyond ten.
   setMaxListeners(0, stopping.signal)
@@ -152,7 +153,7 @@ async function startApp({ app, configuration, log, declarations, services, close
   const urls = new EndpointUrls(endpoints)
 
   const schemes: readonly Scheme[] = [
-    new BasicScheme({ realm: configuration.realm, verify: (username, password, address) => users.verify(username, password, address) }),
+    new BasicScheme({ realm: configuration.realm, prompt: configuration.passwordPrompt, verify: (username, password, address) => users.verify(username, password, address) }),
     ...declarations.schemes.map((declared) => new AppScheme({ declared, current: (id) => users.current(id) })),
   ]
   const parts: PipelineParts = {
@@ -162,19 +163,20 @@ async function startApp({ app, configuration, log, declarations, services, close
     deadlines,
     limiter,
     turns: new Turns(),
-    openAnswers: new OpenAnswers((id) => users.current(id)),
+    openAnswers: new OpenAnswers({ currentUser: (id) => users.current(id), isLive: (hash) => sessions.isLive(hash) }),
     bodies,
     errorHandlers: declarations.errorHandlers,
     isOwnOrigin: (origin, host) => origins.isOwn(origin, host),
     cors: readCorsRule(configuration.cors, configuration),
+    sessions: { sessions, scope: { name: platformCookieName(configuration.name, 'session'), domain: null } },
     schemes,
-    unauthorized: new Unauthorized(schemes.flatMap(({ challenges }) => challenges)),
+    challenges: new Challenges(schemes, quoted(configuration.realm)),
     debug: isDebugging(configuration, log.platform),
   }
-  const { challenges } = parts.unauthorized
+  const challengesFor: RunningApp['challengesFor'] = (request) => parts.challenges.unauthorizedFor(request === null ? {} : CommonRequest.stateOf(request).raw.headers).challenges
   const { signal } = stopping
   const jars = jarsOf(configuration, secrets)
-  runningApps.started(app, { addresses: configuration, database, users, writes, origins, urls, jars, challenges, stopping: signal })
+  runningApps.started(app, { addresses: configuration, database, users, sessions, writes, origins, urls, jars, challengesFor, stopping: signal })
 
   const server = createServer(configuration, parts)
   const accessKey = configuration.private.accessKey === null ? null : new AccessKey(basePathOf(configuration))

@@ -10,6 +10,7 @@ import { recordAppSettings } from '../services/accounts/app-settings.js'
 import { Users } from '../services/accounts/users.js'
 import { Limiter } from '../services/limits/limiter.js'
 import { Origins } from '../services/origins/origins.js'
+import { Sessions } from '../services/sessions/sessions.js'
 import { assertUsableSecret, openSecrets, type AppSecrets } from '../services/secrets/app-secrets.js'
 import { bodiesFolder, openBodyRooms } from './body-rooms.js'
 import type { Configuration } from './configuration/settings.js'
@@ -30,6 +31,7 @@ export interface Services {
   /** What is written outside of all calls. */
   readonly writes: CallWrites
   readonly users: Users
+  readonly sessions: Sessions
   readonly origins: Origins
   readonly limiter: Limiter
   readonly secrets: AppSecrets
@@ -86,11 +88,15 @@ export async function openServices({ configuration, tables, log, openEngine, onF
   }
   const deadlines = new Deadlines()
   const bodies = openBodyRooms(configuration, log)
+  const users = new Users({ database, name, hashing })
+  // What is not written down this time is next time.
+  const aside = (work: () => Promise<unknown>): void => void runOutside(work).catch(() => undefined)
   const limiter = new Limiter({ database, log, inBackground: runOutside })
   return {
     database,
     writes,
-    users: new Users({ database, name, hashing }),
+    users,
+    sessions: new Sessions({ database, settings: configuration, currentUser: (id) => users.current(id), aside }),
     origins: new Origins(configuration),
     limiter,
     secrets,

@@ -5,6 +5,7 @@ import type { Endpoint } from '../endpoint/endpoint.js'
 import type { Registry } from '../endpoint/registry.js'
 import type { CallCookies } from '../http/cookies/call-cookies.js'
 import type { RowhouseRequest } from '../http/request/request.js'
+import type { CallSession } from './call-session.js'
 import type { CallWrites } from './call-writes.js'
 import type { Deadline } from './deadlines.js'
 import type { Principal } from './principal.js'
@@ -32,6 +33,8 @@ export interface Call {
   readonly principal: Principal
   /** Rowhouse's own cookies in its request and answer; null where there are none to be. */
   readonly cookies: CallCookies | null
+  /** What the browser behind it keeps; null where there is none to be. */
+  readonly session: CallSession | null
   /** Aborts when nobody waits for its outcome any more; the code still runs to its end. */
   readonly signal: AbortSignal
   /** Runs out when it has to be over; null as long as nothing had to be waited for. */

@@ -22,6 +22,7 @@ export function loadCall(app: AppHandle, declarations: Registry | null): Call {
     request: null,
     principal: nobody,
     cookies: null,
+    session: null,
     signal: neverAborted,
     deadline: null,
     writes: new CallWrites(),

@@ -33,6 +33,8 @@ export interface EndpointSettings<
   readonly requireCredentials?: boolean
   /** Whether requests that a browser sends on behalf of another site run with what it keeps for this one: cookies, session, signed-in user. They do not by default. */
   readonly crossSiteSession?: boolean
+  /** Whether a request that changes something has to show that a page of the same session has caused it, by a token that `csrfToken()` gives: in a header `x-csrf-token` or a form's field `_csrf`. */
+  readonly csrf?: boolean
   /**
    * Whether pages of other origins may read its answers: `true` for all of them, an origin or a list of origins for those, or `{ origins, credentials, headers, exposed, maxAge }`;
    * the app's `cors` by default.
@@ -81,6 +83,8 @@ export interface EndpointOptions {
   readonly params: readonly (readonly [string, Parameter])[]
   readonly body: StandardSchema | null
   readonly crossSiteSession: boolean
+  /** Whether requests that change something need a token. */
+  readonly csrf: boolean
   readonly cors: CorsRule
   /** Null for none. */
   readonly rateLimits: readonly EndpointLimit[] | null
@@ -128,8 +132,8 @@ const aliases: ReadonlyMap<string, string> = new Map([
 /** Those that the parser of Node.js reads. CONNECT asks for a tunnel, and has no path. */
 const knownMethods: readonly string[] = METHODS.filter((method) => method !== 'CONNECT')
 
-/** Who gets in and how often, and who may read the answers. */
-const accessOptions: ReadonlySet<string> = new Set(['authenticateUsers', 'requireCredentials', 'enableCors', 'rateLimit'])
+/** Who gets in and how often, what a request has to show, and who may read the answers. */
+const accessOptions: ReadonlySet<string> = new Set(['authenticateUsers', 'requireCredentials', 'csrf', 'enableCors', 'rateLimit'])
 /** The names of the options that say who calls, from where and how often, in all their spellings. */
 export const callerOptionNames: readonly string[] = [...accessOptions, 'crossSiteSession', ...aliases.keys()]
 
@@ -153,6 +157,7 @@ const checks: Readonly<Record<string, Check>> = {
   authenticateUsers: takes("true, false or 'optional'", (value) => typeof value === 'boolean' || value === 'optional'),
   requireCredentials: takesBoolean,
   crossSiteSession: takesBoolean,
+  csrf: takesBoolean,
   enableCors: findCorsMistakes,
   rateLimit: checkRateLimit,
   bodyLimit: takes('a whole number of bytes above 0', isAmount),
@@ -222,6 +227,7 @@ function complete(given: EndpointSettings, defaults: EndpointDefaults): ReturnTy
       params: Object.entries(given.params ?? {}),
       body: given.body ?? null,
       crossSiteSession: given.crossSiteSession ?? false,
+      csrf: given.csrf ?? false,
       cors: readCorsRule(given.enableCors ?? defaults.cors, defaults),
       rateLimits: readRateLimits(given.rateLimit, defaults.rateLimit),
       bodyLimit: given.bodyLimit ?? defaults.bodyLimit,

@@ -80,6 +80,16 @@ export const errorCodes = {
     sentence: 'Too many people are signing in at this moment; try again.',
     nextStep: 'wait for as many seconds as Retry-After says',
   },
+  'missing-csrf-token': {
+    status: 403,
+    sentence: 'The request does not show that a page of this app has caused it.',
+    nextStep: 'send the token that the page has, in the header x-csrf-token or a form field _csrf',
+  },
+  'outdated-csrf-token': {
+    status: 403,
+    sentence: 'The page that sent this is of an earlier session: somebody has signed in or out since, or it was open for too long.',
+    nextStep: 'load the page again, and send what its new token goes with',
+  },
   'body-too-large': {
     status: 413,
     sentence: 'The body, or a part of it, is longer than the endpoint takes.',
@@ -294,6 +304,21 @@ export const errorCodes = {
     status: 500,
     sentence: '`cookies` were changed when the answer had begun to be sent.',
     nextStep: 'change them before the handler returns, or before the first piece of a stream',
+  },
+  'session-too-large': {
+    status: 500,
+    sentence: 'What is in `session` would be longer than 64 KiB.',
+    nextStep: 'keep less there; what is large stands in a table',
+  },
+  'session-not-json': {
+    status: 500,
+    sentence: 'A value for `session` cannot be said in JSON, such as a `Media`.',
+    nextStep: 'the message names it; keep it in a table',
+  },
+  'session-too-late': {
+    status: 500,
+    sentence: 'The session was changed when the answer had begun to be sent.',
+    nextStep: 'change it before the handler returns, or before the first piece of a stream',
   },
   'transaction-ended': {
     status: 500,

@@ -4,8 +4,10 @@ import type { CallWrites } from '../call/call-writes.js'
 import { currentCall, type AppHandle } from '../call/call.js'
 import type { EndpointUrls } from '../endpoint/endpoint-urls.js'
 import type { AddressSettings } from '../http/base-path.js'
+import type { RowhouseRequest } from '../http/request/request.js'
 import type { Users } from '../services/accounts/users.js'
 import type { Origins } from '../services/origins/origins.js'
+import type { Sessions } from '../services/sessions/sessions.js'
 import type { JarPlace } from './cookie-jar.js'
 
 /** The parts of a running app that its own code reaches through the exports of `rowhouse`. */
@@ -13,14 +15,15 @@ export interface RunningApp {
   readonly addresses: AddressSettings
   readonly database: Database
   readonly users: Users
+  readonly sessions: Sessions
   /** What is written outside of all calls. */
   readonly writes: CallWrites
   readonly origins: Origins
   readonly urls: EndpointUrls
   /** The encrypted cookies. */
   readonly jars: Readonly<Record<'local' | 'shared', JarPlace>>
-  /** How a 401 that says nothing else tells to authenticate: lines of `WWW-Authenticate`. */
-  readonly challenges: readonly string[]
+  /** How a 401 that says nothing else tells whoever has sent this request to authenticate: lines of `WWW-Authenticate`. */
+  readonly challengesFor: (request: RowhouseRequest | null) => readonly string[]
   /** Aborts when the server begins to stop. */
   readonly stopping: AbortSignal
 }

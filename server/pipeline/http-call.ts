@@ -11,6 +11,7 @@ import type { WatchedStream } from '../http/reply/watched-stream.js'
 import { RequestState } from '../http/request/request-state.js'
 import { RowhouseRequest } from '../http/request/request.js'
 import { isIsolated } from './cross-site.js'
+import { BrowserSession } from './browser-session.js'
 import type { Failure } from './failure/failure.js'
 import type { PipelineParts } from './parts.js'
 import { placeOf } from './place.js'
@@ -33,6 +34,7 @@ export class HttpCall implements Call {
   /** Whether the answer, good or bad, has been decided; what comes after that is dropped. */
   isDecided = false
   #request: RowhouseRequest | null = null
+  #session: BrowserSession | null = null
   #isIsolated: boolean | null = null
   #isTimed = false
   /** What time runs for where that is not the handler itself, for the log. */
@@ -62,7 +64,7 @@ export class HttpCall implements Call {
     return this.raw.id
   }
 
-  /** Told when it is known who calls. */
+  /** Told when it is known who calls, and when that changes: somebody signs in or out while it runs. */
   identify(principal: Principal): void {
     this.raw.foundPrincipal = principal
   }
@@ -75,6 +77,31 @@ export class HttpCall implements Call {
   /** Made when somebody asks first. */
   get cookies(): CallCookies {
     return CallCookies.of(this.raw, this)
+  }
+
+  /** Made when somebody asks first. */
+  get session(): BrowserSession {
+    return (this.#session ??= new BrowserSession(this))
+  }
+
+  /** Whether somebody has asked for {@link session}. */
+  get hasSession(): boolean {
+    return this.#session !== null
+  }
+
+  /** What the stored session of the user who calls is found by; null where none says who calls. */
+  get sessionHash(): string | null {
+    return this.#session === null || this.#session.user === null ? null : this.#session.hash
+  }
+
+  /** Writes down what has changed in its session; null where nothing has. */
+  storeSession(): Promise<void> | null {
+    return this.#session === null ? null : this.#session.store()
+  }
+
+  /** Forgets what has changed in its session and was not written down. */
+  withdrawSession(): void {
+    this.#session?.withdraw()
   }
 
   /** Null until code of the app runs. */
@@ -105,6 +132,13 @@ export class HttpCall implements Call {
   /** The request as the app's code sees it, its body left out as long as that has not been received. */
   beginRequest(): RowhouseRequest {
     return (this.#request ??= new RowhouseRequest(new RequestState(this.raw, this.response.raw, placeOf(this.raw))))
+  }
+
+  /** Has the request, what was found out about it, and the session of its browser, of a call that has failed, whose answer this one makes. */
+  takeOver(failed: HttpCall): void {
+    this.#request = failed.#request
+    this.values = failed.values
+    this.#session = failed.#session
   }
 
   /** Says that the time which code of the app takes counts from now on: something of its own, or else its handler. */

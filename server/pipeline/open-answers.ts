@@ -18,26 +18,39 @@ interface Kept {
   readonly answer: OpenAnswer
   readonly id: string
   readonly epoch: number
+  /** What the session is found by in which the user has signed in; null where something else has shown who calls. */
+  readonly session: string | null
+}
+
+/** What is looked at again. */
+export interface OpenAnswersSources {
+  /** Reads a user anew; null for one who is gone or disabled. */
+  readonly currentUser: (id: string) => Promise<UserRow | null>
+  /** Whether a session goes on. */
+  readonly isLive: (hash: string) => Promise<boolean>
 }
 
 /**
- * Ends what goes on for users once they are gone, disabled or have another password. Who calls is found out once, before
+ * Ends what goes on for users once they are gone, disabled or have another password, or the session has ended in which they have signed in. Who calls is found out once, before
  * the answer, which is enough unless the answer takes its time. One timer for all, and none where there is nothing.
  */
 export class OpenAnswers {
-  readonly #current: (id: string) => Promise<UserRow | null>
+  readonly #sources: OpenAnswersSources
   readonly #kept = new Set<Kept>()
   #timer: NodeJS.Timeout | null = null
   #isSweeping = false
 
-  /** @param current reads a user anew; null for one who is gone or disabled */
-  constructor(current: (id: string) => Promise<UserRow | null>) {
-    this.#current = current
+  constructor(sources: OpenAnswersSources) {
+    this.#sources = sources
   }
 
-  /** Watches over an answer until the function that it returns is called, or the answer is over. */
-  keep(user: UserRow, answer: OpenAnswer): () => void {
-    const kept: Kept = { answer, id: user.getId(), epoch: user.sessionEpoch }
+  /**
+   * Watches over an answer until the function that it returns is called, or the answer is over.
+   *
+   * @param session the hash of the session in which the user has signed in; null where there is none
+   */
+  keep(user: UserRow, session: string | null, answer: OpenAnswer): () => void {
+    const kept: Kept = { answer, id: user.getId(), epoch: user.sessionEpoch, session }
     this.#kept.add(kept)
     // In no call: that of the first would live as long as the timer.
     this.#timer ??= runOutside(() => setInterval(() => void this.#sweep(), interval).unref())
@@ -77,17 +90,27 @@ export class OpenAnswers {
 
   async #look(id: string, answers: readonly Kept[]): Promise<void> {
     let user: UserRow | null
+    let ended: ReadonlySet<string | null>
     try {
-      user = await this.#current(id)
+      user = await this.#sources.currentUser(id)
+      ended = await this.#endedAmong(answers)
     } catch {
       // A database that cannot be read says nothing about anybody; the next look will.
       return
     }
     for (const kept of answers) {
-      if (user?.sessionEpoch === kept.epoch) continue
+      if (user?.sessionEpoch === kept.epoch && !ended.has(kept.session)) continue
       this.#kept.delete(kept)
       kept.answer.end()
     }
+  }
+
+  async #endedAmong(answers: readonly Kept[]): Promise<ReadonlySet<string | null>> {
+    const ended = new Set<string>()
+    for (const session of new Set(answers.map((kept) => kept.session))) {
+      if (session !== null && !(await this.#sources.isLive(session))) ended.add(session)
+    }
+    return ended
   }
 
   #stop(): void {

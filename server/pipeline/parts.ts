@@ -8,9 +8,10 @@ import type { CorsRule } from '../http/cors/cors-rule.js'
 import type { IsOwnOrigin } from './cross-site.js'
 import type { Limiter } from '../services/limits/limiter.js'
 import type { OpenAnswers } from './open-answers.js'
+import type { SessionPlace } from './browser-session.js'
+import type { Challenges } from './schemes/challenges.js'
 import type { Scheme } from './schemes/scheme.js'
 import type { Turns } from './turns.js'
-import type { Unauthorized } from './schemes/unauthorized.js'
 import type { ReplyLimits } from '../http/reply/unread-reply.js'
 
 /** The settings that the pipeline goes by. */
@@ -42,10 +43,11 @@ export interface PipelineParts {
   readonly isOwnOrigin: IsOwnOrigin
   /** Who may read the answers to requests for which there is no path. */
   readonly cors: CorsRule
-  /** The ways of showing who calls, in the order in which they are asked. */
+  readonly sessions: SessionPlace
+  /** The ways of showing who calls, in the order in which they are asked where no session says it. */
   readonly schemes: readonly Scheme[]
-  /** What refuses whoever has not shown it. One for all requests: it says the same to everybody, and its stack would say nothing. */
-  readonly unauthorized: Unauthorized
+  /** What refuses whoever has not shown it. */
+  readonly challenges: Challenges
   /** Whether the answer to an error that nobody caught shows what it was. */
   readonly debug: boolean
 }

@@ -1,4 +1,4 @@
-import { flagOr, milliseconds, oneOf, second, type Check } from '../settings/checks.js'
+import { flag, flagOr, milliseconds, oneOf, second, type Check } from '../settings/checks.js'
 import { group, setting, type SettingsOf } from '../settings/setting.js'
 
 /** Text that may stand in a header: visible ASCII characters and spaces. */
@@ -12,6 +12,8 @@ const asciiLine: Check<string> = {
 export const pipelineSettings = group({
   /** The realm in `WWW-Authenticate`, which browsers show when they ask for a password. */
   realm: setting(asciiLine, null),
+  /** Whether a 401 has browsers ask for a password, in a window of their own (HTTP Basic). Not by default: apps with pages sign in on a page. */
+  passwordPrompt: setting(flag, false),
   /** How long a handler may run before its caller gets 503. */
   handlerTimeout: setting(milliseconds, 30 * second),
   /** How error replies are dressed: as the caller's `Accept` header asks, or always as JSON. */

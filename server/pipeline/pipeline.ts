@@ -22,11 +22,13 @@ import { admit } from './admit.js'
 import { readArguments } from './arguments.js'
 import { answerFailedHandler, readFailure, type Failure } from './failure/failure.js'
 import { describeError } from './failure/describe-error.js'
+import { checkCsrfToken } from './csrf.js'
 import { logFailure } from './failure/log-error.js'
 import { sendError, setFailureHeaders } from './failure/send-error.js'
 import type { FoundEndpoint } from './find-endpoint.js'
 import { HttpCall } from './http-call.js'
 import type { PipelineParts } from './parts.js'
+import { findSession } from './schemes/session.js'
 
 /**
  * Serves a request whose endpoint is found: caller, body, arguments, handler, reply, disk. The one way for every door.
@@ -93,6 +95,7 @@ function enterCall(call: HttpCall, body: ReceivedBody | null): void {
 }
 
 function prepare(call: HttpCall): void {
+  checkCsrfToken(call, requestOf(call))
   const args = readArguments(call.raw.found as FoundEndpoint, requestOf(call))
   // To ask anything else for `then` is to look at the arguments, which those of a form that cannot be decoded do not bear.
   if (args instanceof Promise) step(call, args, handle)
@@ -137,14 +140,14 @@ function begin(call: HttpCall, reply: Reply): void {
 }
 
 /** A stream may outlast the right of its user to it. */
-function keepForUser({ parts, response: { raw }, principal }: HttpCall, body: AsyncIterable<unknown>): void {
+function keepForUser({ parts, response: { raw }, principal, sessionHash }: HttpCall, body: AsyncIterable<unknown>): void {
   if (principal.kind !== 'user') return
   const end = (): void => {
     // Its end is no failure. Any other stream would look whole.
     if (body instanceof EventPieces) void body.return()
     else raw.destroy()
   }
-  raw.once('close', parts.openAnswers.keep(principal.user, { end, isOver: () => raw.writableFinished }))
+  raw.once('close', parts.openAnswers.keep(principal.user, sessionHash, { end, isOver: () => raw.writableFinished }))
 }
 
 /** The first piece of a stream, for which nothing waits any more when the client has gone away. */
@@ -175,6 +178,12 @@ function watch(call: HttpCall, body: AsyncIterable<unknown>): WatchedStream {
 
 /** What was written has to survive a power cut before anybody is told of it. */
 function reachDisk(call: HttpCall): void {
+  const stored = call.storeSession()
+  if (stored === null) syncDisk(call)
+  else step(call, stored, syncDisk)
+}
+
+function syncDisk(call: HttpCall): void {
   step(call, call.writes.durable(), judge)
 }
 
@@ -227,28 +236,34 @@ function fail(call: HttpCall, thrown: unknown): void {
 }
 
 /** What was written before a failure stays written, so the answer that tells of the failure waits for the disk too; and if the disk fails, that is the news. */
-function whenDurable({ writes }: HttpCall, thrown: unknown, tell: (failed: unknown) => void): void {
-  const durable = writes.durable()
+function whenDurable(call: HttpCall, thrown: unknown, tell: (failed: unknown) => void): void {
+  const stored = call.storeSession()
+  const durable = stored === null ? call.writes.durable() : stored.then(() => call.writes.durable())
   if (durable === null) tell(thrown)
   else durable.then(() => tell(thrown), tell)
 }
 
 /** The app's own error handler makes the answer where it has one for the error, in a call of its own: what the failed one still writes is not what that acknowledges. Otherwise Rowhouse does. */
-function answer({ parts, raw, response, endpoint, request, values }: HttpCall, failure: Failure): void {
+function answer(failed: HttpCall, failure: Failure): void {
+  const { parts, raw, response, endpoint } = failed
   if (failure.handling === null) {
     sendError(parts, raw, response, failure.description, failure)
     return
   }
   const call = new HttpCall(parts, raw, response, endpoint, failure, timeOut)
-  call.request = request
-  call.values = values
+  call.takeOver(failed)
   RowhouseRequest.stateOf(call.beginRequest()).leaveUnread()
   call.beginTime()
   runCall(call, handleError, call)
 }
 
+/** What has failed before anybody was asked who calls is answered in the session of its browser all the same. */
 function handleError(call: HttpCall): void {
-  step(call, undefined, callErrorHandler)
+  step(call, findSession(call)?.then((principal) => enterSession(call, principal)), callErrorHandler)
+}
+
+function enterSession(call: HttpCall, principal: Principal | null): void {
+  if (principal !== null) call.identify(principal)
 }
 
 function callErrorHandler(call: HttpCall): void {
@@ -266,6 +281,7 @@ function timeOut(call: HttpCall): void {
   // A handler that never ends must not keep the file of a body open for ever. It has as much time again.
   if (call.lease !== null) parts.deadlines.start(timeout, () => call.handlerEnded())
   discard(call.stream)
+  call.withdrawSession()
   const overdue = refusal('handler-timeout')
   call.writes.withdrawal = new TableError('transaction-ended', `nothing more is written for a request that was answered because it took longer than ${timeout} ms`)
   if (failure === null) answer(call, readFailure(parts, raw, overdue))

@@ -52,12 +52,19 @@ export function oneOf<const Word extends string>(...words: Word[]): Check<Word> 
   }
 }
 
+/** true or false. */
+export const flag: Check<boolean> = {
+  expected: 'true or false',
+  read: (value) => (typeof value === 'boolean' ? value : undefined),
+  fromText: (text) => (text === 'true' || text === 'false' ? text === 'true' : text),
+}
+
 /** true, false or one word. */
 export function flagOr<const Word extends string>(word: Word): Check<boolean | Word> {
   return {
     expected: `true, false or ${word}`,
     read: (value) => (typeof value === 'boolean' ? value : value === word ? word : undefined),
-    fromText: (text) => (text === 'true' || text === 'false' ? text === 'true' : text),
+    fromText: (text) => flag.fromText?.(text),
   }
 }
 

@@ -3,6 +3,7 @@ import { httpSettings, type HttpSettings } from '../../http/http-settings.js'
 import { loggingSettings, type LoggingSettings } from '../../logging/logging-settings.js'
 import { pipelineSettings, type PipelineSettings } from '../../pipeline/pipeline-settings.js'
 import { accountsSettings, type AccountsSettings } from '../../services/accounts/accounts-settings.js'
+import { sessionsSettings, type SessionsSettings } from '../../services/sessions/sessions-settings.js'
 import { limitsSettings, type LimitsSettings } from '../../services/limits/limits-settings.js'
 import { secretsSettings, type SecretsSettings } from '../../services/secrets/secrets-settings.js'
 import { settingsIn, type InputOf } from '../../settings/setting.js'
@@ -18,6 +19,7 @@ export const rooms = [
   httpSettings,
   pipelineSettings,
   accountsSettings,
+  sessionsSettings,
   limitsSettings,
   secretsSettings,
   loggingSettings,
@@ -32,6 +34,7 @@ export type Configuration = AppSettings &
   HttpSettings &
   PipelineSettings &
   AccountsSettings &
+  SessionsSettings &
   LimitsSettings &
   SecretsSettings &
   LoggingSettings & {
@@ -45,6 +48,7 @@ export type ConfigurationInput = InputOf<typeof appSettings> &
   InputOf<typeof httpSettings> &
   InputOf<typeof pipelineSettings> &
   InputOf<typeof accountsSettings> &
+  InputOf<typeof sessionsSettings> &
   InputOf<typeof limitsSettings> &
   InputOf<typeof secretsSettings> &
   InputOf<typeof loggingSettings>

@@ -72,15 +72,15 @@ function readRefusal({ challenge, refusal: own }: RequiresAuthOptions): Refuse {
   if (own instanceof Response) {
     throw new TypeError('requiresAuth() takes a function that makes a Response, since one can be sent only once')
   }
-  const linesOr = (): readonly string[] => lines ?? currentApp('requiresAuth()').challenges
+  const linesOr = (request: RowhouseRequest): readonly string[] => lines ?? currentApp('requiresAuth()').challengesFor(request)
   if (own === undefined) {
-    return () => {
-      throw refusal('unauthorized', 'Unauthorized', { headers: { 'www-authenticate': linesOr() } })
+    return (request) => {
+      throw refusal('unauthorized', 'Unauthorized', { headers: { 'www-authenticate': linesOr(request) } })
     }
   }
   return (request) => {
     const value: unknown = typeof own === 'function' ? own(request) : own
-    return value instanceof Promise ? value.then((settled: unknown) => asRefusal(settled, linesOr())) : asRefusal(value, linesOr())
+    return value instanceof Promise ? value.then((settled: unknown) => asRefusal(settled, linesOr(request))) : asRefusal(value, linesOr(request))
   }
 }
 

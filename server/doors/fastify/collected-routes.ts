@@ -128,6 +128,7 @@ export class CollectedRoutes {
         access: 'user',
         crossSiteSession: false,
         cors: readCorsRule(cors, this.#settings),
+        csrf: false,
         rateLimits: null,
         params: [],
         body: null,
@@ -165,7 +166,7 @@ const neverCalled: Endpoint['handler'] = (() => () => {
 })()
 
 /** Other plugins have options of their own in there, which are theirs to check. */
-function readCaller(path: string, config: FastifyContextConfig, settings: DeclarationSettings): Pick<EndpointOptions, 'access' | 'crossSiteSession' | 'cors' | 'rateLimits'> {
+function readCaller(path: string, config: FastifyContextConfig, settings: DeclarationSettings): Pick<EndpointOptions, 'access' | 'crossSiteSession' | 'csrf' | 'cors' | 'rateLimits'> {
   const names = Object.keys(config)
   const misspelt = names.find(
     (name) => !callerOptionNames.includes(name) && nearestName(name, callerOptionNames) !== undefined,
@@ -182,6 +183,7 @@ function readCaller(path: string, config: FastifyContextConfig, settings: Declar
   return {
     access: accessOf(given),
     crossSiteSession: given.crossSiteSession ?? false,
+    csrf: given.csrf ?? false,
     cors: readCorsRule(given.enableCors ?? settings.cors, settings),
     rateLimits: readRateLimits(given.rateLimit, settings.rateLimit),
   }

@@ -42,9 +42,11 @@ export function sendOff(isStopping: IsStopping, { settings, cors }: Pick<Pipelin
     const { writes } = call
     const watched = watch(payload, call, writes.size > 0)
     // The headers of a stream leave with its first piece; what tells of a failure needs no other.
-    const pending = watched !== payload ? null : reply.statusCode < 400 ? writes.settled() : writes.durable()
+    const settled = (): Promise<unknown> | null => (watched !== payload ? null : reply.statusCode < 400 ? writes.settled() : writes.durable())
+    const stored = call.storeSession()
+    const pending = stored === null ? settled() : stored.then(settled)
     if (pending === null) done(null, watched)
-    else waitFor(pending, call, (failure) => (failure === null ? done(null, payload) : done(failure)))
+    else waitFor(pending, call, (failure) => (failure === null ? done(null, watched) : done(failure)))
   }
 }
 

@@ -7,6 +7,7 @@ import { sayContinue } from '../../http/body/continue.js'
 import { hasBody } from '../../http/body/read-body.js'
 import { hidePlatformCookies } from '../../http/cookies/cookie-header.js'
 import { admit } from '../../pipeline/admit.js'
+import { asksForToken, csrfField, refusalOf } from '../../pipeline/csrf.js'
 import { presentError } from '../../pipeline/failure/describe-error.js'
 import { readFailure } from '../../pipeline/failure/failure.js'
 import type { PipelineParts } from '../../pipeline/parts.js'
@@ -46,7 +47,19 @@ export function beginCalls(plugin: FastifyInstance, parts: PipelineParts, front:
   })
   // The events of a body do not come in the call, nor does what somebody else has waited for.
   plugin.addHook('preValidation', (request, _reply, done) => within(request, done))
+  plugin.addHook('preValidation', (request, _reply, done) => {
+    const call = PluginCall.of(request)
+    done((call !== null && asksForToken(call) ? refusalOf(call, takeField(request.body)) : null) ?? undefined)
+  })
   plugin.addHook('onError', (request, _reply, _error, done) => within(request, done))
+}
+
+/** Takes the token out of a form, as whatever parses forms in the plugin has made it. */
+function takeField(body: unknown): unknown {
+  if (typeof body !== 'object' || body === null || !Object.hasOwn(body, csrfField)) return undefined
+  const field: unknown = Reflect.get(body, csrfField)
+  Reflect.deleteProperty(body, csrfField)
+  return field
 }
 
 /** Lets what comes next for a request run in its call. */
@@ -89,10 +102,10 @@ function enter(call: PluginCall, principal: Principal, done: HookHandlerDoneFunc
 }
 
 /** What the route does with the connection, or with `reply.raw`, may outlast the right of its user to it. */
-function keepForUser({ parts, principal }: PluginCall, connection: Socket | ServerResponse): void {
+function keepForUser({ parts, principal, sessionHash }: PluginCall, connection: Socket | ServerResponse): void {
   if (principal.kind !== 'user') return
   const end = (): void => void connection.destroy()
-  connection.once('close', parts.openAnswers.keep(principal.user, { end, isOver: () => connection.writableFinished }))
+  connection.once('close', parts.openAnswers.keep(principal.user, sessionHash, { end, isOver: () => connection.writableFinished }))
 }
 
 /** An error handler of the plugin gets to see an error that says its status, as others do. */

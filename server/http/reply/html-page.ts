@@ -27,11 +27,15 @@ p{margin:0 0 1rem;overflow-wrap:anywhere;white-space:pre-wrap}
 small{font-size:.8rem;color:var(--soft)}
 `
 
-/** The look that all pages of Rowhouse share, with further rules. Nothing may be loaded or run; the style is known by its hash (Content Security Policy Level 3, 2.3.1). */
-export function lookWith(rules: string): Look {
+/**
+ * The look that all pages of Rowhouse share, with further rules. Nothing may be loaded or run; the style is known by its hash (Content Security Policy Level 3, 2.3.1).
+ *
+ * @param formAction where forms of the page may be sent to
+ */
+export function lookWith(rules: string, formAction: "'none'" | "'self'" = "'none'"): Look {
   const style = base + rules
   const hash = createHash('sha256').update(style).digest('base64')
-  const policy = `default-src 'none'; style-src 'sha256-${hash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`
+  const policy = `default-src 'none'; style-src 'sha256-${hash}'; base-uri 'none'; form-action ${formAction}; frame-ancestors 'none'`
   return { style, headers: { 'content-type': 'text/html; charset=utf-8', 'content-security-policy': policy } }
 }
 

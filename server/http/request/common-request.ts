@@ -68,7 +68,7 @@ export abstract class CommonRequest<Body = JsonValue | null, SignedIn extends bo
 
   /** By name in any letter case, as `headers['content-type']` or `headers.get('content-type')`. */
   get headers(): RequestHeaders {
-    return (this.#state.headers ??= readHeaders(this.#state.raw.headers))
+    return (this.#state.headers ??= readHeaders(this.#state.raw.headers, this.#state.raw.cookieHeader))
   }
 
   /**
@@ -175,6 +175,11 @@ export abstract class CommonRequest<Body = JsonValue | null, SignedIn extends bo
   /** `formParams`, and none where the body is no form, even if nobody can tell what it is. Called by the pipeline. */
   static fieldsIfAny(request: CommonRequest<unknown>): FieldValues {
     return request.#state.isForm ? request.formParams : emptyForm.fields
+  }
+
+  /** Takes a field out of the form of a request, so that nobody else sees it; undefined where there is none. Called by the pipeline. @throws HttpError 400, 413 */
+  static takeField(request: CommonRequest<unknown>, name: string): string | readonly string[] | undefined {
+    return request.#state.isForm ? request.#state.takeField(name) : undefined
   }
 
   /** Puts the result of the endpoint's `body` schema in the place of the decoded body. Called by the pipeline. */

@@ -1,5 +1,4 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import { withoutPlatformCookies } from '../cookies/cookie-header.js'
 
 interface HeaderMethods {
   /** The header's value, or null when it was not sent. Lines of the same name are joined with `, `. */
@@ -11,11 +10,15 @@ interface HeaderMethods {
 /** The headers of a request, by name in any letter case: `headers['content-type']` or `headers.get('Content-Type')`. A header that happens to be called `get` or `has` is read with `get`. */
 export type RequestHeaders = Readonly<Record<string, string | undefined>> & HeaderMethods
 
-/** Wraps the headers as Node.js parsed them: lower-case names, in an object of their own, without Rowhouse's own cookies. */
-export function readHeaders(raw: IncomingHttpHeaders): RequestHeaders {
+/**
+ * Wraps the headers as Node.js parsed them: lower-case names, in an object of their own.
+ *
+ * @param cookie what stands for the `Cookie` header
+ */
+export function readHeaders(raw: IncomingHttpHeaders, cookie: string | undefined): RequestHeaders {
   const values = new Map<string, string>()
   for (const [name, sent] of Object.entries(raw)) {
-    const value = name === 'cookie' ? withoutPlatformCookies(raw.cookie) : sent
+    const value = name === 'cookie' ? cookie : sent
     if (value !== undefined) values.set(name, Array.isArray(value) ? value.join(', ') : value)
   }
   const methods: HeaderMethods = {

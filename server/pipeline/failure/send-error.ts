@@ -44,7 +44,7 @@ export function setFailureHeaders(parts: PipelineParts, response: FastifyReply, 
 }
 
 /** Whatever a reply that did not come off has set, such as how long it may be cached, is not true of the one that is sent in its place. */
-function setErrorHeaders({ unauthorized, isOwnOrigin }: PipelineParts, response: FastifyReply, status: number, headers: Readonly<Record<string, unknown>>): void {
+function setErrorHeaders({ challenges, isOwnOrigin }: PipelineParts, response: FastifyReply, status: number, headers: Readonly<Record<string, unknown>>): void {
   for (const name of Object.keys(response.getHeaders())) response.removeHeader(name)
   const { request } = response
   for (const name in headers) {
@@ -52,7 +52,7 @@ function setErrorHeaders({ unauthorized, isOwnOrigin }: PipelineParts, response:
     const isKept = name !== 'set-cookie' || !isIsolated(request, request.found?.endpoint ?? null, isOwnOrigin)
     if (isKept) response.header(name, headers[name])
   }
-  if (status === 401 && !('www-authenticate' in headers)) response.header('www-authenticate', unauthorized.headers['www-authenticate'])
+  if (status === 401 && !('www-authenticate' in headers)) response.header('www-authenticate', challenges.unauthorizedFor(request.headers).headers['www-authenticate'])
 }
 
 function send(parts: PipelineParts, request: FastifyRequest, response: FastifyReply, error: ErrorDescription, report: DebugReport | null): void {

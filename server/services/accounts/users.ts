@@ -50,6 +50,12 @@ export class Users {
     return this.#verifier.verify(email, password, address)
   }
 
+  /** The user with this e-mail address, whatever its letter case, disabled ones included; null where there is none. */
+  async byEmail(email: string): Promise<UserRow | null> {
+    const account = emailKey(email)
+    return account === null ? null : this.#table.get({ emailKey: account })
+  }
+
   /** The user with this id as the table has it now; null for one who is gone or disabled. */
   async current(id: string): Promise<UserRow | null> {
     const user = await this.#table.getById(id)
@@ -117,8 +123,7 @@ export class Users {
   }
 
   async #existing(email: string): Promise<UserRow> {
-    const account = emailKey(email)
-    const user = account === null ? null : await this.#table.get({ emailKey: account })
+    const user = await this.byEmail(email)
     if (user === null) throw new UserError('no-such-user', 'there is no user with this e-mail address')
     return user
   }
