@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap'
-import { abort, httpEndpoint, HttpResponse, request, route, type CreateAppOptions } from 'rowhouse'
+import { abort, cookies, httpEndpoint, HttpResponse, request, route, type CreateAppOptions } from 'rowhouse'
 import type { Page } from 'playwright-core'
 import { startApp } from './support/app.ts'
 import { openPage } from './support/browser.ts'
@@ -127,6 +127,27 @@ t.test('what is open to all, or to an origin without a word of credentials, is n
   }
   t.equal(await ask(`${api}/some`, { method: 'PUT', headers: { 'x-other': 'mine' } }), 'refused')
   t.match(console().at(-2), /Request header field x-other is not allowed by Access-Control-Allow-Headers/)
+})
+
+t.test('cookies come along where credentials are let in, and count where the endpoint says that they do for other sites', { skip }, async (t) => {
+  const front = await startFront(t)
+  const { url } = await startApp(t, () => {
+    const enableCors = { origins: front.origin, credentials: true }
+    const count = (): object => ({ seen: cookies.local.get('seen') ?? null })
+    route('/set', () => (cookies.local.set({ seen: 'yes' }), page()))
+    route('/isolated', { enableCors }, count)
+    route('/shared', { methods: ['PUT'], enableCors, crossSiteSession: true }, count)
+    route('/open', { enableCors: true, crossSiteSession: true }, count)
+  })
+  const tab = await openPage(t)
+  await tab.goto(`${url}/set`)
+  await tab.goto(front.origin)
+  t.match(await ask(tab, `${url}/isolated`, { credentials: 'include' }), { text: '{"seen":null}' })
+  t.match(await ask(tab, `${url}/shared`, { method: 'PUT', credentials: 'include' }), { text: '{"seen":"yes"}' })
+  t.match(await ask(tab, `${url}/shared`, { method: 'PUT' }), { text: '{"seen":null}' })
+  t.equal(await ask(tab, `${url}/open`, { credentials: 'include' }), 'refused')
+  await tab.goto(front.foreign)
+  t.equal(await ask(tab, `${url}/shared`, { method: 'PUT', credentials: 'include' }), 'refused')
 })
 
 t.test('a page without an origin, in a sandbox, reads what is open to all and nothing else', { skip }, async (t) => {

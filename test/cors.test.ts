@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import fastifyCors from '@fastify/cors'
 import t, { type Test } from 'tap'
-import { abort, authenticate, createApp, defineTables, crudEndpoints, errorHandler, httpEndpoint, HttpError, HttpResponse, route, table, text, type CreateAppOptions, type FastifyPlugin } from 'rowhouse'
+import { abort, authenticate, createApp, defineTables, crudEndpoints, errorHandler, httpEndpoint, HttpError, HttpResponse, middleware, route, table, text, type CreateAppOptions, type FastifyPlugin } from 'rowhouse'
 import { basic, temporaryFolder } from './support/app.ts'
 import { ask, type Answer, type Asked } from './support/ask.ts'
 
@@ -290,6 +290,33 @@ t.test('every answer of a path has them: errors, refusals, time-outs, streams, r
     const refused = await ask({ path, ...asked, headers: { ...asked.headers, origin: evil } })
     t.equal(refused.status, status, path)
     t.same(Object.keys(told(refused)), ['vary'], path)
+  }
+})
+
+t.test('what a rate limit or a middleware answers has them, and preflights are not counted', async (t) => {
+  const enableCors = front
+  const { ask } = await start(
+    t,
+    () => {
+      middleware((asked, next) => (asked.path === '/around' ? new HttpResponse(402, 'around') : next()))
+      route('/around', { enableCors }, () => 'never')
+      route('/limited', { methods: ['PUT'], enableCors, rateLimit: { max: 2, per: 'hour' } }, () => 'limited')
+    },
+    {},
+    async (fastify) => void fastify.put('/plugin', { config: { enableCors, rateLimit: { max: 2, per: 'hour' } } }, () => 'limited'),
+  )
+  const around = await ask({ path: '/around', headers: { origin: front } })
+  t.equal(around.status, 402)
+  t.same(told(around), { 'access-control-allow-origin': [front], vary: ['Origin'] })
+  for (const path of ['/limited', '/plugin']) {
+    for (let count = 0; count < 5; count++) t.match(await ask({ method: 'OPTIONS', path, headers: preflight(front, 'PUT') }), { status: 204, headers: { 'access-control-allow-methods': ['PUT'] } })
+    const statuses: unknown[] = []
+    for (let count = 0; count < 3; count++) {
+      const answer = await ask({ method: 'PUT', path, headers: { origin: front } })
+      statuses.push(answer.status)
+      t.same(answer.headers['access-control-allow-origin'], [front], path)
+    }
+    t.same(statuses, [200, 200, 429], path)
   }
 })
 
