@@ -9,6 +9,7 @@ import { Matcher } from '../../server/endpoint/matcher.js'
 import { readBody } from '../../server/http/body/read-body.js'
 import { readCorsRule } from '../../server/http/cors/cors-options.js'
 import { toReply } from '../../server/http/reply/reply.js'
+import { SecurityHeaders } from '../../server/http/reply/security-headers.js'
 import { RequestState } from '../../server/http/request/request-state.js'
 import { RowhouseRequest } from '../../server/http/request/request.js'
 import { openLog } from '../../server/logging/open-log.js'
@@ -28,6 +29,7 @@ interface ReadRequest {
  */
 export async function takeApart(options: CreateAppOptions) {
   const { configuration, endpoints } = (await createApp(options)).rowhouse
+  const securityHeaders = new SecurityHeaders(configuration)
   const { writeRequest, platform } = await openLog(configuration)
   const rooms = openBodyRooms({ ...configuration, data: join(configuration.data, 'ladder') }, platform)
 
@@ -67,7 +69,7 @@ export async function takeApart(options: CreateAppOptions) {
 
     /** Turns what the handler returned into the text that is sent. */
     encode(value: unknown): string | Promise<string> {
-      return after(toReply(value, Infinity), ({ body }) => {
+      return after(toReply(value, { settings: configuration, securityHeaders }), ({ body }) => {
         if (typeof body !== 'string') throw new Error('the endpoints of the ladder answer with text')
         return body
       })

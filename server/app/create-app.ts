@@ -22,6 +22,7 @@ import { runningApps, type RunningApp } from '../exports/running-app.js'
 import { platformCookieName } from '../http/cookies/platform-cookies.js'
 import { basePathOf } from '../http/base-path.js'
 import { readCorsRule } from '../http/cors/cors-options.js'
+import { SecurityHeaders } from '../http/reply/security-headers.js'
 import { CommonRequest } from '../http/request/common-request.js'
 import { serveInTurn } from '../http/request/in-turn.js'
 import { takeIn } from '../http/request/intake.js'
@@ -171,6 +172,7 @@ async function startApp({ app, configuration, log, declarations, services, close
     sessions: { sessions, scope: { name: platformCookieName(configuration.name, 'session'), domain: null } },
     schemes,
     challenges: new Challenges(schemes, quoted(configuration.realm)),
+    securityHeaders: new SecurityHeaders(configuration),
     debug: isDebugging(configuration, log.platform),
   }
   const challengesFor: RunningApp['challengesFor'] = (request) => parts.challenges.unauthorizedFor(request === null ? {} : CommonRequest.stateOf(request).raw.headers).challenges

@@ -12,6 +12,7 @@ import type { SessionPlace } from './browser-session.js'
 import type { Challenges } from './schemes/challenges.js'
 import type { Scheme } from './schemes/scheme.js'
 import type { Turns } from './turns.js'
+import type { SecurityHeaders } from '../http/reply/security-headers.js'
 import type { ReplyLimits } from '../http/reply/unread-reply.js'
 
 /** The settings that the pipeline goes by. */
@@ -48,6 +49,7 @@ export interface PipelineParts {
   readonly schemes: readonly Scheme[]
   /** What refuses whoever has not shown it. */
   readonly challenges: Challenges
+  readonly securityHeaders: SecurityHeaders
   /** Whether the answer to an error that nobody caught shows what it was. */
   readonly debug: boolean
 }

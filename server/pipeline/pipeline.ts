@@ -111,8 +111,8 @@ function handle(call: HttpCall, args: HandlerArguments): void {
 function convert(call: HttpCall, value: unknown): void {
   call.handlerEnded()
   if (call.isDecided) discard(value)
-  else if (call.failure === null || value instanceof HttpResponse || value instanceof Response) step(call, toReply(value, call.parts.settings.responseLimit), begin)
-  else step(call, toReply(value, call.parts.settings.responseLimit), beginAsError)
+  else if (call.failure === null || value instanceof HttpResponse || value instanceof Response) step(call, toReply(value, call.parts), begin)
+  else step(call, toReply(value, call.parts), beginAsError)
 }
 
 /** What an error handler returns has the error's status, unless it says another. */
@@ -195,7 +195,7 @@ function judge(call: HttpCall): void {
 }
 
 function send(call: HttpCall): void {
-  const { parts, response, reply, failure } = call
+  const { parts, raw, response, reply, failure } = call
   if (reply === null) return
   call.stopTime()
   if (call.isDecided) {
@@ -204,6 +204,7 @@ function send(call: HttpCall): void {
   }
   parts.turns.answered(call.endpoint, reply.body)
   if (failure !== null) setFailureHeaders(parts, response, reply.status, failure.description)
+  parts.securityHeaders.set(raw, response, reply.body === null ? null : reply.headers['content-type'])
   sendReply(response, withoutForeignCookies(call, reply), parts.settings)
   call.isDecided = true
 }

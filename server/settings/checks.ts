@@ -77,6 +77,16 @@ export function orNull<Value>(check: Check<Value>): Check<Value | null> {
   }
 }
 
+/** What another check takes, or false to turn something off. */
+export function orFalse<Value>(check: Check<Value>): Check<Value | false> {
+  return {
+    ...check,
+    expected: `${check.expected}, or false`,
+    read: (value) => (value === false ? false : check.read(value)),
+    fromText: (text) => (text === 'false' ? false : (check.fromText?.(text) ?? text)),
+  }
+}
+
 /** A list, each member of which passes `member`; in text, members stand between commas. */
 export function listOf<Member>(member: Check<Member>): Check<readonly Member[]> {
   return {

@@ -1,5 +1,6 @@
 import { addressSettings, type AddressSettings } from '../../http/address-settings.js'
 import { httpSettings, type HttpSettings } from '../../http/http-settings.js'
+import { securitySettings, type SecuritySettings } from '../../http/security-settings.js'
 import { loggingSettings, type LoggingSettings } from '../../logging/logging-settings.js'
 import { pipelineSettings, type PipelineSettings } from '../../pipeline/pipeline-settings.js'
 import { accountsSettings, type AccountsSettings } from '../../services/accounts/accounts-settings.js'
@@ -17,6 +18,7 @@ export const rooms = [
   appSettings,
   addressSettings,
   httpSettings,
+  securitySettings,
   pipelineSettings,
   accountsSettings,
   sessionsSettings,
@@ -32,6 +34,7 @@ export const settingsByName = settingsIn(rooms)
 export type Configuration = AppSettings &
   AddressSettings &
   HttpSettings &
+  SecuritySettings &
   PipelineSettings &
   AccountsSettings &
   SessionsSettings &
@@ -46,6 +49,7 @@ export type Configuration = AppSettings &
 export type ConfigurationInput = InputOf<typeof appSettings> &
   InputOf<typeof addressSettings> &
   InputOf<typeof httpSettings> &
+  InputOf<typeof securitySettings> &
   InputOf<typeof pipelineSettings> &
   InputOf<typeof accountsSettings> &
   InputOf<typeof sessionsSettings> &

@@ -18,11 +18,13 @@ type IsStopping = () => boolean
 /**
  * Makes the hook that sends a plugin's answers off: the id of the request is in them and what pages of other origins may do with them, and nothing leaves before all
  * that its call has written would survive a power cut, no piece of a stream either, nor a success when a write was
- * refused that nobody awaited. It has to be the last of the hooks: those before it may write, too.
+ * refused that nobody awaited. Headers for the sake of security are added where the plugin has set none. It has to be
+ * the last of the hooks: those before it may write, too.
  */
-export function sendOff(isStopping: IsStopping, { settings, cors }: Pick<PipelineParts, 'settings' | 'cors'>): onSendHookHandler<unknown> {
+export function sendOff(isStopping: IsStopping, { settings, cors, securityHeaders }: PipelineParts): onSendHookHandler<unknown> {
   return (request, reply, payload, done) => {
     boundUnread(reply.raw, payload, settings)
+    securityHeaders.set(request, reply, typeOf(payload, reply))
     reply.header('x-request-id', request.id)
     addRateLimit(reply)
     if (isStopping()) reply.header('connection', 'close')
@@ -65,6 +67,15 @@ function sendCookies(request: FastifyRequest, reply: FastifyReply): Error | null
   }
   CallCookies.addTo(reply)
   return null
+}
+
+/** The content type of an answer: undefined where it has none, null where there is nothing to have one. */
+function typeOf(payload: unknown, reply: FastifyReply): unknown {
+  const type = reply.getHeader('content-type')
+  if (type !== undefined) return type
+  if (payload === undefined || payload === null) return null
+  if (typeof payload !== 'object' || !isResponse(payload)) return undefined
+  return payload.body === null ? null : (payload.headers.get('content-type') ?? undefined)
 }
 
 function waitFor(durable: Promise<unknown>, call: HttpCall, done: (failure: Error | null) => void): void {

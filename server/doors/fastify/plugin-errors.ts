@@ -55,9 +55,9 @@ export function answerErrors(plugin: FastifyInstance, parts: PipelineParts): voi
 }
 
 /** What `abort(response)` has ended a request with is an answer like any other. */
-async function sendEarly({ response }: EarlyReply, reply: FastifyReply, { settings }: PipelineParts): Promise<void> {
+async function sendEarly({ response }: EarlyReply, reply: FastifyReply, parts: PipelineParts): Promise<void> {
   try {
-    sendReply(reply, await toReply(response, settings.responseLimit), settings)
+    sendReply(reply, await toReply(response, parts), parts.settings)
   } catch (failure) {
     void reply.send(failure)
   }

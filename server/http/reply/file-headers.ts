@@ -1,5 +1,6 @@
 import type { OutgoingHttpHeaders } from 'node:http'
 import { essenceOf } from '../../../db/values/media-type.js'
+import type { SecurityHeaders } from './security-headers.js'
 
 /** The type that is said counts, whatever the bytes look like (WHATWG Fetch, 3.6). */
 export const nosniff = { 'x-content-type-options': 'nosniff' } as const
@@ -31,7 +32,7 @@ interface SentFile {
  * The headers that keep a file, which anybody may have uploaded, from acting in the name of the app: what is not known to be harmless is in a sandbox,
  * an origin of its own without scripts (CSP Level 3, 6.3.2), and what is no page is saved rather than shown.
  */
-export function headersOfFile({ type, name }: SentFile): OutgoingHttpHeaders {
+export function headersOfFile({ type, name }: SentFile, { fileSandbox }: Pick<SecurityHeaders, 'fileSandbox'>): OutgoingHttpHeaders {
   const essence = essenceOf(type)
   // Behind a comma, even one between quotes, some readers look for another type.
   const isShown = essence !== null && shown.has(essence) && !type.includes(',')
@@ -40,17 +41,17 @@ export function headersOfFile({ type, name }: SentFile): OutgoingHttpHeaders {
   return {
     ...nosniff,
     ...((name !== null || kind === 'attachment') && { 'content-disposition': kind + fileName }),
-    ...(!isShown && { 'content-security-policy': 'sandbox' }),
+    ...(!isShown && { 'content-security-policy': fileSandbox }),
   }
 }
 
 /** Headers of an author that stand above those of a file: a policy of theirs is added to its sandbox, unless it says itself what the sandbox allows. */
-export function withSandbox(own: OutgoingHttpHeaders, { 'content-security-policy': sandbox }: OutgoingHttpHeaders): OutgoingHttpHeaders {
+export function withSandbox(own: OutgoingHttpHeaders, { 'content-security-policy': filePolicy }: OutgoingHttpHeaders): OutgoingHttpHeaders {
   const policies = own['content-security-policy']
-  if (sandbox === undefined || policies === undefined) return own
+  if (filePolicy === undefined || policies === undefined) return own
   // A comma stands between policies, of which each has to agree.
   const policy = [policies].flat().join(', ')
-  return /(?:^|[;,])\s*sandbox(?:[\s;,]|$)/i.test(policy) ? own : { ...own, 'content-security-policy': `${sandbox}, ${policy}` }
+  return /(?:^|[;,])\s*sandbox(?:[\s;,]|$)/i.test(policy) ? own : { ...own, 'content-security-policy': `sandbox, ${policy}` }
 }
 
 /** The extended notation of RFC 8187, which leaves fewer characters bare than encodeURIComponent does. */

@@ -3,7 +3,7 @@ import type { FastifyReply } from 'fastify'
 import { CallCookies } from '../cookies/call-cookies.js'
 import { addKeptCors } from '../cors/send-cors.js'
 import { discard } from './discard.js'
-import type { Reply } from './reply.js'
+import { isStream, type Reply } from './reply.js'
 import { addRateLimit } from './rate-limit-headers.js'
 import { boundUnread, type ReplyLimits } from './unread-reply.js'
 import { tooLong } from './encode-json.js'
@@ -29,15 +29,15 @@ export function sendReply(response: FastifyReply, { status, headers, body }: Rep
     throw error
   }
   if (body === null) return response.send()
-  boundUnread(response.raw, body, limits)
-  // A string goes out in one system call with its headers, which a buffer does not. The serializer keeps Fastify from adding a charset to JSON, which has none (RFC 8259, 11).
-  if (typeof body === 'string') return response.serializer(asItIs).send(body)
-  if (Buffer.isBuffer(body)) return response.send(body)
-  if (response.request.method === 'HEAD') {
+  if (isStream(body) && response.request.method === 'HEAD') {
     // Node.js drops what is written to the answer of a HEAD as fast as it comes, so a stream would run through unbraked, and one without an end for ever.
     discard(body)
     return response.send()
   }
+  boundUnread(response.raw, body, limits)
+  // A string goes out in one system call with its headers, which a buffer does not. The serializer keeps Fastify from adding a charset to JSON, which has none (RFC 8259, 11).
+  if (typeof body === 'string') return response.serializer(asItIs).send(body)
+  if (Buffer.isBuffer(body)) return response.send(body)
   return response.send(Readable.from(body, { objectMode: false }))
 }
 

@@ -96,7 +96,7 @@ export function refuseClient(parts: Pick<PipelineParts, 'log' | 'settings'>, req
   const text = String(body)
   socket.write(
     `HTTP/1.1 ${status} ${status === 400 ? 'Bad Request' : status === 408 ? 'Request Timeout' : 'Request Header Fields Too Large'}\r\n` +
-      `content-type: ${String(headers['content-type'])}\r\ncontent-length: ${Buffer.byteLength(text)}\r\nx-request-id: ${requestId}\r\nconnection: close\r\n\r\n${text}`,
+      `content-type: ${String(headers['content-type'])}\r\nx-content-type-options: nosniff\r\ncontent-length: ${Buffer.byteLength(text)}\r\nx-request-id: ${requestId}\r\nconnection: close\r\n\r\n${text}`,
   )
   // No late rest of the request makes it run although it has been refused: from here on the connection is not read as HTTP.
   socket.destroySoon()

@@ -60,6 +60,7 @@ function send(parts: PipelineParts, request: FastifyRequest, response: FastifyRe
   const circumstances = { requestId, accept: headers.accept, speaksJson: speaksJson(request), alwaysJson: parts.settings.errors === 'json' }
   const reply = toErrorReply(error, circumstances, report)
   setErrorHeaders(parts, response, reply.status, reply.headers)
+  parts.securityHeaders.set(request, response, reply.headers['content-type'])
   sendReply(response, { ...reply, headers: {} }, { responseLimit: Number.POSITIVE_INFINITY, sendTimeout: parts.settings.sendTimeout })
 }
 

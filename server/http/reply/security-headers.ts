@@ -1,0 +1,88 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { SecuritySettings } from '../security-settings.js'
+import { nosniff } from './file-headers.js'
+
+/** What the headers depend on. */
+export interface SecurityHeadersOptions extends SecuritySettings {
+  readonly origin: string | null
+  readonly alternateOrigins: readonly string[]
+  readonly trustedProxies: readonly string[]
+}
+
+/** JSON, and text that browsers show as text: neither runs anything, nor is there anything to click in it. */
+const plain = /^\s*(?:application\/(?:[^;,]*\+)?json|text\/(?!html|xml)[^;,]*)\s*(?:;[^,]*)?$/i
+/** What browsers show as a page, scripts and all. */
+const page = /^\s*(?:text\/html|application\/xhtml\+xml)\s*(?:;|$)/i
+/** This machine, whose other servers share its name. Browsers keep no policy for addresses anyway (RFC 6797, 8.1.1). */
+const local = /^(?:localhost|[^:]*\.localhost|[\d.]+|\[.*\])(?::\d*)?$/i
+
+/**
+ * The headers that answers have for the sake of security where nobody has said otherwise: put together once, for all
+ * answers of an app.
+ */
+export class SecurityHeaders {
+  /** The policy of an uploaded file that might act in the name of the app. */
+  readonly fileSandbox: string
+  readonly #page: Readonly<Record<string, string>>
+  readonly #file: Readonly<Record<string, string>>
+  /** Null where no answer of this app is known to go out by https. */
+  readonly #hsts: string | null
+  /** The hosts that are reached by https, as the configuration says. */
+  readonly #hosts: ReadonlySet<string>
+
+  constructor({ security, origin, alternateOrigins, trustedProxies }: SecurityHeadersOptions) {
+    const { contentSecurityPolicy, frameAncestors, referrerPolicy, hsts } = security
+    const ofPages = frameAncestors === false ? false : toDirective(frameAncestors)
+    // Pages show files of their own in frames, and as objects, which count as such.
+    const ofFiles = frameAncestors === false ? false : toDirective(['self', ...frameAncestors])
+    const common = { ...nosniff, ...(referrerPolicy !== false && { 'referrer-policy': referrerPolicy }) }
+    this.#page = { ...common, ...policyOf(contentSecurityPolicy, ofPages) }
+    this.#file = { ...common, ...policyOf(ofFiles) }
+    this.fileSandbox = ofFiles === false ? 'sandbox' : `sandbox; ${ofFiles}`
+    this.#hosts = new Set([origin, ...alternateOrigins].flatMap(hostsOf))
+    this.#hsts = hsts !== false && (this.#hosts.size > 0 || trustedProxies.length > 0) ? hsts : null
+  }
+
+  /**
+   * Sets what an answer is to have and does not have yet. Whoever sets a header after that replaces it.
+   *
+   * @param type the content type, undefined where the body has none; null where there is no body
+   */
+  set(request: FastifyRequest, reply: FastifyReply, type: unknown): void {
+    // What is for somebody in particular stays in no cache, where the next one at the same machine would find it.
+    if (request.principal.kind !== 'nobody') setUnset(reply, 'cache-control', 'no-store')
+    if (type !== null && type !== 'application/json' && !(typeof type === 'string' && plain.test(type))) {
+      const headers = typeof type === 'string' && page.test(type) ? this.#page : this.#file
+      for (const name in headers) setUnset(reply, name, headers[name])
+    }
+    if (this.#hsts !== null && this.#isByHttps(request)) setUnset(reply, 'strict-transport-security', this.#hsts)
+  }
+
+  /** Whether the browser sees https. Over http the header must not be sent (RFC 6797, 7.2). */
+  #isByHttps(request: FastifyRequest): boolean {
+    const told = request.headers['x-forwarded-proto']
+    if (this.#hosts.has(request.host.toLowerCase())) return typeof told !== 'string' || !/(?:^|,)\s*http\s*$/i.test(told)
+    return told !== undefined && request.protocol === 'https' && !local.test(request.host)
+  }
+}
+
+function setUnset(reply: FastifyReply, name: string, value: string | undefined): void {
+  if (!reply.hasHeader(name)) void reply.header(name, value)
+}
+
+function policyOf(...directives: readonly (string | false)[]): Readonly<Record<string, string>> {
+  const policy = directives.filter((directive) => directive !== false).join('; ')
+  return policy === '' ? {} : { 'content-security-policy': policy }
+}
+
+function toDirective(ancestors: readonly string[]): string {
+  const sources = new Set(ancestors.map((ancestor) => (ancestor === 'self' ? "'self'" : ancestor)))
+  return `frame-ancestors ${sources.size === 0 ? "'none'" : [...sources].join(' ')}`
+}
+
+/** The host of an https origin as a request names it, its port left out or not. */
+function hostsOf(origin: string | null): readonly string[] {
+  const { protocol = '', host = '', port = '' } = origin === null ? {} : new URL(origin)
+  if (protocol !== 'https:' || local.test(host)) return []
+  return port === '' ? [host, `${host}:443`] : [host]
+}
