@@ -1,4 +1,4 @@
-import { describeGiven } from '../../db/errors/describe-value.js'
+import { describeGiven, isPlainObject } from '../../db/errors/describe-value.js'
 import type { JsonValue } from '../../db/values/json-value.js'
 import { Media } from '../../db/values/media.js'
 import { currentCall } from '../call/call.js'
@@ -59,7 +59,7 @@ export class CookieJar {
   /** The value under a key, or null where there is none, such as one that has expired. @throws Error outside of a call */
   get(key: string): JsonValue
   /** The value under a key, or a default where there is none, such as one that has expired. @throws Error outside of a call */
-  get<const Default>(key: string, fallback: Default): Like<Default>
+  get<Default>(key: string, fallback: Default): Like<Default>
   get(key: string, fallback: unknown = null): unknown {
     return this.#contents('get').entries.get(key)?.value ?? fallback
   }
@@ -133,7 +133,10 @@ export class CookieJar {
       const keys = values.length === 0 ? [] : secrets.keysFor(this.#purpose)
       for (const value of values) {
         const text = open(value, keys, cookies.nameOf(scope))
-        if (text !== null) return { wasSent: true, entries: readEntries(text) }
+        if (text === null) continue
+        const entries = readEntries(text)
+        cookies.decrypted.push(...[...entries.values()].map((entry) => entry.value))
+        return { wasSent: true, entries }
       }
       return { wasSent: values.length > 0, entries: new Map() }
     })
@@ -165,15 +168,24 @@ export class CookieJar {
 
   /** As it will be when it comes back. */
   #encode(key: string, value: unknown): JsonValue {
-    if (value instanceof Media) throw new CookieError('cookie-not-json', `${this.#called('set')} cannot keep the Media under ${JSON.stringify(key)}; keep it in a table, and its row's id here`)
     if (value === undefined) throw new CookieError('cookie-not-json', `${this.#called('set')} got no value for ${JSON.stringify(key)}; take it out with delete()`)
+    let json: string
     try {
-      return JSON.parse(encodeJson(value, key)) as JsonValue
+      json = encodeJson(value, key)
     } catch (error) {
       if (!(error instanceof UnsendableValue)) throw error
       throw new CookieError('cookie-not-json', `${this.#called('set')} takes what JSON can say: ${error.message}`, { cause: error })
     }
+    // As JSON it would be a description of itself.
+    if (holdsMedia(value)) throw new CookieError('cookie-not-json', `${this.#called('set')} cannot keep the Media under ${JSON.stringify(key)}; keep it in a table, and its row's id here`)
+    return JSON.parse(json) as JsonValue
   }
+}
+
+/** Of a value without cycles. */
+function holdsMedia(value: unknown): boolean {
+  if (value instanceof Media) return true
+  return (Array.isArray(value) || isPlainObject(value)) && Object.values(value).some(holdsMedia)
 }
 
 /** What only this app can have written, and what has expired since left out. */

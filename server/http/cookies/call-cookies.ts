@@ -12,6 +12,12 @@ declare module 'fastify' {
   }
 }
 
+/** What has to be known of the call in which a request is answered. */
+interface AnsweringCall {
+  readonly response: FastifyReply
+  readonly isIsolated: boolean
+}
+
 /** Where a cookie counts. */
 export interface CookieScope {
   /** As `platformCookieName` gives it. */
@@ -29,21 +35,25 @@ export class CallCookies {
   readonly isSecure: boolean
   /** Whether the request comes from another site: it brings nothing, and takes nothing away. */
   readonly isIsolated: boolean
+  /** What stands in the cookies that came, as far as somebody has looked: others must not get to see it. */
+  readonly decrypted: unknown[] = []
   readonly #request: FastifyRequest
+  readonly #response: FastifyReply
   #received: ReadonlyMap<string, readonly string[]> | null = null
   readonly #lines = new Map<string, string>()
   readonly #kept = new Map<object, unknown>()
   #isSent = false
 
-  private constructor(request: FastifyRequest, isIsolated: boolean) {
+  private constructor(request: FastifyRequest, { response, isIsolated }: AnsweringCall) {
     this.#request = request
+    this.#response = response
     this.isIsolated = isIsolated
     this.isSecure = request.protocol === 'https'
   }
 
   /** Those of a request, made when somebody asks first. */
-  static of(request: FastifyRequest, call: { readonly isIsolated: boolean }): CallCookies {
-    return (request[cookiesOf] ??= new CallCookies(request, call.isIsolated))
+  static of(request: FastifyRequest, call: AnsweringCall): CallCookies {
+    return (request[cookiesOf] ??= new CallCookies(request, call))
   }
 
   /**
@@ -70,7 +80,7 @@ export class CallCookies {
 
   /** Whether the answer has been sent as far as its headers: nothing more can be set. */
   get isSent(): boolean {
-    return this.#isSent
+    return this.#isSent || this.#response.raw.headersSent
   }
 
   /** The values that came under the name that a cookie has here, in the order of the header: several where a stranger has planted one for a parent domain. */

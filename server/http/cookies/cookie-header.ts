@@ -15,9 +15,17 @@ export function* cookiesIn(header: string): Iterable<readonly [name: string, val
   }
 }
 
-/** Optional white space (RFC 9110, 5.6.3), and no other. */
+/** Without optional white space around it (RFC 9110, 5.6.3), and no other. */
 function trim(text: string): string {
-  return text.replace(/^[\t ]+|[\t ]+$/g, '')
+  let start = 0
+  let end = text.length
+  while (start < end && isSpace(text.charCodeAt(start))) start++
+  while (end > start && isSpace(text.charCodeAt(end - 1))) end--
+  return text.slice(start, end)
+}
+
+function isSpace(code: number): boolean {
+  return code === 0x20 || code === 0x09
 }
 
 /**

@@ -4,6 +4,7 @@ import { isContentType, Media } from '../../../db/values/media.js'
 import { essenceOf } from '../../../db/values/media-type.js'
 import { markReceived } from '../../../db/values/received-bytes.js'
 import type { JsonValue } from '../../../db/values/json-value.js'
+import { cookiesOf } from '../cookies/call-cookies.js'
 import { hasBody, type ReceivedBody } from '../body/read-body.js'
 import type { BodyContent } from '../body/body-store.js'
 import { readContentDisposition } from '../body/content-disposition.js'
@@ -76,8 +77,9 @@ export class RequestState {
   }
 
   /** The values of a request that have been decoded so far: objects with its parameters, fields and members by their names. */
-  static decodedFor({ [stateOf]: state = null }: FastifyRequest): readonly unknown[] {
-    return state === null ? [] : [state.args, state.#form?.fields, state.json?.value, state.validatedJson?.value]
+  static decodedFor({ [stateOf]: state = null, [cookiesOf]: cookies = null }: FastifyRequest): readonly unknown[] {
+    const decrypted = cookies === null ? [] : [{ cookies: cookies.decrypted }]
+    return state === null ? decrypted : [...decrypted, state.args, state.#form?.fields, state.json?.value, state.validatedJson?.value]
   }
 
   /** Told once the body is there, or that none will come: null. Only the first time counts. */
