@@ -15,7 +15,7 @@ export interface CorsRule {
 }
 
 /** Response headers, by name in lower case. */
-export type CorsHeaders = Readonly<Record<string, string>>
+export type CorsHeaders = Readonly<Record<string, string>> & { readonly vary?: string }
 
 /** Beside what makes an answer one for a page of another origin: that caches keep one for each (Fetch, 3.3.8). */
 const varying: CorsHeaders = { vary: 'Origin' }

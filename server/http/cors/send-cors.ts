@@ -2,6 +2,7 @@ import type { FastifyReply } from 'fastify'
 import { addToVary } from '../reply/vary.js'
 import { corsHeaders, opensAnything, type CorsHeaders, type CorsRule } from './cors-rule.js'
 
+const allowOrigin = 'access-control-allow-origin'
 const kept = Symbol('the rule of CORS for whatever is answered')
 
 declare module 'fastify' {
@@ -26,9 +27,11 @@ export function addKeptCors(response: FastifyReply): void {
 
 /** Adds the headers of CORS to an answer that is about to leave. Where that says itself who may read it, it counts, and nothing is added but what caches have to know. */
 export function addCorsHeaders(response: FastifyReply, headers: CorsHeaders): void {
-  const isSaid = response.hasHeader('access-control-allow-origin')
+  const { vary } = headers
+  if (vary !== undefined) response.header('vary', addToVary(response.getHeader('vary'), vary))
+  // Most answers have no more than that: it is the app's own page that asks.
+  if (!(allowOrigin in headers) || response.hasHeader(allowOrigin)) return
   for (const [name, value] of Object.entries(headers)) {
-    if (name === 'vary') response.header(name, addToVary(response.getHeader(name), value))
-    else if (!isSaid && !response.hasHeader(name)) response.header(name, value)
+    if (name !== 'vary' && !response.hasHeader(name)) response.header(name, value)
   }
 }

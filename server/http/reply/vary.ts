@@ -5,7 +5,8 @@
  * @param more names of headers, commas between them
  */
 export function addToVary(present: number | string | readonly string[] | undefined, more: string): string {
-  const names = present === undefined ? [] : splitNames([present].flat().join(','))
+  if (present === undefined) return more
+  const names = splitNames([present].flat().join(','))
   for (const name of splitNames(more)) {
     if (!names.some((each) => each === '*' || each.toLowerCase() === name.toLowerCase())) names.push(name)
   }
