@@ -323,6 +323,7 @@ t.test('what cannot be kept is refused with a code, and changes nothing', async 
       attempt(() => cookies.local.set('f', () => 1))
       attempt(() => cookies.local.set('h', { files: [new Media('bytes')] }))
       for (const days of [0, -1, 401, Number.NaN, '30' as unknown as number]) attempt(() => cookies.local.set('g', 1, { days }))
+      for (const options of [30, { day: 1 }]) attempt(() => cookies.local.set('g', 1, options as object))
     })
     route('/read', () => 'abcdefg'.split('').filter((key) => cookies.local.has(key)))
     route('/uncaught', () => cookies.local.set('b', 'x'.repeat(4000)))
@@ -342,8 +343,10 @@ t.test('what cannot be kept is refused with a code, and changes nothing', async 
     { message: /got 401$/ },
     { message: /got NaN$/ },
     { message: /got "30"$/ },
+    { name: 'TypeError', message: 'cookies.local.set() takes how long a value lasts as { days: 30 }, got 30' },
+    { name: 'TypeError', message: 'cookies.local.set() takes how long a value lasts as { days: 30 }, got the options day' },
   ])
-  t.equal(errors.length, 11)
+  t.equal(errors.length, 13)
   t.ok(errors[0] instanceof CookieError)
   const uncaught = await ask(server, '/uncaught')
   t.same([uncaught.statusCode, linesOf(uncaught)], [500, []])

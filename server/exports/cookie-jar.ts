@@ -75,7 +75,7 @@ export class CookieJar {
    * @param value anything that JSON can say
    * @throws CookieError when the whole cookie would be longer than 4000 characters (`cookie-too-big`), the value has no form in JSON, as no `Media` has (`cookie-not-json`),
    * or the answer has begun to be sent (`cookie-too-late`); then nothing has changed
-   * @throws RangeError for days that are none
+   * @throws RangeError for days that are none, TypeError for other options
    * @throws Error outside of a call
    */
   set(key: string, value: unknown, options?: KeepOptions): void
@@ -84,8 +84,7 @@ export class CookieJar {
     const isOne = typeof keyOrValues === 'string'
     // Its overloads say so.
     const options = (isOne ? rest[1] : rest[0]) as KeepOptions | undefined
-    const { days = 30 } = options ?? {}
-    if (typeof days !== 'number' || !(days > 0 && days <= mostDays)) throw new RangeError(`${this.#called('set')} takes more than 0 and at most ${mostDays} days, got ${describeGiven(days)}`)
+    const { days = 30 } = this.#checked(options)
     const expires = Math.ceil(Date.now() / 1000 + days * daySeconds)
     const given = isOne ? [[keyOrValues, rest[0]] as const] : Object.entries(keyOrValues)
     const contents = this.#contents('set')
@@ -160,6 +159,14 @@ export class CookieJar {
       cookies.unset(scope)
     }
     contents.entries = entries
+  }
+
+  #checked(options: unknown = {}): KeepOptions {
+    const isKnown = isPlainObject(options) && Object.keys(options).every((name) => name === 'days')
+    if (!isKnown) throw new TypeError(`${this.#called('set')} takes how long a value lasts as { days: 30 }, got ${isPlainObject(options) ? `the options ${Object.keys(options).join(', ')}` : describeGiven(options)}`)
+    const { days = 30 } = options
+    if (typeof days !== 'number' || !(days > 0 && days <= mostDays)) throw new RangeError(`${this.#called('set')} takes more than 0 and at most ${mostDays} days, got ${describeGiven(days)}`)
+    return { days }
   }
 
   get #purpose(): string {

@@ -7,7 +7,7 @@ const words =
   /secret|password|passphrase|change[-_ ]?(?:me|this|it)|replace|example|default|sample|insert|placeholder|rowhouse|keyboard|qwerty|123456|abcdef(?:g|[^0-9a-f])|your[-_ ]/i
 
 /**
- * Why a secret could be guessed; null where nothing speaks for it. What it says holds nothing of the secret but a word that everybody knows (OWASP ASVS 5, 13.3.1).
+ * Why a secret could be guessed; null where nothing speaks for it. What it says holds nothing of the secret but a word that everybody knows (OWASP ASVS 5, 11.5.1: 128 bits at least).
  */
 export function weaknessOf(secret: string): string | null {
   if (secret.length < shortest) return `has ${secret.length} characters, and ${shortest} are the least`
