@@ -1,5 +1,5 @@
 import t from 'tap'
-import { eventStream, HttpResponse, httpEndpoint, request, route, type Media, type ServerSentEvent } from 'rowhouse'
+import { cookies, eventStream, HttpResponse, httpEndpoint, request, route, type Media, type ServerSentEvent } from 'rowhouse'
 import { startApp } from './support/app.ts'
 import { openPage } from './support/browser.ts'
 import { needs } from './support/needs.ts'
@@ -78,4 +78,30 @@ t.test('EventSource gets the events, and goes on where it was cut off', { skip }
   })`)
   t.same(received, [1, 2, 3, 4, 5])
   t.same(lastEventIds.slice(0, 3), [undefined, '2', '4'])
+})
+
+t.test('a browser keeps an encrypted cookie, shows it to no script, and brings it along for no other site', { skip }, async (t) => {
+  const visits = (): number => {
+    const visit = cookies.local.get('visits', 0) + 1
+    cookies.local.set('visits', visit)
+    return visit
+  }
+  const { url } = await startApp(t, () => {
+    route('/', () => page(`<p>${visits()}</p>`).setCookie('plain', 'a b', { httpOnly: false }))
+    route('/visit', { methods: ['GET', 'POST'] }, () => [visits(), request.cookies['plain'] ?? null])
+  })
+  const other = await startApp(t, () => route('/', () => page(`<form method="post" action="${url}/visit"><button>Post</button></form><a href="${url}/visit">Go</a>`)), { name: 'other' })
+  const foreign = other.url.replace('127.0.0.1', 'localhost')
+  const tab = await openPage(t)
+  await tab.goto(url)
+  await tab.goto(url)
+  t.equal(await tab.innerText('p'), '2')
+  t.equal(await tab.evaluate('document.cookie'), 'plain=a%20b')
+  t.same(await tab.evaluate(`fetch('/visit').then((answer) => answer.json())`), [3, 'a b'])
+  for (const [selector, what] of [['button', 'a form'], ['a', 'a link']] as const) {
+    await tab.goto(foreign)
+    await Promise.all([tab.waitForURL(`${url}/visit`), tab.click(selector)])
+    t.same(JSON.parse(await tab.innerText('body')), [1, null], `${what} of another site begins anew`)
+    t.same(await tab.evaluate(`fetch('/visit').then((answer) => answer.json())`), [what === 'a form' ? 4 : 5, 'a b'], 'and changes nothing here')
+  }
 })

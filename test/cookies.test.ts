@@ -251,7 +251,7 @@ t.test('what is set is in every answer of the call, whoever makes it and whateve
     t.equal(answer.statusCode, status, path)
     t.equal(linesOf(answer).length, 1, path)
     t.match(linesOf(answer)[0], own, path)
-    t.equal(answer.headers['cache-control'], 'private', 'no cache between several people keeps it')
+    t.equal(answer.headers['cache-control'], 'no-store', 'no cache gives it to somebody else')
   }
   for (const [path, others] of Object.entries({ own: ['own=1', 'other=2'], web: ['own=1'], handled: ['own=1'] })) {
     for (let time = 0; time < 2; time++) {

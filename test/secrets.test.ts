@@ -45,6 +45,13 @@ t.test('the first start makes a secret that its owner alone can read, and later 
   t.notMatch(second.lines.join(''), readFileSync(file, 'utf8').trim())
 })
 
+t.test('a start that was killed while it made the secret is in the way of none after it', async (t) => {
+  const { directory, file } = await madeSecret(t)
+  renameSync(file, `${file}.new`)
+  await buildApp(t, define, {}, directory)
+  t.match(readFileSync(file, 'utf8'), /^[\w-]{43}\n$/)
+})
+
 t.test('a secret that others could know, or that is damaged, stops the start with one sentence that says what to do', async (t) => {
   const cases: Readonly<Record<string, readonly [change: (file: string) => void, message: RegExp]>> = {
     'readable by the group': [(file) => chmodSync(file, 0o640), /others can read or change the file .*secret with the app's secret \(640\); run chmod 600 on it/],

@@ -69,7 +69,7 @@ export class CallCookies {
     // In a list of their own: Fastify adds to the one that is there, which may be an author's and serve other answers, too.
     response.removeHeader('set-cookie').header('set-cookie', [...present, ...missing])
     // A cache between several people would give all of them the same cookie.
-    if (!response.hasHeader('cache-control')) response.header('cache-control', 'private')
+    if (!response.hasHeader('cache-control')) response.header('cache-control', 'no-store')
   }
 
   /** The lines that were set for a request. */

@@ -61,11 +61,13 @@ export function readSecretFile(path: string, whose: 'own' | 'of anybody' = 'own'
 }
 
 /**
- * Makes the file with a new secret, for its owner alone, so that it survives a power cut. What is in one that is there stays.
+ * Makes the file with a new secret, for its owner alone, so that it survives a power cut. What is in one that is there stays. Only for the server that has the folder for itself.
  *
  * @throws SecretError
  */
 export async function makeSecretFile(path: string): Promise<StoredSecrets> {
+  // Where there is no secret no command replaces it: a start that was killed has left it there.
+  await rm(besideOf(path), { force: true }).catch(() => undefined)
   await replace(path, (present) => present ?? [generateSecret()])
   const stored = readSecretFile(path)
   if (stored === null) throw new SecretError(`the file ${path} with the app's secret was deleted as soon as it was made; start again`)
@@ -126,9 +128,14 @@ function isSame(one: Stats | null, other: Stats | null): boolean {
   return one?.ino === other?.ino && one?.mtimeMs === other?.mtimeMs && one?.ctimeMs === other?.ctimeMs && one?.size === other?.size
 }
 
+/** Where a file is written before it is put in the place of another. */
+function besideOf(path: string): string {
+  return `${path}.new`
+}
+
 /** Writes a file beside it, durably, and puts that in its place. The file beside it keeps others from doing so at the same time. */
 async function replace(path: string, change: (present: readonly string[] | null) => readonly string[]): Promise<void> {
-  const prepared = `${path}.new`
+  const prepared = besideOf(path)
   try {
     const left = await stat(prepared).catch(() => null)
     if (left !== null && Date.now() - left.mtimeMs > leftBehindAfter) await rm(prepared, { force: true })
