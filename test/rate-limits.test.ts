@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { abort, authenticate, createApp, HttpResponse, httpEndpoint, request, route, text, users, type FastifyPlugin } from 'rowhouse'
+import { abort, authenticate, createApp, errorHandler, HttpResponse, httpEndpoint, request, route, text, users, type FastifyPlugin } from 'rowhouse'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import t from 'tap'
@@ -185,7 +185,7 @@ t.test('the setting limits all endpoints together that say nothing themselves, b
       httpEndpoint('/own', { rateLimit: { max: 2, per: 'minute' } }, () => 3)
       httpEndpoint('/free', { rateLimit: false }, () => 4)
     },
-    { rateLimit: { max: 3, per: 2 * minute } },
+    { rateLimit: { max: 3, per: '2 minutes' } },
   )
   t.strictSame([...(await statuses(app, 2, '/one')), ...(await statuses(app, 2, '/two')), ...(await statuses(app, 1, '/one'))], [200, 200, 200, 429, 429])
   t.match((await app.server.inject({ url: `${api}/one`, remoteAddress: elsewhere })).headers, { 'ratelimit-policy': '"app";q=3;w=120' })
@@ -195,12 +195,35 @@ t.test('the setting limits all endpoints together that say nothing themselves, b
 })
 
 t.test('what OPTIONS is answered by itself is not counted, and HEAD is as its GET', async (t) => {
-  const app = await buildApp(t, () => httpEndpoint('/limited', { rateLimit: { max: 2, per: 'minute' } }, () => 'fine'))
-  const preflight = { origin: 'https://elsewhere.example', 'access-control-request-method': 'GET' }
-  t.strictSame(await statuses(app, 3, '/limited', { method: 'OPTIONS', headers: preflight }), [204, 204, 204])
-  t.strictSame(await statuses(app, 1, '/limited', { method: 'HEAD' }), [200])
-  t.strictSame(await statuses(app, 2, '/limited'), [200, 429])
-  t.strictSame(await statuses(app, 1, '/limited', { method: 'HEAD' }), [429])
+  const origin = 'https://elsewhere.example'
+  const app = await buildApp(t, () => {
+    httpEndpoint('/limited', { rateLimit: { max: 2, per: 'minute' } }, () => 'fine')
+    httpEndpoint('/opened', { enableCors: origin, rateLimit: { max: 2, per: 'minute' } }, () => 'fine')
+  })
+  const preflight = { origin, 'access-control-request-method': 'GET' }
+  for (const path of ['/limited', '/opened']) {
+    t.strictSame(await statuses(app, 3, path, { method: 'OPTIONS', headers: preflight }), [204, 204, 204])
+    t.strictSame(await statuses(app, 1, path, { method: 'HEAD' }), [200])
+    t.strictSame(await statuses(app, 2, path), [200, 429])
+    t.strictSame(await statuses(app, 1, path, { method: 'HEAD' }), [429])
+  }
+  const refused = await app.server.inject({ url: `${api}/opened`, headers: { origin }, remoteAddress: here })
+  t.match(refused, { statusCode: 429, headers: { 'access-control-allow-origin': origin, ratelimit: /r=0/, 'retry-after': /^\d+$/ } }, 'pages of other origins learn why')
+})
+
+t.test("an app's own answer to a 429 has its status and headers, and knows who was refused", async (t) => {
+  const app = await buildApp(t, () => {
+    errorHandler(429, (error, { user }) => ({ slower: error.message, user: user?.email ?? null }))
+    httpEndpoint('/mine', { authenticateUsers: true, rateLimit: { max: 1, per: 'day', by: 'user' } }, () => 'fine')
+  })
+  await app.server.rowhouse.users.add('me@example.com', 'a quiet evening')
+  const ask = () => app.server.inject({ url: `${api}/mine`, headers: basic('me@example.com', 'a quiet evening'), remoteAddress: here })
+  t.equal((await ask()).statusCode, 200)
+  const refused = await ask()
+  t.equal(refused.statusCode, 429)
+  const { 'retry-after': seconds } = refused.headers
+  t.strictSame(refused.json(), { slower: `Rate limit exceeded: 1 request in 86400 s; try again in ${seconds} s`, user: 'me@example.com' })
+  t.equal(refused.headers['ratelimit'], `"user";r=0;t=${seconds}`)
 })
 
 t.test('a limited request is refused before its body has arrived', async (t) => {
@@ -306,6 +329,7 @@ t.test('a limit that cannot be meant stops the start, with every mistake', async
     await t.rejects(buildApp(t, () => httpEndpoint('/limited', { rateLimit: rateLimit as never }, () => 'fine')), { message })
   }
   for (const per of ['second', '1 second', '90 minutes', '2 hours', 'day', 250] as const) await t.resolves(buildApp(t, () => httpEndpoint('/limited', { rateLimit: { max: 5, per } }, () => 'fine')))
+  await t.rejects(buildApp(t, () => undefined, { rateLimit: { max: 5, per: 'fortnight' as never } }), { message: /rateLimit\.per: expected a number of milliseconds, or a text such as 'minute'.*, got "fortnight"/ })
   await t.rejects(buildApp(t, () => undefined, { rateLimit: { max: 0 } }), { message: /rateLimit\.max: expected a whole number from 1 to/ })
 })
 
@@ -483,6 +507,9 @@ t.test('a client that asks little costs no write at all, and one that asks much 
   t.equal(await open({ key: 'much', max: 100, per: minute }, 1000), 100)
   t.equal(writes, 9)
   t.equal(reads, 2, 'and is looked up once')
+  writes = 0
+  t.equal(await open({ key: 'quick', max: 10, per: 1000 }, 20), 10)
+  t.equal(writes, 1, 'nor is a write worth it for what is given back in half a second')
 })
 
 t.test('a million keys do not fill the memory', { skip: takesLong('it counts a million requests') }, async (t) => {

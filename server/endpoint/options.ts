@@ -10,7 +10,7 @@ import { DeclarationError } from '../errors/declaration-error.js'
 import { suggestName } from '../errors/nearest-name.js'
 import { usualMethods, type Method } from './methods.js'
 import { isParameterKind, OptionalParameter, parameterKinds, type Parameter, type Parameters } from './parameters.js'
-import { checkRateLimit, readRateLimits, type DefaultRateLimit, type EndpointLimit, type RateLimitOption } from './rate-limit.js'
+import { checkRateLimit, readRateLimits, type DefaultRateLimit, type EndpointLimits, type RateLimitOption } from './rate-limit.js'
 
 /** Who has to be signed in: nobody, everybody, or whoever sends credentials. */
 export type AuthenticateUsers = boolean | 'optional'
@@ -87,7 +87,7 @@ export interface EndpointOptions {
   readonly csrf: boolean
   readonly cors: CorsRule
   /** Null for none. */
-  readonly rateLimits: readonly EndpointLimit[] | null
+  readonly rateLimits: EndpointLimits | null
   /** In bytes. */
   readonly bodyLimit: number
   /** How much of a body is decoded in memory, in bytes. */

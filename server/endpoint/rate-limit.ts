@@ -1,17 +1,9 @@
 import { describeGiven, isPlainObject } from '../../db/errors/describe-value.js'
 import { suggestName } from '../errors/nearest-name.js'
 import type { RowhouseRequest } from '../http/request/request.js'
+import { duration, millisecondsOf, type Duration } from '../settings/duration.js'
 
-const second = 1000
-const units = { second, minute: 60 * second, hour: 3600 * second, day: 86_400 * second } as const
-/** In milliseconds. */
-const longestTime = 366 * units.day
 const mostRequests = 1_000_000_000
-
-type Unit = keyof typeof units
-
-/** A time: in milliseconds, or as a text such as `'minute'`, `'10 seconds'` or `'1 day'`. */
-export type Duration = number | Unit | `${number} ${Unit | `${Unit}s`}`
 
 /** Whose requests are counted together: those of a network, those of a user (of a network where nobody is signed in), or those for which a function gives the same text. */
 export type RateLimitBy = 'ip' | 'user' | ((request: RowhouseRequest) => string)
@@ -27,6 +19,12 @@ export interface RateLimit {
 
 /** What an author says of an endpoint: a limit, several that all hold, or none, whatever holds for the app. */
 export type RateLimitOption = RateLimit | readonly RateLimit[] | false
+
+/** The limits of an endpoint: those that are known to hold for a request at once, and those that ask who calls. */
+export interface EndpointLimits {
+  readonly ofRequests: readonly EndpointLimit[]
+  readonly ofUsers: readonly EndpointLimit[]
+}
 
 /** A limit, checked and complete. */
 export interface EndpointLimit {
@@ -44,13 +42,11 @@ export interface EndpointLimit {
 export interface DefaultRateLimit {
   /** Null for no limit. */
   readonly max: number | null
-  /** In milliseconds. */
-  readonly per: number
+  readonly per: Duration
   readonly by: 'ip' | 'user'
 }
 
 const members = ['max', 'per', 'by']
-const expectedTime = `a number of milliseconds, or a text such as 'minute' or '10 seconds', up to ${longestTime / units.day} days`
 
 /** What is wrong with an author's limits, each as the end of a sentence that begins with the option. */
 export function checkRateLimit(value: unknown): readonly string[] {
@@ -67,25 +63,14 @@ function checkOne(limit: unknown): readonly string[] {
   const isBy = by === undefined || by === 'ip' || by === 'user' || typeof by === 'function'
   return [
     ...unknown.map((name) => `has no member "${name}"; ${suggestName(name, members)}`),
-    ...(isWhole(max) && max <= mostRequests ? [] : [`takes as max a whole number of requests from 1 to ${mostRequests}, got ${describeGiven(max)}`]),
-    ...(millisecondsOf(per) === null ? [`takes as per ${expectedTime}, got ${describeGiven(per)}`] : []),
+    ...(isAmount(max) ? [] : [`takes as max a whole number of requests from 1 to ${mostRequests}, got ${describeGiven(max)}`]),
+    ...(millisecondsOf(per) === null ? [`takes as per ${duration.expected}, got ${describeGiven(per)}`] : []),
     ...(isBy ? [] : [`takes as by 'ip', 'user' or a function that gives a text for a request, got ${describeGiven(by)}`]),
   ]
 }
 
-function isWhole(value: unknown): value is number {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value > 0
-}
-
-/** A time in milliseconds; null where it is none. */
-function millisecondsOf(time: unknown): number | null {
-  const length = typeof time === 'string' ? readTime(time) : time
-  return isWhole(length) && length <= longestTime ? length : null
-}
-
-function readTime(text: string): number | null {
-  const { amount = '1', unit } = /^(?:(?<amount>\d{1,9}) )?(?<unit>second|minute|hour|day)s?$/.exec(text)?.groups ?? {}
-  return unit === undefined ? null : Number(amount) * units[unit as Unit]
+function isAmount(value: unknown): boolean {
+  return typeof value === 'number' && Number.isInteger(value) && value > 0 && value <= mostRequests
 }
 
 /**
@@ -93,17 +78,23 @@ function readTime(text: string): number | null {
  *
  * @param option has passed {@link checkRateLimit}; undefined where its author says nothing
  */
-export function readRateLimits(option: RateLimitOption | undefined, defaults: DefaultRateLimit): readonly EndpointLimit[] | null {
+export function readRateLimits(option: RateLimitOption | undefined, defaults: DefaultRateLimit): EndpointLimits | null {
   if (option === false) return null
-  if (option === undefined) {
-    const { max, per, by } = defaults
-    return max === null ? null : [{ name: 'app', max, per, by, isShared: true }]
-  }
-  const names = new Map<string, number>()
-  return [option].flat().map(({ max, per, by = 'ip' }) => {
+  if (option !== undefined) return sort(nameLimits([option].flat()))
+  const { max, per, by } = defaults
+  return max === null ? null : sort([{ name: 'app', max, per: millisecondsOf(per) ?? 0, by, isShared: true }])
+}
+
+function sort(limits: readonly EndpointLimit[]): EndpointLimits {
+  return { ofRequests: limits.filter(({ by }) => by !== 'user'), ofUsers: limits.filter(({ by }) => by === 'user') }
+}
+
+function nameLimits(limits: readonly RateLimit[]): readonly EndpointLimit[] {
+  const counts = new Map<string, number>()
+  return limits.map(({ max, per, by = 'ip' }) => {
     const kind = typeof by === 'function' ? 'key' : by
-    const count = (names.get(kind) ?? 0) + 1
-    names.set(kind, count)
+    const count = (counts.get(kind) ?? 0) + 1
+    counts.set(kind, count)
     return { name: count === 1 ? kind : `${kind}-${count}`, max, per: millisecondsOf(per) ?? 0, by, isShared: false }
   })
 }

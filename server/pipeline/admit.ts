@@ -3,7 +3,7 @@ import { describeGiven } from '../../db/errors/describe-value.js'
 import { runCall } from '../call/call.js'
 import { principalId, type Principal } from '../call/principal.js'
 import type { Endpoint } from '../endpoint/endpoint.js'
-import type { EndpointLimit } from '../endpoint/rate-limit.js'
+import type { EndpointLimit, EndpointLimits } from '../endpoint/rate-limit.js'
 import { tellRateLimit } from '../http/reply/rate-limit-headers.js'
 import { BoundedMap } from '../services/accounts/bounded-map.js'
 import { networkOf, networksAround } from '../services/accounts/network.js'
@@ -26,10 +26,8 @@ export function admit(call: HttpCall): Principal | Promise<Principal> {
   return limits === null ? authenticate(call) : admitLimited(call, limits)
 }
 
-function admitLimited(call: HttpCall, limits: readonly EndpointLimit[]): Principal | Promise<Principal> {
-  const ofUsers = limits.filter(({ by }) => by === 'user')
-  const ofOthers = limits.filter(({ by }) => by !== 'user')
-  const counted = ofOthers.length === 0 ? null : count(call, ofOthers, null)
+function admitLimited(call: HttpCall, { ofRequests, ofUsers }: EndpointLimits): Principal | Promise<Principal> {
+  const counted = ofRequests.length === 0 ? null : count(call, ofRequests, null)
   const found = counted === null ? authenticate(call) : counted.then(() => authenticate(call))
   if (ofUsers.length === 0) return found
   return found instanceof Promise ? found.then((principal) => admitUser(call, ofUsers, principal)) : admitUser(call, ofUsers, found)
@@ -42,45 +40,45 @@ function admitUser(call: HttpCall, limits: readonly EndpointLimit[], principal: 
   return counted === null ? principal : counted.then(() => principal)
 }
 
-/** What one limit counts a request by. */
-interface Counted {
-  readonly limit: EndpointLimit
-  readonly claims: readonly Claim[]
-}
-
 /** Counts a request by some limits: by all of them, or by none. Null where nothing has to be waited for. */
 function count(call: HttpCall, limits: readonly EndpointLimit[], principal: Principal | null): Promise<void> | null {
-  const counted = limits.map((limit): Counted => ({ limit, claims: claimsOf(call, limit, principal) }))
-  const standings = call.parts.limiter.count(counted.flatMap(({ claims }) => claims))
-  if (standings instanceof Promise) return standings.then((settled) => judge(call, counted, settled))
-  judge(call, counted, standings)
+  const claims: LimitClaim[] = []
+  for (const limit of limits) addClaims(claims, call, limit, principal)
+  const standings = call.parts.limiter.count(claims)
+  if (standings instanceof Promise) return standings.then((settled) => judge(call, claims, settled))
+  judge(call, claims, standings)
   return null
 }
 
-function judge(call: HttpCall, counted: readonly Counted[], standings: readonly Standing[]): void {
-  let closed: RateLimited | null = null
-  let first = 0
-  for (const { limit, claims } of counted) {
-    const own = standings.slice(first, (first += claims.length))
-    const position = Math.max(0, own.findIndex(({ isOpen }) => !isOpen))
-    const [standing, quota] = [own[position], claims[position]]
-    if (standing === undefined || quota === undefined) continue
+/** What a limit counts a request by. */
+interface LimitClaim extends Claim {
+  readonly limit: EndpointLimit
+}
+
+/** Tells how each limit stands, and refuses what one of them does not let through. */
+function judge(call: HttpCall, claims: readonly LimitClaim[], standings: readonly Standing[]): void {
+  let refused: RateLimited | null = null
+  let told: EndpointLimit | null = null
+  for (const [index, { limit }] of claims.entries()) {
+    const standing = standings[index]
+    if (standing === undefined) continue
     const { isOpen, remaining, seconds } = standing
-    tellRateLimit(call.response, { name: limit.name, max: limit.max, per: limit.per, remaining, seconds })
-    if (!isOpen && seconds > (closed?.retryAfterSeconds ?? 0)) closed = refusalOf(limit, seconds)
+    // Of the networks around an address the narrowest is told of, unless a wider one is what refuses.
+    if (limit !== told || !isOpen) tellRateLimit(call.response, limit, remaining, seconds)
+    told = limit
+    if (!isOpen && seconds > (refused?.retryAfterSeconds ?? 0)) refused = refusalOf(limit, seconds)
   }
-  if (closed !== null) throw closed
+  if (refused !== null) throw refused
 }
 
 /** Several for an IPv6 address, whose owner can send from many networks. */
-function claimsOf(call: HttpCall, limit: EndpointLimit, principal: Principal | null): readonly Claim[] {
-  const { max, per, by } = limit
-  const name = `${limit.isShared ? '' : placeOf(call.endpoint)}${limit.name}`
+function addClaims(claims: LimitClaim[], call: HttpCall, limit: EndpointLimit, principal: Principal | null): void {
+  const { max, per, by, name, isShared } = limit
+  const place = isShared ? name : `${placeOf(call.endpoint)}${name}`
   const user = principal === null ? undefined : principalId(principal)
-  if (user !== undefined) return [{ key: `${name} user ${user}`, max, per }]
-  if (typeof by === 'function') return [{ key: `${name} key ${hash('sha256', keyOf(call, by), 'base64url')}`, max, per }]
-  const network = networkOf(call.raw.ip)
-  return networksAround(network).map((around, width) => ({ key: `${name} ip ${around}`, max: max * (shares[width] ?? 1), per }))
+  if (user !== undefined) claims.push({ key: `${place} user ${user}`, max, per, limit })
+  else if (typeof by === 'function') claims.push({ key: `${place} key ${hash('sha256', keyOf(call, by), 'base64url')}`, max, per, limit })
+  else for (const [width, network] of networksAround(networkOf(call.raw.ip)).entries()) claims.push({ key: `${place} ip ${network}`, max: max * (shares[width] ?? 1), per, limit })
 }
 
 /** Two endpoints have neither the same path nor one method of it. */

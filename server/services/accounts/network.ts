@@ -24,6 +24,7 @@ function groupsOf(address: string): number[] {
  * @param address as a socket tells it; anything else is a network of its own
  */
 export function networkOf(address: string): string {
+  if (!address.includes(':')) return address
   const [bare = ''] = address.split('%')
   if (!isIPv6(bare)) return address
   const groups = groupsOf(bare)
@@ -41,6 +42,7 @@ export function networkOf(address: string): string {
  * none but itself.
  */
 export function networksAround(network: string): readonly string[] {
+  if (!network.endsWith('/64')) return [network]
   const [, a, b, c, d] = /^(\w+):(\w+):(\w+):(\w+)::\/64$/.exec(network) ?? []
   if (a === undefined || b === undefined || c === undefined || d === undefined) return [network]
   const upper = (Number.parseInt(d, 16) & 0xff00).toString(16)

@@ -1,13 +1,14 @@
 import type { Database } from '../../../db/database.js'
-import type { SqlValue } from '../../../db/engine/engine.js'
+import type { SqlRow, SqlValue } from '../../../db/engine/engine.js'
 import { isPromiseLike } from '../../../db/values/promise-like.js'
 import { RandomMap } from '../accounts/random-map.js'
 import { rateLimitStatements, type RateLimitStatements } from './rate-limit-statements.js'
 
 /** How many keys are remembered in memory, some 10 MB of them. What is known of the others is in the database. */
 const capacity = 30_000
-/** Which part of a quota may be used before others are told. */
-const share = 0.1
+/** Which part of a quota may be used before others are told, and in how much time that part is given back at least, in milliseconds: what lasts no longer is not worth a write. */
+const untoldPart = 0.1
+const untoldTime = 500
 /** How long a request waits for others to be told, in milliseconds: one that only reads must not be held up by a long transaction. */
 const patience = 500
 /** How long the database is left alone after it has failed, in milliseconds. */
@@ -55,8 +56,9 @@ export interface LimiterOptions {
  * one more each `per / max`. A request that is not let through takes nothing out of it.
  *
  * All processes that use a database share their quotas. They count in memory, and tell one another by way of the
- * database when a tenth of `max` has been used (or one request, where a tenth is less). By as much, for each process, a
- * quota can be overdrawn; and a process that dies without closing takes that much to its grave.
+ * database when a tenth of `max` has been used (or what is given back in half a second, or one request, where that is
+ * more). By as much, for each process, a quota can be overdrawn; and a process that dies without closing takes that much
+ * to its grave.
  * Where the database fails, each counts for itself.
  */
 export class Limiter {
@@ -83,32 +85,41 @@ export class Limiter {
    * standing of each, in their order; a promise only where the database has to be waited for. Never fails.
    */
   count(claims: readonly Claim[]): readonly Standing[] | Promise<readonly Standing[]> {
+    const counts: Count[] = []
     for (const claim of claims) {
-      if (this.#counts.get(claim.key) !== undefined) continue
-      const reading = this.#recall(claim)
-      if (reading !== null) return reading.then(() => this.count(claims))
+      const count = this.#counts.get(claim.key) ?? this.#recall(claim)
+      if (count instanceof Promise) return count.then(() => this.count(claims))
+      counts.push(count)
     }
-    return this.#decide(claims.map((claim) => this.#countOf(claim)))
+    return this.#decide(counts)
   }
 
   /** Tells the database what it does not know yet, so that the next start goes on from there. */
   async close(): Promise<void> {
     const now = this.#now()
-    const untold = [...this.#counts.values()].filter((count) => count.untoldAt(now) > 0)
+    const untold = [...this.#counts.values()].filter((count) => count.untoldAt(now) > 0 && count.wholeAt > now)
+    if (untold.length === 0) return
     const lists = untold.map((count) => valuesOf(count, now))
-    await this.#inBackground(() => this.#database.writeMany(this.#statements.add, lists)).catch((error: unknown) => this.#failed(error))
+    try {
+      await this.#inBackground(() => Promise.all([this.#database.writeMany(this.#statements.add, lists), this.#database.write(this.#statements.pruneAll, [now])]))
+    } catch (error) {
+      this.#failed(error)
+    }
   }
 
   #decide(counts: readonly Count[]): readonly Standing[] | Promise<readonly Standing[]> {
     const now = this.#now()
-    for (const count of counts) count.pass(now)
-    if (counts.some((count) => !count.isOpen)) return counts.map((count) => count.standing())
-    if (now >= this.#nextTry || now < this.#nextTry - pause) {
-      const telling = counts.filter((count) => count.hasToTell(now)).map((count) => this.#tellSoon(count))
-      if (telling.length > 0) return Promise.all(telling).then(() => this.#decide(counts))
+    let isOpen = true
+    for (const count of counts) {
+      count.pass(now)
+      isOpen &&= count.isOpen
     }
-    for (const count of counts) count.add(now)
-    return counts.map((count) => ({ ...count.standing(), isOpen: true }))
+    if (!isOpen) return counts.map((count) => count.standing(count.isOpen))
+    const untold = counts.filter((count) => count.hasToTell(now))
+    if (untold.length > 0 && (now >= this.#nextTry || now < this.#nextTry - pause)) {
+      return Promise.all(untold.map((count) => this.#tellSoon(count))).then(() => this.#decide(counts))
+    }
+    return counts.map((count) => count.add(now))
   }
 
   #countOf(claim: Claim): Count {
@@ -119,20 +130,20 @@ export class Limiter {
     return count
   }
 
-  /** Looks up what others have counted, or this process before it was started anew. Null when that is known already. */
-  #recall(claim: Claim): Promise<void> | null {
-    const learn = (rows: readonly (readonly unknown[])[]): void => {
+  /** Looks up what others have counted, or this process before it was started anew. */
+  #recall(claim: Claim): Count | Promise<Count> {
+    const learn = (rows: readonly SqlRow[]): Count => {
       const [row] = rows
-      this.#countOf(claim).learn(row === undefined ? 0 : Number(row[0]), this.#now())
-    }
-    const forget = (error: unknown): void => {
-      this.#failed(error)
-      learn([])
+      const count = this.#countOf(claim)
+      count.learn(Number(row?.[0] ?? 0), this.#now())
+      return count
     }
     const reading = this.#inBackground(() => this.#database.read(this.#statements.read, [claim.key]))
-    if (isPromiseLike(reading)) return reading.then(learn, forget)
-    learn(reading)
-    return null
+    if (!isPromiseLike(reading)) return learn(reading)
+    return reading.then(learn, (error: unknown) => {
+      this.#failed(error)
+      return learn([])
+    })
   }
 
   /** Resolves when others have been told, or when that takes too long. */
@@ -198,13 +209,17 @@ class Count {
   #untold = 0
   /** When the first of them came. */
   #untoldSince = 0
+  /** How many that may be. */
+  readonly #mostUntold: number
   /** Settles when others have been told; null while nobody is telling them. */
   telling: Promise<void> | null = null
   /** Whether that takes so long that nobody waits for it any more. */
   isLate = false
 
   constructor(claim: Claim) {
+    const { max, per } = claim
     this.claim = claim
+    this.#mostUntold = Math.max(1, Math.floor(max * Math.max(untoldPart, untoldTime / per)))
   }
 
   /** In which time one request is given back, in milliseconds. */
@@ -229,13 +244,15 @@ class Count {
     this.#at = now
   }
 
-  add(now: number): void {
+  /** Takes one request out, and gives how the limit stands then. */
+  add(now: number): Standing {
     if (this.untoldAt(now) === 0) {
       this.#untold = 0
       this.#untoldSince = now
     }
     this.#untold++
     this.#used++
+    return this.standing(true)
   }
 
   /** How many requests others would have to be told of; what lies so far back that it has been given back is no news. */
@@ -244,13 +261,13 @@ class Count {
   }
 
   hasToTell(now: number): boolean {
-    return !this.isLate && this.untoldAt(now) >= Math.max(1, Math.floor(this.claim.max * share))
+    return !this.isLate && this.untoldAt(now) >= this.#mostUntold
   }
 
-  standing(): Standing {
+  standing(isOpen: boolean): Standing {
     const remaining = Math.max(0, Math.floor(this.#available + tolerance))
     const seconds = Math.max(1, Math.ceil(((remaining + 1 - tolerance - this.#available) * this.#interval) / 1000))
-    return { isOpen: this.isOpen, remaining, seconds }
+    return { isOpen, remaining, seconds }
   }
 
   /** When the quota is whole again, after all requests that are known here. */

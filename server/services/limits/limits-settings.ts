@@ -1,4 +1,5 @@
-import { integer, milliseconds, oneOf, orNull, second } from '../../settings/checks.js'
+import { integer, oneOf, orNull, second } from '../../settings/checks.js'
+import { duration } from '../../settings/duration.js'
 import { group, setting, type SettingsOf } from '../../settings/setting.js'
 
 /** How much one client may ask for. */
@@ -11,7 +12,7 @@ export const limitsSettings = group({
     /** How many requests, null for any number. */
     max: setting(orNull(integer(1, 1_000_000_000)), null),
     /** In which time. */
-    per: setting(milliseconds, 60 * second),
+    per: setting(duration, 60 * second),
     /** Whose requests are counted together. */
     by: setting(oneOf('ip', 'user'), 'ip'),
   }),

@@ -15,6 +15,8 @@ export interface RateLimitStatements {
   readonly add: Statement
   /** Now: deletes a few of the rows that say nothing any more. */
   readonly prune: Statement
+  /** Now: deletes all of them. */
+  readonly pruneAll: Statement
 }
 
 /** Spells the statements for an engine. */
@@ -22,6 +24,7 @@ export function rateLimitStatements(dialect: Dialect): RateLimitStatements {
   const [first, second, third, fourth] = [1, 2, 3, 4].map((position) => dialect.placeholder(position))
   // PostgreSQL takes the type of a placeholder from what stands beside it, which may be nothing.
   const time = (placeholder: string | undefined) => `CAST(${placeholder} AS ${dialect.columnType('real')})`
+  const isOver = `whole_at <= ${time(first)}`
   const added = `r.whole_at + ${time(third)}`
   return {
     read: { text: `SELECT whole_at FROM rowhouse_rate_limits WHERE key = ${first}` },
@@ -35,8 +38,9 @@ export function rateLimitStatements(dialect: Dialect): RateLimitStatements {
     },
     prune: {
       text: `DELETE FROM rowhouse_rate_limits WHERE key IN (
-        SELECT key FROM rowhouse_rate_limits WHERE whole_at <= ${time(first)} ORDER BY whole_at LIMIT ${prunedAtOnce}
+        SELECT key FROM rowhouse_rate_limits WHERE ${isOver} ORDER BY whole_at LIMIT ${prunedAtOnce}
       )`,
     },
+    pruneAll: { text: `DELETE FROM rowhouse_rate_limits WHERE ${isOver}` },
   }
 }
