@@ -333,6 +333,8 @@ t.test('crudEndpoints, file routes and routes of fastify.ts have the option, apa
       fastify.get('/plugin', { config: { enableCors: front } }, () => 'plugin')
       fastify.put('/plugin', () => 'closed')
       fastify.get('/plugin/fail', { config: { enableCors: front } }, () => Promise.reject(new Error('no')))
+      fastify.get('/plugin/secret', { config: { enableCors: front, authenticateUsers: true } }, () => 'secret')
+      fastify.post('/plugin/small', { config: { enableCors: front }, bodyLimit: 1 }, () => 'small')
       fastify.get('/plugin/own', { config: { enableCors: true } }, async (_, reply) => reply.header('access-control-allow-origin', evil).header('vary', 'Accept').send('own'))
     },
   )
@@ -354,7 +356,17 @@ t.test('crudEndpoints, file routes and routes of fastify.ts have the option, apa
   t.same(told(await ask({ path: '/plugin', headers: { origin: front } })), opened)
   t.same(told(await ask({ path: '/plugin', headers: { origin: evil } })), { vary: ['Origin'] })
   t.same(told(await ask({ method: 'PUT', path: '/plugin', headers: { origin: front } })), {})
-  t.same(told(await ask({ path: '/plugin/fail', headers: { origin: front } })), opened)
+  const refused: readonly (readonly [number, Asked])[] = [
+    [500, { path: '/plugin/fail' }],
+    [401, { path: '/plugin/secret' }],
+    [413, { method: 'POST', path: '/plugin/small', body: '{"a":1}', headers: { 'content-type': 'application/json' } }],
+  ]
+  for (const [status, asked] of refused) {
+    const answer = await ask({ ...asked, headers: { ...asked.headers, origin: front } })
+    t.equal(answer.status, status)
+    t.same(told(answer), opened, asked.path)
+  }
+  t.match(await ask({ method: 'DELETE', path: '/plugin', headers: { origin: front } }), { status: 405, headers: { 'access-control-allow-origin': [front] } })
   t.same(told(await ask({ path: '/plugin/own', headers: { origin: front } })), { 'access-control-allow-origin': [evil], vary: ['Accept'] })
   const allowed = await ask({ method: 'OPTIONS', path: '/plugin', headers: preflight(front, 'GET') })
   t.equal(allowed.status, 204)
