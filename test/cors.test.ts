@@ -234,6 +234,7 @@ t.test('what a handler says of CORS itself is what is sent, once, and its Vary s
     route('/vary', { enableCors: front }, () => new HttpResponse(200, 'vary', [['vary', 'Accept-Language, Cookie'], ['vary', 'Accept']]))
     route('/any', { enableCors: front }, () => new HttpResponse(200, 'any', { vary: '*' }))
     route('/exposed', { enableCors: front }, () => new HttpResponse(200, 'exposed', { 'access-control-expose-headers': 'X-B' }))
+    route('/credentials', { enableCors: front }, () => new HttpResponse(200, 'credentials', { 'access-control-allow-credentials': 'true' }))
     route('/failed', { enableCors: front }, () => Promise.reject(new HttpError(409, 'no', {}, own)))
   })
   const of = async (path: string): Promise<unknown> => told(await ask({ path, headers: { origin: front, accept: 'application/json' } }))
@@ -241,6 +242,7 @@ t.test('what a handler says of CORS itself is what is sent, once, and its Vary s
   t.same(await of('/vary'), { 'access-control-allow-origin': [front], vary: ['Accept-Language, Cookie, Accept, Origin'] })
   t.same(await of('/any'), { 'access-control-allow-origin': [front], vary: ['*'] })
   t.same(await of('/exposed'), { 'access-control-allow-origin': [front], 'access-control-expose-headers': ['X-B'], vary: ['Origin'] })
+  t.same(await of('/credentials'), { 'access-control-allow-credentials': ['true'], vary: ['Origin'] }, 'together they would open more than either says')
   t.same(await of('/failed'), { 'access-control-allow-origin': [evil], vary: ['origin, Accept'] })
 })
 
@@ -402,8 +404,11 @@ t.test('a fastify.ts that registers @fastify/cors answers with that, and nothing
     async (fastify) => {
       await fastify.register(fastifyCors, { origin: [evil], methods: ['GET', 'DELETE'], credentials: true })
       fastify.get('/plugin', () => 'plugin')
+      fastify.get('/both', { config: { enableCors: other } }, () => 'both')
     },
   )
+  t.same(told(await ask({ path: '/plugin', headers: { origin: front } })), { 'access-control-allow-credentials': ['true'], vary: ['Origin'] }, 'the setting opens nothing there')
+  t.same(told(await ask({ path: '/both', headers: { origin: other } })), { 'access-control-allow-credentials': ['true'], vary: ['Origin'] }, 'what it says of credentials to everybody is not made good for an origin without')
   t.same(told(await ask({ path: '/plugin', headers: { origin: evil } })), { 'access-control-allow-origin': [evil], 'access-control-allow-credentials': ['true'], vary: ['Origin'] })
   t.same(told(await ask({ method: 'OPTIONS', path: '/plugin', headers: preflight(evil, 'DELETE', 'x-a') })), {
     'access-control-allow-origin': [evil],

@@ -1,4 +1,4 @@
-import type { FastifyContextConfig, FastifyRequest, RouteOptions } from 'fastify'
+import type { FastifyContextConfig, FastifyInstance, FastifyRequest, RouteOptions } from 'fastify'
 import { nearestName } from '../../../db/errors/nearest-name.js'
 import { CallSites } from '../../endpoint/call-site.js'
 import type { Endpoint } from '../../endpoint/endpoint.js'
@@ -34,8 +34,8 @@ interface Recorded {
   readonly route: RouteOptions
   /** As its author wrote it; a plugin may put another in its place. */
   readonly handler: RouteOptions['handler']
-  /** Whether another plugin reads what the route's `config` says of limits. */
-  readonly isLimitedByPlugin: boolean
+  /** Where it was declared: some plugins that are registered there decide in the place of a setting. */
+  readonly scope: FastifyInstance
 }
 
 /** The routes of an app's Fastify plugin, and of the plugins that it registers, as endpoints among all others. */
@@ -76,11 +76,11 @@ export class CollectedRoutes {
   /**
    * Takes a route in, as Fastify tells of it when it is declared.
    *
-   * @param isLimitedByPlugin whether another plugin reads what its `config` says of limits
+   * @param scope the instance on which it is declared
    * @throws DeclarationError when its path is the platform's, or what its `config` says of callers is wrong
    */
-  add(route: RouteOptions, isLimitedByPlugin: boolean): void {
-    const endpoint = this.#addedForHead(route) ?? this.#record(route, isLimitedByPlugin)
+  add(route: RouteOptions, scope: FastifyInstance): void {
+    const endpoint = this.#addedForHead(route) ?? this.#record(route, scope)
     route.config = { ...route.config, [declared]: endpoint }
     this.#all.push(route)
   }
@@ -97,10 +97,13 @@ export class CollectedRoutes {
       const whole = 'change it as { ...route.config, authenticateUsers: true }'
       throw new DeclarationError(`an onRoute hook has replaced the config of ${[method].flat().join(' ')} ${url}; ${whole}`, this.#plugin)
     }
-    for (const { endpoint, route, isLimitedByPlugin } of this.#recorded) {
+    for (const { endpoint, route, scope } of this.#recorded) {
       const { rateLimit: _limit, ...unlimited } = route.config ?? {}
-      const own = isLimitedByPlugin ? unlimited : (route.config ?? {})
-      Object.assign(endpoint.options, withPlace(endpoint.source, () => readCaller(route.url, own, this.#settings)))
+      // @fastify/rate-limit has options of the same name, and leaves this for everybody to see.
+      const own = scope.hasDecorator('rateLimit') ? unlimited : (route.config ?? {})
+      // What its author has told @fastify/cors to keep closed, no setting opens.
+      const settings = scope.hasPlugin('@fastify/cors') ? { ...this.#settings, cors: false } : this.#settings
+      Object.assign(endpoint.options, withPlace(endpoint.source, () => readCaller(route.url, own, settings)))
     }
   }
 
@@ -112,7 +115,7 @@ export class CollectedRoutes {
     return url === last.endpoint.path.text || url === `${last.endpoint.path.text}/` ? last.endpoint : null
   }
 
-  #record(route: RouteOptions, isLimitedByPlugin: boolean): Endpoint {
+  #record(route: RouteOptions, scope: FastifyInstance): Endpoint {
     const source = this.#callSites.inApp() ?? this.#plugin
     const methods = [...new Set([route.method].flat().map((method) => method.toUpperCase()))]
     const { handlerTimeout, cors } = this.#settings
@@ -145,7 +148,7 @@ export class CollectedRoutes {
       source,
     }
     refuseReserved(endpoint, this.#settings)
-    this.#recorded.push({ endpoint, route, handler: route.handler, isLimitedByPlugin })
+    this.#recorded.push({ endpoint, route, handler: route.handler, scope })
     if (!isForEveryPreflight(endpoint))
       this.#placed.push(endpoint, ...others.map((other) => ({ ...endpoint, path: other })))
     return endpoint

@@ -80,8 +80,7 @@ export class PluginHost {
   async load(service: PluginService | null): Promise<void> {
     const { instance, routes } = this
     instance.addHook('onRoute', function (route) {
-      // @fastify/rate-limit has options of the same name, and leaves this for everybody to see.
-      routes.add(route, this.hasDecorator('rateLimit'))
+      routes.add(route, this)
     })
     const answerUnknown = this.#watchUnknown(service)
     await service?.begin(instance)

@@ -3,6 +3,7 @@ import { addToVary } from '../reply/vary.js'
 import { corsHeaders, opensAnything, type CorsHeaders, type CorsRule } from './cors-rule.js'
 
 const allowOrigin = 'access-control-allow-origin'
+const allowCredentials = 'access-control-allow-credentials'
 const kept = Symbol('the rule of CORS for whatever is answered')
 
 declare module 'fastify' {
@@ -31,6 +32,8 @@ export function addCorsHeaders(response: FastifyReply, headers: CorsHeaders): vo
   if (vary !== undefined) response.header('vary', addToVary(response.getHeader('vary'), vary))
   // Most answers have no more than that: it is the app's own page that asks.
   if (!(allowOrigin in headers) || response.hasHeader(allowOrigin)) return
+  // Together they would open more than either of them says.
+  if (response.hasHeader(allowCredentials) && !(allowCredentials in headers)) return
   for (const [name, value] of Object.entries(headers)) {
     if (name !== 'vary' && !response.hasHeader(name)) response.header(name, value)
   }
