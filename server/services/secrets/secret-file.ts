@@ -114,7 +114,7 @@ export function followSecretFile(path: string, { secrets, found }: StoredSecrets
     seen = there
     try {
       const stored = readSecretFile(path)
-      if (stored === null) throw new SecretError(`the file ${path} with the app's secret is gone; put it back: the next start makes a new one, which ends all sessions and cookies`)
+      if (stored === null) throw new SecretError(`the file ${path} with the app's secret is gone; put it back: the next start makes a new one, which ends all encrypted cookies`)
       seen = stored.found
       present = stored.secrets
     } catch (error) {
@@ -178,7 +178,7 @@ function assertPrivate(path: string, found: Stats, whose: 'own' | 'of anybody'):
   if (process.platform === 'win32') return
   const user = process.geteuid?.()
   if (found.uid !== user && !(user === 0 && whose === 'of anybody')) {
-    throw new SecretError(`the file ${path} with the app's secret belongs to another user (${found.uid}), who knows it; run chown on it, or delete it, which ends all sessions and cookies, or set ROWHOUSE_SECRET`)
+    throw new SecretError(`the file ${path} with the app's secret belongs to another user (${found.uid}), who knows it; run chown on it, or delete it, which ends all encrypted cookies, or set ROWHOUSE_SECRET`)
   }
   if ((found.mode & rightsOfOthers) !== 0) {
     throw new SecretError(`others can read or change the file ${path} with the app's secret (${(found.mode & 0o7777).toString(8)}); run chmod 600 on it, and "rowhouse secret rotate --forget" if somebody may have read it`)
@@ -190,6 +190,6 @@ function parse(path: string, text: string): readonly string[] {
   const lines = text.split('\n').filter((line) => line !== '')
   const damaged = lines.findIndex((line) => !/^[\w-]{32,}$/.test(line))
   if (damaged !== -1) throw new SecretError(`${path}:${damaged + 1}: expected a secret of at least 32 letters, digits, "-" and "_"; put the file back from a backup`)
-  if (lines.length === 0) throw new SecretError(`the file ${path} with the app's secret is empty; put it back from a backup, or delete it, which ends all sessions and cookies`)
+  if (lines.length === 0) throw new SecretError(`the file ${path} with the app's secret is empty; put it back from a backup, or delete it, which ends all encrypted cookies`)
   return lines
 }

@@ -16,7 +16,7 @@ const keys: Check<readonly string[]> = {
   read: (value) => (Array.isArray(value) && value.length > 0 ? listOf(key).read(value) : undefined),
 }
 
-/** What keys are made from. In production, one that could be guessed stops the start: whoever has it can sign in as anybody. */
+/** What keys are made from. In production, one that could be guessed stops the start: whoever has it can read and make any cookie. */
 export const secretsSettings = group(
   {
     /** What the app's own keys are made from; a file in the data folder has it where nobody sets it. Several while one is replaced: all are read, the first writes. */
