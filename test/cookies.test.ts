@@ -588,7 +588,7 @@ t.test('no cookie gets into the log, nor what is encrypted in it', async (t) => 
   })
   await ask(server, '/_/api/fail', { cookie: 'session=abc%20def%20ghi; other=uvw-xyz-123; rowhouse_test_local=forged-forged' })
   t.match(lines.join(''), 'no session [hidden], in session=[hidden]; other=[hidden]')
-  t.notMatch(lines.join(''), /abc|uvw-xyz|forged|rowhouse_test_local/)
+  t.notMatch(lines.join(''), /abc(?: |%20)def|uvw-xyz|forged|rowhouse_test_local/)
   const cookie = pairsOf(await ask(server, '/keep'))
   await ask(server, '/look', { cookie })
   t.match(lines.join(''), 'nobody has the number [hidden], of [hidden]')

@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap'
-import { createApp, request, route, users, type CreateAppOptions } from 'rowhouse'
+import { authenticate, createApp, csrfToken, request, route, users, type CreateAppOptions } from 'rowhouse'
 import { temporaryFolder } from './support/app.ts'
+import { Jar } from './support/jar.ts'
 import { takesLong } from './support/needs.ts'
 
 const own = 'https://app.example'
@@ -171,4 +172,91 @@ t.test('a route of fastify.ts goes by the same rule', async (t) => {
   t.equal(await ask('/mine', own), 200)
   t.equal(await ask('/mine', 'https://evil.example'), 401)
   t.equal(await ask('/shared', 'https://evil.example'), 200)
+})
+
+/** What a request with a token, or without, comes to; the first line that fits decides. */
+const outcomes: readonly (readonly [credentials: string, site: string, token: string, method: string, outcome: number | string])[] = [
+  ['bearer', 'any', 'any', 'any', 401],
+  ['cookie', 'same site', 'any', 'safe', 'ann@example.com'],
+  ['basic', 'same site', 'any', 'safe', 'ann@example.com'],
+  ['any', 'any', 'any', 'safe', 'nobody'],
+  ['cookie', 'same site', 'right', 'unsafe', 'ann@example.com'],
+  ['any', 'any', 'any', 'unsafe', 403],
+]
+
+t.test('a session and its tokens count in requests of the app’s own pages alone, whatever a browser says', { skip: takesLong('it sends thousands of requests') }, async (t) => {
+  const app = await createApp({
+    directory: await temporaryFolder(t),
+    define: () => {
+      const who = (): string => users.getUser()?.email ?? 'nobody'
+      const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
+      route('/guarded', { methods, authenticateUsers: 'optional', csrf: true }, who)
+      route('/open', { methods }, who)
+      route('/token', () => csrfToken())
+      route('/in', { methods: ['POST'] }, async () => {
+        const user = await users.byEmail('ann@example.com')
+        if (user !== null) await users.logIn(user)
+      })
+    },
+    options: { name: 'test', origin: own, alternateOrigins: [other] },
+    logTo: { write: () => undefined },
+  })
+  t.teardown(() => app.close())
+  await app.rowhouse.users.add('ann@example.com', 'a quiet afternoon')
+  const jar = new Jar(app)
+  await jar.text('/in', { method: 'POST' })
+  const [cookie, token, foreignToken] = [`rowhouse_test_session=${jar.cookies.get('rowhouse_test_session')}`, await jar.text('/token'), await new Jar(app).text('/token')]
+  const tokens: readonly (readonly [string, string | undefined])[] = [['right', token], ['wrong', foreignToken], ['none', undefined]]
+  const wrong: string[] = []
+  let count = 0
+  for (const [origin, o] of origins)
+    for (const [site, s] of sites)
+      for (const [referer, r] of referers)
+        for (const kind of ['cookie', 'basic', 'bearer', 'none']) {
+          count++
+          const [tokenKind, value] = tokens[count % 3] ?? ['none', undefined]
+          const method = (['POST', 'GET', 'DELETE', 'PUT', 'HEAD', 'PATCH', 'POST'] as const)[count % 7] ?? 'POST'
+          const headers = {
+            host: 'app.example',
+            ...(origin !== undefined && { origin }),
+            ...(site !== undefined && { 'sec-fetch-site': site }),
+            ...(referer !== undefined && { referer }),
+            ...(kind === 'cookie' && { cookie }),
+            ...(kind === 'basic' && { authorization: basic }),
+            ...(kind === 'bearer' && { authorization: 'Bearer of-nobody' }),
+            ...(value !== undefined && { 'x-csrf-token': value }),
+          }
+          const facts = [kind, decide(o, s, r), tokenKind, ['GET', 'HEAD'].includes(method) ? 'safe' : 'unsafe']
+          const expected = outcomes.find((line) => facts.every((fact, index) => line[index] === 'any' || line[index] === fact))?.[4]
+          const guarded = await app.inject({ method, url: '/guarded', headers })
+          const got = guarded.statusCode !== 200 ? guarded.statusCode : method === 'HEAD' ? expected : guarded.body
+          const open = await app.inject({ method: 'POST', url: '/open', headers })
+          const known = kind === 'cookie' && decide(o, s, r) === 'same site' ? 'ann@example.com' : 'nobody'
+          if (got !== expected || open.body !== known || guarded.headers['set-cookie'] !== undefined) wrong.push(`${method} ${tokenKind} ${JSON.stringify(headers)}: expected ${expected} and ${known}, got ${got} and ${open.body}`)
+        }
+  t.ok(count > 2000, `${count} requests`)
+  t.same(wrong.slice(0, 10), [])
+})
+
+t.test('a scheme of the app’s own sees no cookie in a request from another site', async (t) => {
+  const seen: unknown[] = []
+  const app = await createApp({
+    directory: await temporaryFolder(t),
+    define: () => {
+      authenticate(({ headers, cookies }) => {
+        seen.push([headers['cookie'], headers.has('cookie'), { ...cookies }])
+        return null
+      })
+      define()
+    },
+    options: { name: 'test', origin: own },
+    logTo: { write: () => undefined },
+  })
+  t.teardown(() => app.close())
+  const cookie = 'token=abc; rowhouse_test_session=x'
+  for (const origin of [own, 'https://evil.example']) await app.inject({ url: '/optional', headers: { host: 'app.example', origin, cookie } })
+  t.same(seen, [
+    ['token=abc', true, { token: 'abc' }],
+    [undefined, false, {}],
+  ])
 })

@@ -13,7 +13,7 @@ import { findSession } from './schemes/session.js'
  */
 export function authenticate(call: HttpCall): Principal | Promise<Principal> {
   const session = findSession(call)
-  return session === null ? authenticateBeside(call, null) : session.then((principal) => authenticateBeside(call, principal))
+  return session instanceof Promise ? session.then((principal) => authenticateBeside(call, principal)) : authenticateBeside(call, session)
 }
 
 function authenticateBeside(call: HttpCall, session: UserPrincipal | null): Principal | Promise<Principal> {

@@ -8,7 +8,7 @@ import { SessionError } from '../services/sessions/errors.js'
 import { generateSessionId } from '../services/sessions/session-id.js'
 import type { StoredSession } from '../services/sessions/session-statements.js'
 import { decodeValues, encodeValues, SessionChanges, type SessionValues } from '../services/sessions/session-values.js'
-import type { Sessions } from '../services/sessions/sessions.js'
+import type { LiveSession, Sessions } from '../services/sessions/sessions.js'
 import type { HttpCall } from './http-call.js'
 
 /** Where the sessions of an app are. */
@@ -40,7 +40,8 @@ export class BrowserSession implements CallSession {
   /** Whether a page has been given a token of the new session, so that it has to begin, whatever it keeps. */
   #isShown = false
   #changes = new SessionChanges()
-  #values: SessionValues = noValues
+  /** What it keeps, what has changed included; null as long as nobody has asked. */
+  #values: SessionValues | null = null
   #user: UserRow | null = null
 
   constructor(call: HttpCall) {
@@ -63,18 +64,12 @@ export class BrowserSession implements CallSession {
   }
 
   get values(): SessionValues {
-    return this.#values
+    return (this.#values ??= this.#changes.appliedTo(this.#kept === null ? noValues : decodeValues(this.#kept.stored.data)))
   }
 
-  /** Looks for the session whose id the browser has sent, and resolves to its user. One that is damaged, unknown or has ended is none. */
-  async find(): Promise<UserPrincipal | null> {
-    for (const id of this.#sentIds.slice(0, mostCookies)) {
-      const found = await this.#place.sessions.find(id)
-      if (found === null) continue
-      this.#keep({ id, stored: found.stored }, found.user)
-      return found.user === null ? null : { kind: 'user', user: found.user }
-    }
-    return null
+  /** Looks for the session whose id the browser has sent, and gives its user. One that is damaged, unknown or has ended is none. */
+  find(): UserPrincipal | null | Promise<UserPrincipal | null> {
+    return this.#findAmong(this.#sentIds, 0)
   }
 
   set(key: string, value: JsonValue): void {
@@ -82,11 +77,11 @@ export class BrowserSession implements CallSession {
   }
 
   delete(key: string): void {
-    if (this.#values.has(key)) this.#change((changes) => changes.delete(key))
+    if (this.values.has(key)) this.#change((changes) => changes.delete(key))
   }
 
   clear(): void {
-    if (this.#values.size > 0) this.#change((changes) => changes.clear())
+    if (this.values.size > 0) this.#change((changes) => changes.clear())
   }
 
   async logIn(user: UserRow): Promise<void> {
@@ -139,6 +134,20 @@ export class BrowserSession implements CallSession {
     if (this.#newId !== null) this.#cookies.unset(this.#place.scope)
     this.#newId = null
     this.#takeChanges()
+    this.#values = null
+  }
+
+  #findAmong(ids: readonly string[], position: number): UserPrincipal | null | Promise<UserPrincipal | null> {
+    const id = position < mostCookies ? ids[position] : undefined
+    if (id === undefined) return null
+    const found = this.#place.sessions.find(id)
+    const take = (live: LiveSession | null): UserPrincipal | null | Promise<UserPrincipal | null> => (live === null ? this.#findAmong(ids, position + 1) : this.#take(id, live))
+    return found instanceof Promise ? found.then(take) : take(found)
+  }
+
+  #take(id: string, { stored, user }: LiveSession): UserPrincipal | null {
+    this.#keep({ id, stored }, user)
+    return user === null ? null : { kind: 'user', user }
   }
 
   async #store(): Promise<void> {
@@ -163,7 +172,7 @@ export class BrowserSession implements CallSession {
     this.#refuseIfSent('a change of the session')
     const change = new SessionChanges()
     make(change)
-    const values = change.appliedTo(this.#values)
+    const values = change.appliedTo(this.values)
     encodeValues(values)
     make(this.#changes)
     this.#values = values
@@ -186,7 +195,7 @@ export class BrowserSession implements CallSession {
   #keep(kept: Kept, user: UserRow | null): void {
     this.#kept = kept
     this.#user = user
-    this.#values = this.#changes.appliedTo(decodeValues(kept.stored.data))
+    this.#values = null
   }
 
   #forget(): void {
@@ -195,7 +204,7 @@ export class BrowserSession implements CallSession {
     this.#newId = null
     this.#isShown = false
     this.#takeChanges()
-    this.#values = noValues
+    this.#values = null
     this.#user = null
     if (hadCookie) this.#cookies.set(this.#place.scope, '', { maxAge: 0 })
     else this.#cookies.unset(this.#place.scope)

@@ -260,11 +260,12 @@ function answer(failed: HttpCall, failure: Failure): void {
 
 /** What has failed before anybody was asked who calls is answered in the session of its browser all the same. */
 function handleError(call: HttpCall): void {
-  step(call, findSession(call)?.then((principal) => enterSession(call, principal)), callErrorHandler)
+  step(call, findSession(call), enterSession)
 }
 
 function enterSession(call: HttpCall, principal: Principal | null): void {
   if (principal !== null) call.identify(principal)
+  callErrorHandler(call)
 }
 
 function callErrorHandler(call: HttpCall): void {

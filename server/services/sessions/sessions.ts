@@ -1,5 +1,5 @@
 import type { Database } from '../../../db/database.js'
-import type { SqlValue } from '../../../db/engine/engine.js'
+import type { SqlRow, SqlValue } from '../../../db/engine/engine.js'
 import type { UserRow } from '../../../db/schema/users-table.js'
 import { second } from '../../settings/checks.js'
 import type { SessionsSettings } from './sessions-settings.js'
@@ -68,15 +68,13 @@ export class Sessions {
   }
 
   /**
-   * The session with this id, or null: there is none, or it has ended. That there was a request is written down aside, at most once a minute: so a session may end up to a minute too early, or a tenth of a shorter idle timeout, and never too late.
+   * The session with this id, or null: there is none, or it has ended; at once where the engine and the session allow it. Written without async and await, since it runs on every request of a session, and each promise costs something. That there was a request is written down aside, at most once a minute: so a session may end up to a minute too early, or a tenth of a shorter idle timeout, and never too late.
    */
-  async find(id: string): Promise<LiveSession | null> {
+  find(id: string): LiveSession | null | Promise<LiveSession | null> {
     if (!isSessionId(id)) return null
     const hash = hashOfId(id)
-    const live = await this.#find(hash)
-    const now = this.#now()
-    if (live !== null && now - live.stored.lastSeen >= this.#touchInterval) this.#aside(() => this.#database.write(this.#statements.touch, [hash, now]))
-    return live
+    const live = this.#find(hash)
+    return live instanceof Promise ? live.then((settled) => this.#touch(settled)) : this.#touch(live)
   }
 
   /** Whether a session goes on that {@link find} has found. Asking is no request. */
@@ -106,7 +104,7 @@ export class Sessions {
    * @throws SessionError when it is too long, together with what others have added
    */
   async store(session: StoredSession, changes: SessionChanges): Promise<StoredSession | null> {
-    for (let present: StoredSession | null = session; present !== null; present = await this.#read(session.hash)) {
+    for (let present: StoredSession | null = session; present !== null; present = await this.#readAgain(session.hash)) {
       const data = encodeValues(changes.appliedTo(decodeValues(present.data)))
       if (data === present.data) return present
       const [stored] = await this.#database.write(this.#statements.store, [present.hash, present.version, data])
@@ -136,18 +134,31 @@ export class Sessions {
     return rows.map(readSession).filter((session) => this.#isInTime(session))
   }
 
-  async #find(hash: string): Promise<LiveSession | null> {
-    const stored = await this.#read(hash)
+  #find(hash: string): LiveSession | null | Promise<LiveSession | null> {
+    const rows = this.#database.read(this.#statements.find, [hash])
+    return rows instanceof Promise ? rows.then((settled) => this.#liveOf(settled)) : this.#liveOf(rows)
+  }
+
+  #liveOf([row]: readonly SqlRow[]): LiveSession | null | Promise<LiveSession | null> {
+    const stored = row === undefined ? null : readSession(row)
     if (stored === null || !this.#isInTime(stored)) return null
-    if (stored.userId === null) return { stored, user: null }
-    const user = await this.#currentUser(stored.userId)
+    return stored.userId === null ? { stored, user: null } : this.#currentUser(stored.userId).then((user) => this.#ofUser(stored, user))
+  }
+
+  #ofUser(stored: StoredSession, user: UserRow | null): LiveSession | null {
     if (user?.sessionEpoch === stored.epoch) return { stored, user }
     // It must not come back to life with a user who is let in again.
-    this.#aside(() => this.end(hash))
+    this.#aside(() => this.end(stored.hash))
     return null
   }
 
-  async #read(hash: string): Promise<StoredSession | null> {
+  #touch(live: LiveSession | null): LiveSession | null {
+    const now = this.#now()
+    if (live !== null && now - live.stored.lastSeen >= this.#touchInterval) this.#aside(() => this.#database.write(this.#statements.touch, [live.stored.hash, now]))
+    return live
+  }
+
+  async #readAgain(hash: string): Promise<StoredSession | null> {
     const [row] = await this.#database.read(this.#statements.find, [hash])
     return row === undefined ? null : readSession(row)
   }
