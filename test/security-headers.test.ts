@@ -13,6 +13,7 @@ import {
   redirect,
   request,
   route,
+  users,
   type FastifyInstance,
 } from 'rowhouse'
 import { basic, buildApp, startApp, temporaryFolder, type Settings } from './support/app.ts'
@@ -189,6 +190,10 @@ t.test('what is for a known caller stays in no cache, errors too, unless the han
       route('/picture', { authenticateUsers: true }, () => new HttpResponse(200, Buffer.from('x'), { 'cache-control': 'private, max-age=60' }))
       route('/optional', { authenticateUsers: 'optional' }, () => 'text')
       route('/open', () => 'text')
+      route('/sign-in', { methods: ['POST'] }, async () => {
+        const user = await users.byEmail('me@example.com')
+        if (user !== null) await users.logIn(user)
+      })
       route('/failed', { authenticateUsers: true }, () => {
         throw new HttpError(404, 'no such thing')
       })
@@ -209,6 +214,11 @@ t.test('what is for a known caller stays in no cache, errors too, unless the han
   t.equal(await kept('/picture'), 'private, max-age=60')
   t.equal(await kept('/told'), 'max-age=5')
   for (const url of ['/optional', '/open', '/mine']) t.equal(await kept(url, {}), undefined, `${url} for anybody`)
+
+  const { headers } = await server.inject({ method: 'POST', url: '/sign-in' })
+  t.equal(headers['cache-control'], 'no-store')
+  const [cookie = ''] = String(headers['set-cookie']).split(';')
+  t.equal(await kept('/open', { cookie }), 'no-store', 'whoever has a session is known everywhere')
 })
 
 t.test('errors have them in every dress: a page has a strict policy, and what was asked for is not sniffed in a text', async (t) => {
@@ -223,6 +233,7 @@ t.test('answers of a fastify.ts have them where its plugins have set none', asyn
   const directory = await temporaryFolder(t)
   const plugin = async (app: FastifyInstance): Promise<void> => {
     app.get('/page', (_request, reply) => reply.type('text/html').send('<p>'))
+    app.get('/script', (_request, reply) => reply.type('text/javascript').send('1'))
     app.get('/json', () => ({ a: 1 }))
     app.get('/web', () => new Response('<p>', { headers: { 'content-type': 'text/html', 'referrer-policy': 'origin' } }))
     app.get('/web-json', () => Response.json({ a: 1 }))
@@ -238,6 +249,7 @@ t.test('answers of a fastify.ts have them where its plugins have set none', asyn
   await server.rowhouse.users.add('me@example.com', 'my long password')
   const ask = async (url: string): Promise<unknown[]> => about((await server.inject({ url, headers: { host: 'app.example', ...basic('me@example.com', 'my long password') } })).headers)
   t.same(await ask('/page'), ['nosniff', policy, referrer, year, undefined])
+  t.same(await ask('/script'), ['nosniff', undefined, undefined, year, undefined])
   t.same(await ask('/json'), [undefined, undefined, undefined, year, undefined])
   t.same(await ask('/web'), ['nosniff', policy, 'origin', year, undefined])
   t.same(await ask('/web-json'), [undefined, undefined, undefined, year, undefined])

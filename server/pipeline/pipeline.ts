@@ -204,7 +204,7 @@ function send(call: HttpCall): void {
   }
   parts.turns.answered(call.endpoint, reply.body)
   if (failure !== null) setFailureHeaders(parts, response, reply.status, failure.description)
-  parts.securityHeaders.set(raw, response, reply.body === null ? null : reply.headers['content-type'])
+  parts.securityHeaders.set(raw, response, reply.body === null ? null : reply.headers['content-type'], reply.headers)
   sendReply(response, withoutForeignCookies(call, reply), parts.settings)
   call.isDecided = true
 }

@@ -1,3 +1,4 @@
+import type { OutgoingHttpHeaders } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { SecuritySettings } from '../security-settings.js'
 import { nosniff } from './file-headers.js'
@@ -9,8 +10,12 @@ export interface SecurityHeadersOptions extends SecuritySettings {
   readonly trustedProxies: readonly string[]
 }
 
-/** JSON, and text that browsers show as text: neither runs anything, nor is there anything to click in it. */
-const plain = /^\s*(?:application\/(?:[^;,]*\+)?json|text\/(?!html|xml)[^;,]*)\s*(?:;[^,]*)?$/i
+const none: OutgoingHttpHeaders = {}
+
+/** What its readers take for JSON whatever else it looks like. */
+const json = /^\s*application\/(?:[^;,]*\+)?json\s*(?:;[^,]*)?$/i
+/** What browsers show as text: there is nothing to click in it. */
+const text = /^\s*text\/(?!html|xml)[^;,]*(?:;[^,]*)?$/i
 /** What browsers show as a page, scripts and all. */
 const page = /^\s*(?:text\/html|application\/xhtml\+xml)\s*(?:;|$)/i
 /** This machine, whose other servers share its name. Browsers keep no policy for addresses anyway (RFC 6797, 8.1.1). */
@@ -44,18 +49,26 @@ export class SecurityHeaders {
   }
 
   /**
-   * Sets what an answer is to have and does not have yet. Whoever sets a header after that replaces it.
+   * Sets what an answer is to have and does not have yet.
    *
    * @param type the content type, undefined where the body has none; null where there is no body
+   * @param own headers that it will have beside those that are set already
    */
-  set(request: FastifyRequest, reply: FastifyReply, type: unknown): void {
+  set(request: FastifyRequest, reply: FastifyReply, type: unknown, own: OutgoingHttpHeaders = none): void {
     // What is for somebody in particular stays in no cache, where the next one at the same machine would find it.
-    if (request.principal.kind !== 'nobody') setUnset(reply, 'cache-control', 'no-store')
-    if (type !== null && type !== 'application/json' && !(typeof type === 'string' && plain.test(type))) {
-      const headers = typeof type === 'string' && page.test(type) ? this.#page : this.#file
-      for (const name in headers) setUnset(reply, name, headers[name])
+    if (request.principal.kind !== 'nobody') setUnset(reply, own, 'cache-control', 'no-store')
+    if (type !== null && type !== 'application/json') {
+      const headers = this.#headersFor(type)
+      for (const name in headers) setUnset(reply, own, name, headers[name])
     }
-    if (this.#hsts !== null && this.#isByHttps(request)) setUnset(reply, 'strict-transport-security', this.#hsts)
+    if (this.#hsts !== null && this.#isByHttps(request)) setUnset(reply, own, 'strict-transport-security', this.#hsts)
+  }
+
+  #headersFor(type: unknown): Readonly<Record<string, string>> {
+    if (typeof type !== 'string') return this.#file
+    if (text.test(type)) return nosniff
+    if (json.test(type)) return {}
+    return page.test(type) ? this.#page : this.#file
   }
 
   /** Whether the browser sees https. Over http the header must not be sent (RFC 6797, 7.2). */
@@ -66,8 +79,8 @@ export class SecurityHeaders {
   }
 }
 
-function setUnset(reply: FastifyReply, name: string, value: string | undefined): void {
-  if (!reply.hasHeader(name)) void reply.header(name, value)
+function setUnset(reply: FastifyReply, own: OutgoingHttpHeaders, name: string, value: string | undefined): void {
+  if (!(name in own) && !reply.hasHeader(name)) void reply.header(name, value)
 }
 
 function policyOf(...directives: readonly (string | false)[]): Readonly<Record<string, string>> {

@@ -1,7 +1,6 @@
 import { STATUS_CODES } from 'node:http'
 import { replyMembers } from '../../http/http-error.js'
 import { encodeJson } from '../../http/reply/encode-json.js'
-import { nosniff } from '../../http/reply/file-headers.js'
 import type { Reply } from '../../http/reply/reply.js'
 import { addToVary } from '../../http/reply/vary.js'
 import { chooseDress, type DressWish } from './dress.js'
@@ -50,7 +49,7 @@ export function toErrorReply(error: ErrorDescription, { requestId, accept, speak
     return reply({ 'content-type': 'application/json' }, encodeJson(members))
   }
   if (mediaType === 'text/html') return report === null ? reply(pageLook.headers, toPage(title, error.message === name ? '' : error.message, requestId)) : reply(debugLook.headers, debugPage(report, { title, requestId }))
-  return reply({ 'content-type': 'text/plain; charset=utf-8', ...nosniff }, report === null ? error.message : toText(report, requestId))
+  return reply({ 'content-type': 'text/plain; charset=utf-8' }, report === null ? error.message : toText(report, requestId))
 }
 
 const taken: ReadonlySet<string> = new Set(replyMembers)
