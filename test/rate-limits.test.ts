@@ -125,6 +125,24 @@ t.test('by network, a request is refused before its credentials are looked at', 
   t.equal(asked, 2)
 })
 
+t.test('while a network has to wait because of its guesses, a session of the account goes on there, and its owner signs in from elsewhere', { skip: takesLong('it makes a dozen hashes') }, async (t) => {
+  const app = await buildApp(t, () => {
+    httpEndpoint('/sign-in', { methods: ['POST'], params: { password: text() } }, async (args) => {
+      const user = await users.verify('me@example.com', args.password)
+      if (user === null) abort(403)
+      return (await users.logIn(user)).email
+    })
+    httpEndpoint('/mine', { authenticateUsers: true }, () => users.getUser()?.email)
+  })
+  await app.server.rowhouse.users.add('me@example.com', 'a quiet evening')
+  const signIn = (secret: string, remoteAddress = here) => app.server.inject({ method: 'POST', url: `${api}/sign-in`, payload: { password: secret }, remoteAddress })
+  const cookie = String((await signIn('a quiet evening')).headers['set-cookie']).split(';')[0] ?? ''
+  for (let n = 0; n < 10; n++) t.equal((await signIn(`a wrong guess ${n}`)).statusCode, 403)
+  t.match(await signIn('another guess'), { statusCode: 429, headers: { 'retry-after': /^\d+$/ } })
+  t.strictSame(await statuses(app, 1, '/mine', { headers: { cookie } }), [200])
+  t.equal((await signIn('a quiet evening', elsewhere)).statusCode, 200)
+})
+
 t.test('by function, what it says of a request is counted; what it says is not stored, and it sees no body', async (t) => {
   const app = await buildApp(t, () => {
     httpEndpoint('/keyed', { rateLimit: { max: 1, per: 'minute', by: ({ headers }) => String(headers['x-api-key']) } }, () => 'fine')

@@ -17,7 +17,7 @@ t.test('the steps of the platform are numbered without gaps and run once', async
   t.same(await migrate(engine, platformMigrations), platformMigrations)
   t.same(await migrate(engine, platformMigrations), [])
   const tables = await engine.read({ text: "SELECT name FROM sqlite_schema WHERE type = 'table' AND name LIKE 'rowhouse%' ORDER BY name" }, [])
-  t.same(tables, [['rowhouse_login_failures'], ['rowhouse_migrations'], ['rowhouse_settings'], ['rowhouse_tables']])
+  t.same(tables, [['rowhouse_login_failures'], ['rowhouse_migrations'], ['rowhouse_rate_limits'], ['rowhouse_sessions'], ['rowhouse_settings'], ['rowhouse_tables']])
   await engine.write({ text: 'INSERT INTO rowhouse_tables (name, definition) VALUES (?1, ?2)' }, ['tasks', '{}'])
   await t.rejects(engine.write({ text: 'INSERT INTO rowhouse_tables (name, definition) VALUES (?1, ?2)' }, ['tasks', '{}']), { code: 'not-unique' })
   const failure = { text: 'INSERT INTO rowhouse_login_failures VALUES (?1, ?2, 1, ?3, ?3)' }
