@@ -171,7 +171,7 @@ t.test('docs/configuration.md lists every setting with its variable and its defa
   for (const { name, variable, fallback, sentence } of rows) {
     const setting = settingsByName.get(name ?? '')
     t.equal(variable, setting?.variable === true ? `\`${variableName(name ?? '')}\`` : 'none', `${name}: variable`)
-    if (setting?.default != null) t.equal(fallback, `\`${typeof setting.default === 'string' ? `'${setting.default}'` : JSON.stringify(setting.default)}\``, `${name}: default`)
+    if (setting?.default != null) t.equal(fallback, `\`${typeof setting.default === 'string' && !setting.default.includes("'") ? `'${setting.default}'` : JSON.stringify(setting.default)}\``, `${name}: default`)
     t.match(sentence, /\.$/, `${name}: a sentence`)
     t.equal(/\bsecret\b/.test(sentence ?? ''), setting?.secret === true, `${name}: which are secret`)
   }

@@ -407,7 +407,7 @@ t.test('a mistake in a file stops the start with the file, the line and what to 
     ['a.ts', 'export default class Users { get = () => 1 }', /the class Users has no method that answers a request: .* not as properties/],
     ['a.ts', 'export default class Users { get get() { throw new Error("read") } }', /the method "get" of the class Users has to be a method, got undefined/],
     ['a.ts', 'export const get = () => 1\n\nexport const config = { timout: 1 }', /^pages\/api\/a\.ts:3: the endpoint \/api\/a: unknown option "timout"; did you mean "timeout"\?$/],
-    ['a.ts', 'export const get = () => 1\nexport const config = { csrf: true }', /unknown option "csrf"/],
+    ['a.ts', 'export const get = () => 1\nexport const config = { cache: true }', /unknown option "cache"/],
     ['a.ts', 'export const get = () => 1\nexport const config = { method: "GET" }', /config has no option "method": a file answers the methods that it exports functions for$/],
     ['a.ts', 'export const get = () => 1\nexport const config = () => ({})', /the export "config" has to be an object of options, got the function config\(\)$/],
     ['a.ts', 'export const get = () => 1\nexport const Config = { authenticateUsers: true }', /^pages\/api\/a\.ts:2: the export "Config" is not looked at; did you mean "config"\?$/],
