@@ -8,6 +8,10 @@ import { createApp, errorHandler, eventStream, HttpError, httpEndpoint, request,
 import { basic, buildApp, startApp, temporaryFolder, type Settings } from './support/app.ts'
 import { Jar } from './support/jar.ts'
 import { needs, takesLong } from './support/needs.ts'
+import { openTables } from './support/open-tables.ts'
+import { defineTables } from '../dist/db/schema/define-tables.js'
+import { Users } from '../dist/server/services/accounts/users.js'
+import { Sessions } from '../dist/server/services/sessions/sessions.js'
 
 const run = promisify(execFile)
 const password = 'a quiet afternoon'
@@ -529,4 +533,42 @@ t.test('curl keeps a session in its jar', { skip: needs('curl') }, async (t) => 
   t.equal(await curl(`${url}/who`), 'ann@example.com')
   t.equal(await curl('-X', 'POST', `${url}/out`), 'nobody')
   t.equal(await curl(`${url}/mine`), 'Unauthorized')
+})
+
+t.test('by the clock, a session ends at its time and never later, and up to a minute earlier after its last request', async (t) => {
+  const { database } = await openTables(t, defineTables({}))
+  const people = new Users({ database })
+  const user = await people.add('ann@example.com', password)
+  let now = Date.parse('2030-01-01')
+  const minute = 60_000
+  const day = 24 * 60 * minute
+  const written: Promise<unknown>[] = []
+  const service = new Sessions({ database, settings: { sessionIdleTimeout: 30 * minute, sessionLifetime: day }, currentUser: (id) => people.current(id), aside: (work) => void written.push(work()), now: () => now })
+  const { id } = await service.logIn(user, 'a browser', null)
+  written.length = 0
+  const lives = async (of = id): Promise<boolean> => {
+    const found = await service.find(of)
+    await Promise.all(written)
+    return found !== null
+  }
+  now += 59_999
+  for (let count = 0; count < 10; count++) t.ok(await lives())
+  t.equal(written.length, 0, 'within a minute nothing is written')
+  now += 1
+  await Promise.all([lives(), lives(), lives()])
+  t.equal(written.length, 1, 'and once for those that come together')
+  now += 30 * minute - 1
+  t.ok(await lives(), 'up to the last millisecond')
+  now += 59_999
+  t.ok(await lives())
+  now += 30 * minute - 59_999
+  t.notOk(await lives(), 'of the request before nothing was written')
+
+  const busy = await service.logIn(user, '', null)
+  const end = now + day
+  for (; now < end - 20 * minute; now += 20 * minute) t.ok(await lives(busy.id))
+  now = end - 1
+  t.ok(await lives(busy.id))
+  now = end
+  t.notOk(await lives(busy.id), 'however busy it is')
 })

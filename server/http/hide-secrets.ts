@@ -18,7 +18,7 @@ const mostMembers = 10_000
 const mostFields = 100
 
 /** An author is no secret. */
-const secretName = /key|secret|token|pass|pwd|auth(?!or(?!i[sz]))|credential|dsn|private|cookie|salt|signature/i
+const secretName = /key|secret|token|csrf|pass|pwd|auth(?!or(?!i[sz]))|credential|dsn|private|cookie|salt|signature/i
 /** Names that look secret and are the paths of the current folder and the one before. */
 const openNames: ReadonlySet<string> = new Set(['PWD', 'OLDPWD'])
 /** The user information of a URL (RFC 3986, 3.2.1). */

@@ -50,6 +50,8 @@ export class Sessions {
   readonly #currentUser: SessionsOptions['currentUser']
   readonly #aside: SessionsOptions['aside']
   readonly #now: () => number
+  /** The sessions of which it is being written down that there was a request. */
+  readonly #touching = new Set<string>()
 
   constructor({ database, settings, currentUser, aside, now = Date.now }: SessionsOptions) {
     this.#database = database
@@ -153,8 +155,12 @@ export class Sessions {
   }
 
   #touch(live: LiveSession | null): LiveSession | null {
+    if (live === null) return null
+    const { hash, lastSeen } = live.stored
     const now = this.#now()
-    if (live !== null && now - live.stored.lastSeen >= this.#touchInterval) this.#aside(() => this.#database.write(this.#statements.touch, [live.stored.hash, now]))
+    if (now - lastSeen < this.#touchInterval || this.#touching.has(hash)) return live
+    this.#touching.add(hash)
+    this.#aside(() => this.#database.write(this.#statements.touch, [hash, now]).finally(() => this.#touching.delete(hash)))
     return live
   }
 
