@@ -56,10 +56,9 @@ export class Users {
     return account === null ? null : this.#table.get({ emailKey: account })
   }
 
-  /** The user with this id as the table has it now; null for one who is gone or disabled. */
-  async current(id: string): Promise<UserRow | null> {
-    const user = await this.#table.getById(id)
-    return user?.enabled === true ? user : null
+  /** The user with this id as the table has it now; null for one who is gone or disabled. Written without async and await, since it runs on every request of a session. */
+  current(id: string): Promise<UserRow | null> {
+    return this.#table.getById(id).then((user) => (user?.enabled === true ? user : null))
   }
 
   /**

@@ -74,14 +74,12 @@ export class Sessions {
    */
   find(id: string): LiveSession | null | Promise<LiveSession | null> {
     if (!isSessionId(id)) return null
-    const hash = hashOfId(id)
-    const live = this.#find(hash)
-    return live instanceof Promise ? live.then((settled) => this.#touch(settled)) : this.#touch(live)
+    return this.#find(hashOfId(id), true)
   }
 
   /** Whether a session goes on that {@link find} has found. Asking is no request. */
   async isLive(hash: string): Promise<boolean> {
-    return (await this.#find(hash)) !== null
+    return (await this.#find(hash, false)) !== null
   }
 
   /** Begins a session with an id that {@link generateSessionId} has made, for a visitor, with what was changed in it so far. */
@@ -136,32 +134,35 @@ export class Sessions {
     return rows.map(readSession).filter((session) => this.#isInTime(session))
   }
 
-  #find(hash: string): LiveSession | null | Promise<LiveSession | null> {
+  /** @param isRequest whether this is to be written down */
+  #find(hash: string, isRequest: boolean): LiveSession | null | Promise<LiveSession | null> {
     const rows = this.#database.read(this.#statements.find, [hash])
-    return rows instanceof Promise ? rows.then((settled) => this.#liveOf(settled)) : this.#liveOf(rows)
+    return rows instanceof Promise ? rows.then((settled) => this.#liveOf(settled, isRequest)) : this.#liveOf(rows, isRequest)
   }
 
-  #liveOf([row]: readonly SqlRow[]): LiveSession | null | Promise<LiveSession | null> {
+  #liveOf([row]: readonly SqlRow[], isRequest: boolean): LiveSession | null | Promise<LiveSession | null> {
     const stored = row === undefined ? null : readSession(row)
     if (stored === null || !this.#isInTime(stored)) return null
-    return stored.userId === null ? { stored, user: null } : this.#currentUser(stored.userId).then((user) => this.#ofUser(stored, user))
+    if (stored.userId !== null) return this.#currentUser(stored.userId).then((user) => this.#ofUser(stored, user, isRequest))
+    if (isRequest) this.#touch(stored)
+    return { stored, user: null }
   }
 
-  #ofUser(stored: StoredSession, user: UserRow | null): LiveSession | null {
-    if (user?.sessionEpoch === stored.epoch) return { stored, user }
-    // It must not come back to life with a user who is let in again.
-    this.#aside(() => this.end(stored.hash))
-    return null
+  #ofUser(stored: StoredSession, user: UserRow | null, isRequest: boolean): LiveSession | null {
+    if (user?.sessionEpoch !== stored.epoch) {
+      // It must not come back to life with a user who is let in again.
+      this.#aside(() => this.end(stored.hash))
+      return null
+    }
+    if (isRequest) this.#touch(stored)
+    return { stored, user }
   }
 
-  #touch(live: LiveSession | null): LiveSession | null {
-    if (live === null) return null
-    const { hash, lastSeen } = live.stored
+  #touch({ hash, lastSeen }: StoredSession): void {
     const now = this.#now()
-    if (now - lastSeen < this.#touchInterval || this.#touching.has(hash)) return live
+    if (now - lastSeen < this.#touchInterval || this.#touching.has(hash)) return
     this.#touching.add(hash)
     this.#aside(() => this.#database.write(this.#statements.touch, [hash, now]).finally(() => this.#touching.delete(hash)))
-    return live
   }
 
   async #readAgain(hash: string): Promise<StoredSession | null> {
