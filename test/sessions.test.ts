@@ -4,7 +4,7 @@ import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promi
 import { promisify } from 'node:util'
 import Database from 'better-sqlite3'
 import t, { type Test } from 'tap'
-import { createApp, errorHandler, eventStream, HttpError, httpEndpoint, request, route, session, users, type UserRow } from 'rowhouse'
+import { createApp, csrfToken, errorHandler, eventStream, HttpError, httpEndpoint, HttpResponse, request, route, session, users, type UserRow } from 'rowhouse'
 import { basic, buildApp, startApp, temporaryFolder, type Settings } from './support/app.ts'
 import { Jar } from './support/jar.ts'
 import { needs, takesLong } from './support/needs.ts'
@@ -571,4 +571,21 @@ t.test('by the clock, a session ends at its time and never later, and up to a mi
   t.ok(await lives(busy.id))
   now = end
   t.notOk(await lives(busy.id), 'however busy it is')
+})
+
+t.test('an answer that depends on the session is kept by no cache, unless its handler says otherwise', async (t) => {
+  const { server } = await appWith(t, {}, () => {
+    route('/public', () => 'the same for all')
+    route('/own', () => new HttpResponse(200, session.get('color', 'none'), { 'cache-control': 'private, max-age=60' }))
+    route('/with-token', () => csrfToken())
+  })
+  const jar = new Jar(server)
+  await jar.text('/set/color/blue', { method: 'POST' })
+  const caching = async (path: string): Promise<unknown> => (await jar.ask(path)).headers['cache-control']
+  t.equal(await caching('/public'), undefined)
+  t.equal(await caching('/get/color'), 'no-store')
+  t.equal(await caching('/with-token'), 'no-store')
+  t.equal(await caching('/own'), 'private, max-age=60')
+  await jar.text('/in/ann@example.com', { method: 'POST' })
+  t.equal(await caching('/public'), 'no-store', 'nor what was made for somebody who has signed in')
 })

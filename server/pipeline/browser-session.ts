@@ -64,6 +64,7 @@ export class BrowserSession implements CallSession {
   }
 
   get values(): SessionValues {
+    this.#keepFromCaches()
     return (this.#values ??= this.#changes.appliedTo(this.#kept === null ? noValues : decodeValues(this.#kept.stored.data)))
   }
 
@@ -112,6 +113,7 @@ export class BrowserSession implements CallSession {
   }
 
   csrfToken(): string {
+    this.#keepFromCaches()
     if (this.#kept !== null) return csrfTokenOf(this.#kept.id)
     if (this.#newId === null) this.#refuseIfSent('the token of a new session')
     this.#isShown = true
@@ -213,6 +215,12 @@ export class BrowserSession implements CallSession {
 
   #setCookie(id: string): void {
     this.#cookies.set(this.#place.scope, id, { maxAge: this.#place.sessions.maxAge })
+  }
+
+  /** An answer that depends on the session stays in no cache, unless its author says otherwise. */
+  #keepFromCaches(): void {
+    const { response } = this.#call
+    if (!response.hasHeader('cache-control')) response.header('cache-control', 'no-store')
   }
 
   get #sentIds(): readonly string[] {
