@@ -4,7 +4,7 @@ import { mkdtemp } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { startServer, type Server } from './load.js'
-import { account } from './servers/answers.js'
+import { account, basic } from './servers/answers.js'
 import { rungs } from './servers/rungs.js'
 
 const run = promisify(execFile)
@@ -15,6 +15,8 @@ export interface Candidate {
   readonly server: Server
   /** The id of a note that it has, as it stands in a path. */
   readonly id: string
+  /** The cookie of a browser that has signed in; `''` where nobody can, as in older versions and on lower rungs. */
+  readonly cookie: string
 }
 
 /** Starts servers, each on a database of its own and all on the same core, and stops them together. */
@@ -40,14 +42,14 @@ export class Candidates {
     const data = await this.#makeFolder()
     await addUser(checkout, data)
     const server = await this.#start('notes', [data, checkout])
-    return { name, server, id: await someId(server) }
+    return { name, server, id: await someId(server), cookie: await signIn(server) }
   }
 
   /** Starts every rung below a Rowhouse; each has the same notes as that one. */
   async startRungs({ id }: Candidate): Promise<readonly Candidate[]> {
     const lower: Candidate[] = []
     for (const rung of rungs) {
-      lower.push({ name: rung, server: await this.#start('rung', [await this.#makeFolder(), rung]), id })
+      lower.push({ name: rung, server: await this.#start('rung', [await this.#makeFolder(), rung]), id, cookie: '' })
     }
     return lower
   }
@@ -73,6 +75,12 @@ async function addUser(checkout: string, data: string): Promise<void> {
   const adding = run(process.execPath, command)
   adding.child.stdin?.end(`${account.password}\n`)
   await adding
+}
+
+async function signIn({ url }: Server): Promise<string> {
+  const answer = await fetch(`${url}/_/api/sign-in`, { method: 'POST', headers: basic })
+  const [line = ''] = answer.headers.getSetCookie()
+  return line.split(';')[0] ?? ''
 }
 
 async function someId({ url }: Server): Promise<string> {

@@ -66,7 +66,7 @@ try {
 /** @param ladder from the lowest rung to the whole Rowhouse */
 async function measureRow(row: Row, ladder: readonly Candidate[], other: Candidate | null): Promise<Finding> {
   const measured = other === null ? ladder : [...ladder, other]
-  const sides = measured.map(({ server, id }) => ({ server, load: row.load(id) }))
+  const sides = measured.map(({ server, id, cookie }) => ({ server, load: row.load(id, cookie) }))
   const results = await measureInTurns(sides, duration)
   return {
     row: row.name,

@@ -7,8 +7,8 @@ export interface Row {
   readonly name: string
   /** Whether every rung of the ladder is asked for it, or Rowhouse alone. */
   readonly climbs: boolean
-  /** What is asked of a server that has a note with this id. */
-  load(id: string): Load
+  /** What is asked of a server that has a note with this id, by a browser that has signed in there if it shows this cookie. */
+  load(id: string, cookie: string): Load
 }
 
 type Request = Omit<Load, 'connections'>
@@ -16,11 +16,11 @@ type Request = Omit<Load, 'connections'>
 const connections = 64
 const form = new URLSearchParams({ title: note.title, page: String(note.page), text: note.text }).toString()
 
-function climbing(name: string, request: (id: string) => Request): Row {
-  return { name, climbs: true, load: (id) => ({ ...request(id), connections }) }
+function climbing(name: string, request: (id: string, cookie: string) => Request): Row {
+  return { name, climbs: true, load: (id, cookie) => ({ ...request(id, cookie), connections }) }
 }
 
-function whole(name: string, request: (id: string) => Request): Row {
+function whole(name: string, request: (id: string, cookie: string) => Request): Row {
   return { ...climbing(name, request), climbs: false }
 }
 
@@ -32,6 +32,7 @@ export const rows: readonly Row[] = [
   climbing('JSON', () => ({ path: '/_/api/constant/42?page=3' })),
   climbing('get', (id) => ({ path: `/_/api/notes/${id}` })),
   whole('Basic', (id) => ({ path: `/_/api/mine/${id}`, headers: basic })),
+  whole('session', (id, cookie) => ({ path: `/_/api/mine/${id}`, headers: { cookie } })),
   whole('list', () => ({ path: '/_/api/notes' })),
   whole('crud get', (id) => ({ path: `/_/api/crud/notes/${id}` })),
   whole('crud list', () => ({ path: `/_/api/crud/notes?limit=${amounts.listed}` })),

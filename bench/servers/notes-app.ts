@@ -15,7 +15,7 @@ export const note = {
  * @param rowhouse the exports of the one that serves it
  */
 export function notesApp(rowhouse: typeof Rowhouse) {
-  const { boolean, crudEndpoints, defineTables, httpEndpoint, integer, table, text } = rowhouse
+  const { boolean, crudEndpoints, defineTables, httpEndpoint, integer, table, text, users } = rowhouse
   const written = { title: text(), page: integer(), text: text() }
   const defineNotes = () => defineTables({ notes: table({ ...written, done: boolean().default(false) }) })
   let declared: ReturnType<typeof defineNotes> | null = null
@@ -37,6 +37,8 @@ export function notesApp(rowhouse: typeof Rowhouse) {
       httpEndpoint('/constant/:id', { params }, ({ id, page }) => ({ id, ...note, page }))
       httpEndpoint('/notes/:id', read)
       httpEndpoint('/mine/:id', { authenticateUsers: true }, read)
+      // Older versions have no sessions.
+      if ('logIn' in users) httpEndpoint('/sign-in', { methods: ['POST'], authenticateUsers: true }, (_args, { user }) => users.logIn(user))
       httpEndpoint('/notes', { methods: ['GET'] }, () => notes.search({}, { limit: rows.listed }).map(view))
       httpEndpoint('/notes', { methods: ['POST'], params: written }, async ({ title, page, text }) => {
         const row = await notes.addRow({ title, page, text })
