@@ -223,7 +223,7 @@ t.test('every value that is accepted is read as it was written, from the row its
   const { tables } = await openTables(t, declare())
   const wellFormed = anyText().filter((value) => !value.includes('\0') && !/\p{Surrogate}/u.test(value))
   const positive = (value: number): number => (value === 0 ? 0 : value)
-  const jsonValue = fc.jsonValue().filter((value) => !/\\u0000|\\ud[89a-f]/i.test(JSON.stringify(value)))
+  const jsonValue = fc.jsonValue().filter((value) => !/\\u0000|\\ud[89a-f]|"__proto__":/i.test(JSON.stringify(value)))
   const values = fc.record({
     title: fc.option(wellFormed),
     done: fc.option(fc.boolean()),
