@@ -15,8 +15,8 @@ const longAnswer = 64 * 1024
  * sent before the turn ends, would all be held at once.
  */
 export class Turns {
-  /** What the others have of a turn: many that arrive in it together may be long without anybody having known. */
-  readonly #share = new EventLoopShare(4)
+  /** What the others have of a turn: many that arrive in it together may be long without anybody having known. As many as usually do are done in it: what waits is kept, and moved, by the garbage collector. */
+  readonly #share = new EventLoopShare(10)
   #last: Promise<unknown> = Promise.resolve()
   /** Those whose last answer was long, and so probably the next one. */
   readonly #long = new Set<Endpoint>()
