@@ -4,28 +4,33 @@
  */
 export class EventLoopShare {
   readonly #milliseconds: number
+  /** How many go on in a turn before anybody looks at the clock, which would cost most of them more than the rest of this. */
+  readonly #free: number
   readonly #waiting: (() => void)[] = []
-  #isTurn = false
+  #begun = 0
   #ends = 0
 
-  /** @param milliseconds how long the share is */
-  constructor(milliseconds: number) {
+  /**
+   * @param milliseconds how long the share is
+   * @param free how many go on in a turn, however long they take, before it begins
+   */
+  constructor(milliseconds: number, free = 0) {
     this.#milliseconds = milliseconds
+    this.#free = free
   }
 
   /** @returns null where nobody has to wait, which is nearly always */
   next(): Promise<void> | null {
-    if (!this.#isTurn) {
-      this.#isTurn = true
-      this.#ends = performance.now() + this.#milliseconds
-      setImmediate(this.#endTurn)
-      return null
-    }
-    return performance.now() < this.#ends ? null : new Promise((resolve) => void this.#waiting.push(resolve))
+    const begun = this.#begun++
+    if (begun === 0) setImmediate(this.#endTurn)
+    if (begun < this.#free) return null
+    if (begun === this.#free) this.#ends = performance.now() + this.#milliseconds
+    else if (performance.now() >= this.#ends) return new Promise((resolve) => void this.#waiting.push(resolve))
+    return null
   }
 
   readonly #endTurn = (): void => {
-    this.#isTurn = false
+    this.#begun = 0
     if (this.#waiting.length > 0) this.#letGoOn(performance.now() + this.#milliseconds)
   }
 
@@ -35,7 +40,7 @@ export class EventLoopShare {
     process.nextTick(() => {
       if (this.#waiting.length === 0) return
       if (performance.now() < end) this.#letGoOn(end)
-      else if (!this.#isTurn) setImmediate(this.#endTurn)
+      else if (this.#begun === 0) setImmediate(this.#endTurn)
     })
   }
 }

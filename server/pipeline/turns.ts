@@ -16,7 +16,7 @@ const longAnswer = 64 * 1024
  */
 export class Turns {
   /** What the others have of a turn: many that arrive in it together may be long without anybody having known. As many as usually do are done in it: what waits is kept, and moved, by the garbage collector. */
-  readonly #share = new EventLoopShare(10)
+  readonly #share = new EventLoopShare(10, 8)
   #last: Promise<unknown> = Promise.resolve()
   /** Those whose last answer was long, and so probably the next one. */
   readonly #long = new Set<Endpoint>()
