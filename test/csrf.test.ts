@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap'
-import { createApp, csrfToken, defineTables, crudEndpoints, HttpResponse, request, route, table, text, users } from 'rowhouse'
+import { createApp, csrfToken, defineTables, crudEndpoints, HttpResponse, request, route, session, table, text, users } from 'rowhouse'
 import { basic, buildApp, temporaryFolder } from './support/app.ts'
 import { Jar } from './support/jar.ts'
 
@@ -10,6 +10,7 @@ async function appWith(t: Test, more: () => void = () => undefined) {
   const app = await buildApp(t, () => {
     route('/token', () => csrfToken())
     route('/change', { methods: ['GET', 'POST', 'PUT', 'DELETE'], csrf: true }, (args) => ({ args, fields: request.formParams, user: users.getUser()?.email ?? null }))
+    route('/shared', { methods: ['GET', 'POST'], csrf: true, crossSiteSession: true }, () => csrfToken())
     route('/in', { methods: ['POST'] }, async () => {
       const user = await users.byEmail('ann@example.com')
       if (user !== null) await users.logIn(user)
@@ -92,6 +93,48 @@ t.test('a form from another site gets no button that sends it, and a program no 
   const program = await jar.ask('/change', { method: 'POST', form: { title: 'a' } })
   t.equal(program.statusCode, 403)
   t.notMatch(program.body, /</)
+})
+
+t.test('an endpoint with crossSiteSession gives a form from another site no button, no token and no session in place of the real one', async (t) => {
+  const { server, jar } = await appWith(t)
+  await jar.text('/in', { method: 'POST' })
+  const foreign = { ...page, origin: 'https://evil.example' }
+  // The cookie of the session stays at home.
+  const reply = await new Jar(server).ask('/shared', { method: 'POST', form: { amount: '1' }, headers: foreign })
+  t.equal(reply.statusCode, 403)
+  t.notMatch(reply.body, /<form|_csrf"/)
+  t.equal(reply.headers['set-cookie'], undefined)
+  const followed = await new Jar(server).ask('/shared', { headers: { ...page, 'sec-fetch-site': 'cross-site' } })
+  t.equal(followed.statusCode, 200)
+  t.equal(followed.headers['set-cookie'], undefined)
+  const token = await jar.text('/shared', { headers: foreign })
+  t.equal((await jar.ask('/change', { method: 'POST', headers: { 'x-csrf-token': token } })).statusCode, 200, 'the session that a browser sends counts')
+  t.equal((await jar.ask('/shared', { method: 'POST', headers: { ...foreign, 'x-csrf-token': token } })).statusCode, 200)
+})
+
+t.test('an endpoint with crossSiteSession may sign somebody in for another site, and keeps no value for one who is not', async (t) => {
+  const { server } = await appWith(t, () => {
+    route('/keep', { methods: ['POST'], crossSiteSession: true }, () => session.set('a', 1))
+    route('/callback', { methods: ['POST'], crossSiteSession: true }, async () => {
+      session.set('a', 1)
+      const user = await users.byEmail('ann@example.com')
+      if (user !== null) await users.logIn(user)
+    })
+  })
+  const headers = { origin: 'https://evil.example' }
+  t.equal((await new Jar(server).ask('/keep', { method: 'POST', headers })).headers['set-cookie'], undefined)
+  const jar = new Jar(server)
+  await jar.text('/callback', { method: 'POST', headers })
+  t.equal(jar.cookies.size, 1)
+  t.equal((await jar.ask('/change')).json<{ user: string }>().user, 'ann@example.com')
+})
+
+t.test('the page that sends a form once more shows all that it sends', async (t) => {
+  const { jar } = await appWith(t)
+  const reply = await jar.ask('/change', { method: 'POST', form: { to: 'mallory & co', amount: '<1>' }, headers: page })
+  t.match(reply.body, '<dt>to</dt><dd>mallory &amp; co</dd>')
+  t.match(reply.body, '<dt>amount</dt><dd>&lt;1&gt;</dd>')
+  t.notMatch(reply.body, /<dt>_csrf/)
 })
 
 t.test('a form with files keeps its fields, and asks for the files once more', async (t) => {

@@ -26,8 +26,8 @@ export function checkCsrfToken(call: HttpCall, request: RowhouseRequest): void {
   if (refused === null) return
   const { isForm } = CommonRequest.stateOf(request)
   const wantsPage = chooseDress({ accept: call.raw.headers.accept, speaksJson: false }) === 'text/html'
-  // Whoever has sent a form from another page gets no button that sends it.
-  if (!isForm || !wantsPage || call.isIsolated) throw refused
+  // Whoever has sent a form from another site gets no button that sends it, whatever the endpoint lets such a request do.
+  if (!isForm || !wantsPage || call.isCrossSite) throw refused
   throw new EarlyReply(repostPage({ message: refused.message, form: CommonRequest.stateOf(request).form, mimetype: request.mimetype, token: call.session.csrfToken() }))
 }
 

@@ -10,7 +10,7 @@ import type { Reply } from '../http/reply/reply.js'
 import type { WatchedStream } from '../http/reply/watched-stream.js'
 import { RequestState } from '../http/request/request-state.js'
 import { RowhouseRequest } from '../http/request/request.js'
-import { isIsolated } from './cross-site.js'
+import { isCrossSite, isIsolated } from './cross-site.js'
 import { BrowserSession } from './browser-session.js'
 import type { Failure } from './failure/failure.js'
 import type { PipelineParts } from './parts.js'
@@ -74,6 +74,11 @@ export class HttpCall implements Call {
     return (this.#isIsolated ??= isIsolated(this.raw, this.endpoint, this.parts.isOwnOrigin))
   }
 
+  /** Whether it was sent on behalf of another site, whatever the endpoint lets it have. */
+  get isCrossSite(): boolean {
+    return isCrossSite(this.raw, this.parts.isOwnOrigin)
+  }
+
   /** Made when somebody asks first. */
   get cookies(): CallCookies {
     return CallCookies.of(this.raw, this)
@@ -94,9 +99,14 @@ export class HttpCall implements Call {
     return this.#session === null || this.#session.user === null ? null : this.#session.hash
   }
 
-  /** Writes down what has changed in its session; null where nothing has. */
+  /**
+   * Writes down what has changed in its session; null where nothing has. For another site none begins without a log-in: a browser that kept the cookie of the real one at home
+   * (`SameSite`) would put the new one in its place.
+   */
   storeSession(): Promise<void> | null {
-    return this.#session === null ? null : this.#session.store()
+    if (this.#session === null) return null
+    if (this.#session.handle === null && this.isCrossSite) this.#session.withdraw()
+    return this.#session.store()
   }
 
   /** Forgets what has changed in its session and was not written down. */

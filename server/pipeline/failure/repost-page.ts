@@ -13,19 +13,27 @@ export interface RefusedForm {
   readonly token: string
 }
 
-const look = lookWith('label{display:block;margin:0 0 1rem}input{display:block;font:inherit}button{font:inherit;padding:.3rem 1rem}\n', "'self'")
+const look = lookWith('label{display:block;margin:0 0 1rem}input{display:block;font:inherit}button{font:inherit;padding:.3rem 1rem}dt{font-weight:bold}dd{margin:0 0 1rem;white-space:pre-wrap;overflow-wrap:anywhere}\n', "'self'")
 /** Names of fields whose values are not shown, not even to whoever has typed them. */
 const secretName = /pass|pwd|secret/i
 
-/** A page that keeps what was typed into a form, and sends it once more where somebody wants that. Passwords and files are asked for anew: a page does not hold them. */
+/**
+ * A page that keeps what was typed into a form, and sends it once more where somebody wants that. It shows all that it sends: a browser that does not say where a form comes from may have it from a page of somebody else's.
+ * Passwords and files are asked for anew: a page does not hold them.
+ */
 export function repostPage({ message, form: { fields, files }, mimetype, token }: RefusedForm): HttpResponse {
+  const given = Object.entries(fields).flatMap(([name, values]) => [values ?? []].flat().map((value) => [name, value] as const))
+  const shown = given.filter(([name]) => !secretName.test(name))
   const inputs = [
-    ...Object.entries(fields).flatMap(([name, values]) => [values ?? []].flat().map((value) => (secretName.test(name) ? asked(name, 'type="password" autocomplete="off"') : hidden(name, value)))),
+    ...given.map(([name, value]) => (secretName.test(name) ? asked(name, 'type="password" autocomplete="off"') : hidden(name, value))),
     ...Object.entries(files).map(([name, value]) => asked(name, Array.isArray(value) ? 'type="file" multiple' : 'type="file"')),
     hidden('_csrf', token),
   ]
   const body = `<h1>Send once more?</h1>
-<p>${escapeHtml(message)} Nothing has happened yet. What you typed is kept, passwords and files left out.</p>
+<p>${escapeHtml(message)} Nothing has happened yet. What you typed is kept, passwords and files left out. Send it only if this is yours:</p>
+<dl>
+${shown.map(([name, value]) => `<dt>${escapeHtml(name)}</dt><dd>${escapeHtml(value)}</dd>`).join('\n')}
+</dl>
 <form method="post" enctype="${mimetype === 'multipart/form-data' ? mimetype : 'application/x-www-form-urlencoded'}">
 ${inputs.join('\n')}
 <button>Send</button>
