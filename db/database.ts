@@ -120,6 +120,11 @@ export class Database implements Connection {
     return this.#engine.dialect
   }
 
+  /** Whether the running code is in a transaction of this database, which may still be rolled back. */
+  get isInTransaction(): boolean {
+    return this.#transactions.isOpen
+  }
+
   /** Runs a statement that changes nothing; in the current transaction, if there is one. */
   read(statement: Statement, values: readonly SqlValue[], budget?: ReadBudget): SqlRow[] | Promise<SqlRow[]> {
     return this.#transactions.connection().read(statement, values, budget)

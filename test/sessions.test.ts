@@ -4,7 +4,7 @@ import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promi
 import { promisify } from 'node:util'
 import Database from 'better-sqlite3'
 import t, { type Test } from 'tap'
-import { createApp, csrfToken, errorHandler, eventStream, HttpError, httpEndpoint, HttpResponse, request, route, session, users, type UserRow } from 'rowhouse'
+import { createApp, csrfToken, errorHandler, eventStream, HttpError, httpEndpoint, HttpResponse, request, route, session, transaction, users, users as exported, type UserRow } from 'rowhouse'
 import { basic, buildApp, startApp, temporaryFolder, type Settings } from './support/app.ts'
 import { Jar } from './support/jar.ts'
 import { needs, takesLong } from './support/needs.ts'
@@ -232,6 +232,103 @@ t.test('the browser in which the password was changed goes on under a new id, an
   t.equal(await here.text('/mine'), 'ann@example.com')
   t.same(JSON.parse(await here.text('/get/color')), { value: 'blue' })
   for (const each of [before, elsewhere]) t.equal((await each.ask('/mine')).statusCode, 401)
+})
+
+t.test('a session that somebody ends while its password is changed stays ended', async (t) => {
+  let change = (): void => undefined
+  const asked = new Promise<void>((resolve) => (change = resolve))
+  const { users, signedIn } = await appWith(t, {}, () => {
+    route('/slowly', { methods: ['POST'], authenticateUsers: true }, async (_args, { user }) => {
+      await asked
+      await exported.setPassword(user.email, 'another afternoon')
+      return exported.getUser()?.email ?? 'nobody'
+    })
+  })
+  const jar = await signedIn()
+  const slow = jar.text('/slowly', { method: 'POST' })
+  const user = await users.byEmail('ann@example.com')
+  t.ok(user)
+  t.equal(await jar.stolen().text('/end-all', { method: 'POST' }), '1')
+  change()
+  t.equal(await slow, 'nobody')
+  t.equal((await jar.ask('/mine')).statusCode, 401)
+})
+
+t.test('a stream that changes the password ends the session, and no more goes wrong', async (t) => {
+  const { users, signedIn } = await appWith(t, {}, () => {
+    route('/stream', { methods: ['POST'], authenticateUsers: true }, async function* (_args, { user }) {
+      yield 'first, '
+      await exported.setPassword(user.email, 'another afternoon')
+      yield 'changed'
+    })
+  })
+  const jar = await signedIn()
+  t.equal(await jar.text('/stream', { method: 'POST' }), 'first, changed')
+  t.equal((await jar.ask('/mine')).statusCode, 401)
+  t.equal((await users.verify('ann@example.com', 'another afternoon', '127.0.0.1'))?.email, 'ann@example.com')
+})
+
+t.test('a user whose row was disabled and enabled again by the app has to sign in again, in whatever way it is written', async (t) => {
+  const { server, signedIn } = await appWith(t)
+  for (const write of [
+    (user: UserRow, enabled: boolean) => user.update({ enabled }),
+    (user: UserRow, enabled: boolean) => user.update({ lastLogin: new Date(), enabled }),
+  ]) {
+    const jar = await signedIn()
+    const user = await server.rowhouse.users.byEmail('ann@example.com')
+    if (user === null) throw new Error('ann is gone')
+    await write(user, false)
+    t.equal((await jar.stolen().ask('/mine')).statusCode, 401)
+    await write(user, true)
+    t.equal((await jar.ask('/mine')).statusCode, 401)
+  }
+  const jar = await signedIn()
+  await (await server.rowhouse.users.byEmail('ann@example.com'))?.update({ enabled: true })
+  t.equal(await jar.text('/mine'), 'ann@example.com', 'who was enabled and stays so is not signed out')
+})
+
+t.test('inside of a transaction nobody is signed in or out, since the browser would be told what may be rolled back', async (t) => {
+  const { log, signedIn } = await appWith(t, {}, () => {
+    const ways: Record<string, (user: UserRow) => Promise<unknown>> = {
+      in: (user) => exported.logIn(user),
+      out: () => exported.logOut(),
+      all: (user) => exported.endSessions(user),
+      force: () => exported.forceLogin(null),
+    }
+    route('/inside/<way>', { methods: ['POST'], authenticateUsers: true }, (args, { user }) => transaction(async () => ways[String(args['way'])]?.(user)))
+    route('/inside-password', { methods: ['POST'], authenticateUsers: true }, async (_args, { user }) => {
+      await transaction(async () => {
+        await exported.setPassword(user.email, 'another afternoon')
+        throw new HttpError(409, 'no')
+      })
+    })
+  })
+  const jar = await signedIn()
+  for (const way of ['in', 'out', 'all', 'force']) {
+    const answer = await jar.ask(`/inside/${way}`, { method: 'POST' })
+    t.equal(answer.statusCode, 500, way)
+    t.equal(answer.headers['set-cookie'], undefined, 'the browser is told nothing')
+    t.equal(await jar.text('/mine'), 'ann@example.com')
+  }
+  t.equal(log.filter((line) => JSON.stringify(line).includes('session-in-transaction')).length, 4)
+  t.equal((await jar.ask('/inside-password', { method: 'POST' })).statusCode, 409)
+  t.equal(await jar.text('/mine'), 'ann@example.com', 'a password that was not changed ends nothing')
+})
+
+t.test('what was put into the session of one user does not go on to the next', async (t) => {
+  const { users, signedIn } = await appWith(t, {}, () => {
+    route('/hand-over', { methods: ['POST'] }, async () => {
+      session.set('mine', 'ann')
+      const bob = await exported.byEmail('bob@example.com')
+      if (bob !== null) await exported.logIn(bob)
+      return 'handed over'
+    })
+  })
+  t.ok(await users.byEmail('bob@example.com'))
+  const jar = await signedIn()
+  t.equal(await jar.text('/hand-over', { method: 'POST' }), 'handed over')
+  t.equal(await jar.text('/who'), 'bob@example.com')
+  t.same(JSON.parse(await jar.text('/get/mine')), { value: null })
 })
 
 t.test('a user sees in which browsers they have signed in, and ends any of them', async (t) => {

@@ -84,6 +84,8 @@ export interface ColumnSettings {
   readonly derived?: Derivation
   /** Written by one service of the platform alone: by whom and what to do instead, for whoever tries. */
   readonly guarded?: string
+  /** Counts how often a boolean column of the row has become false, whoever writes that: its name. */
+  readonly countsEndsOf?: string
 }
 
 /** What may be written into a column of this type. */

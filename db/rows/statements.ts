@@ -73,6 +73,7 @@ export class Statements {
   /** The positions of the columns that are left out of short rows when they are long. */
   readonly #longPositions: readonly number[]
   readonly #lists = new Map<string, ListStatements>()
+  readonly #counters: readonly { readonly counter: string; readonly counted: string }[]
 
   /** @param number that of the table in the database */
   constructor(dialect: Dialect, number: number, table: string, columns: readonly StoredColumn[]) {
@@ -87,6 +88,7 @@ export class Statements {
       const longest = Math.floor(bytes / this.#longPositions.length)
       return selected(columns, beginning, ({ name, settings }) => (mayBeLong(settings) ? dialect.unlessLonger(quote(name), longest) : quote(name)))
     })
+    this.#counters = columns.flatMap(({ name, settings }) => (settings.countsEndsOf === undefined ? [] : [{ counter: name, counted: settings.countsEndsOf }]))
     const names = columns.map(({ name }) => quote(name)).join(', ')
     const values = columns.map((_, index) => dialect.placeholder(index + 1)).join(', ')
     const id = `"id" = ${dialect.placeholder(1)}`
@@ -186,7 +188,12 @@ export class Statements {
   }
 
   #assignments(columns: readonly string[]): string {
-    return columns.map((column, index) => `${quote(column)} = ${this.#dialect.placeholder(index + 1)}`).join(', ')
+    const assigned = columns.map((column, index) => `${quote(column)} = ${this.#dialect.placeholder(index + 1)}`)
+    // What stands on the right is the row as it was.
+    const counted = this.#counters
+      .filter(({ counter, counted }) => columns.includes(counted) && !columns.includes(counter))
+      .map(({ counter, counted }) => `${quote(counter)} = ${quote(counter)} + CASE WHEN ${quote(counted)} > ${this.#dialect.placeholder(columns.indexOf(counted) + 1)} THEN 1 ELSE 0 END`)
+    return [...assigned, ...counted].join(', ')
   }
 
   /** The rows to write: by condition alone, or those that a limited search would find. */

@@ -59,6 +59,8 @@ const userColumns: Omit<UserColumns, typeof rowPart> = {
     required: true,
     hidden: true,
     guarded: 'is written by the users service alone; `rowhouse users disable` ends what a user was granted',
+    // What a user was granted before must not come back to life when the user is let in again.
+    countsEndsOf: 'enabled',
   }),
 }
 

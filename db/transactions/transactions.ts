@@ -47,6 +47,11 @@ export class Transactions {
     this.#onCallbackError = onCallbackError
   }
 
+  /** Whether the running code belongs to a transaction. */
+  get isOpen(): boolean {
+    return this.#scope.current() !== undefined
+  }
+
   /** The transaction that the running code belongs to, or the engine. */
   connection(): Connection {
     return this.#scope.current() ?? this.#engine

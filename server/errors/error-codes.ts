@@ -320,6 +320,11 @@ export const errorCodes = {
     sentence: 'The session was changed when the answer had begun to be sent.',
     nextStep: 'change it before the handler returns, or before the first piece of a stream',
   },
+  'session-in-transaction': {
+    status: 500,
+    sentence: 'Somebody was to be signed in or out inside of a `transaction()`: the browser would be told what may be rolled back.',
+    nextStep: 'do it before or behind the transaction',
+  },
   'transaction-ended': {
     status: 500,
     sentence: 'A statement came after its transaction had ended or its request had been given up, or the transaction did nothing for ten seconds.',

@@ -84,7 +84,7 @@ export const users = {
   },
 
   /**
-   * Replaces the password of a user and ends what was granted to the old one, all sessions of the user included. Where the user has signed in in the browser of the current call, that goes on, in a new session.
+   * Replaces the password of a user and ends what was granted to the old one, all sessions of the user included. Where the user has signed in in the browser of the current call, that goes on, in a new session, unless the answer has begun to be sent or a transaction is open.
    *
    * @throws errors of the codes `no-such-user` and `weak-password`; `hashing-overloaded` as {@link add} does
    */
@@ -94,7 +94,7 @@ export const users = {
     await app.users.setPassword(email, password)
     if (session === null || session.user === null) return
     const user = await app.users.byEmail(email)
-    if (user?.equals(session.user) === true) await session.logIn(user)
+    if (user?.equals(session.user) === true) await session.renew(user)
   },
 
   /**
@@ -103,7 +103,7 @@ export const users = {
    *
    * @param user who has shown who it is, such as by {@link verify}: it is not asked for again
    * @throws an error of the code `no-such-user` for a user who is gone or disabled
-   * @throws SessionError when the answer has begun to be sent; Error outside of a call
+   * @throws SessionError when the answer has begun to be sent, and inside of a transaction; Error outside of a call
    */
   async logIn(user: UserRow): Promise<UserRow> {
     const session = sessionOf('users.logIn()')
@@ -122,7 +122,7 @@ export const users = {
   /**
    * Ends the session of the current call, everywhere and at once, and has the browser forget it, with all that was kept in it. Where there is none, or it has ended already, that is no mistake. From now on the call is nobody's.
    *
-   * @throws SessionError when the answer has begun to be sent; Error outside of a call
+   * @throws SessionError when the answer has begun to be sent, and inside of a transaction; Error outside of a call
    */
   async logOut(): Promise<void> {
     await sessionOf('users.logOut()').logOut()

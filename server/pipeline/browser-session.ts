@@ -87,18 +87,32 @@ export class BrowserSession implements CallSession {
 
   async logIn(user: UserRow): Promise<void> {
     this.#refuseIfSent('a log-in')
+    this.#refuseInTransaction('a log-in')
     if (!this.#cookies.isIsolated) {
+      // What was put into the session of somebody else belongs to that.
+      if (this.#user !== null && !this.#user.equals(user)) this.#takeChanges()
       const { id, stored } = await this.#place.sessions.logIn(user, this.#userAgent, this.#kept?.stored ?? null)
-      this.#newId = null
-      this.#keep({ id, stored }, user)
-      this.#setCookie(id)
+      this.#take({ id, stored }, user)
     }
     this.#user = user
     this.#call.identify({ kind: 'user', user })
   }
 
+  async renew(user: UserRow): Promise<void> {
+    // Neither could the browser be told.
+    if (this.#kept === null || this.#cookies.isSent || this.#place.sessions.isInTransaction) return
+    const renewed = await this.#place.sessions.renew(user, this.#userAgent, this.#kept.stored)
+    if (renewed === null) {
+      this.#forget()
+      return
+    }
+    this.#take(renewed, user)
+    this.#call.identify({ kind: 'user', user })
+  }
+
   async logOut(): Promise<void> {
     this.#refuseIfSent('a log-out')
+    this.#refuseInTransaction('a log-out')
     const kept = this.#kept
     if (kept !== null) await this.#place.sessions.end(kept.stored.hash)
     this.#forget()
@@ -106,6 +120,7 @@ export class BrowserSession implements CallSession {
 
   async endAllOf(user: UserRow, exceptThis: boolean): Promise<number> {
     const isOwn = this.#user?.equals(user) === true
+    if (isOwn && !exceptThis) this.#refuseInTransaction('the end of all sessions')
     const except = isOwn && exceptThis ? (this.#kept?.stored ?? null) : null
     const count = await this.#place.sessions.endAllOf(user, except)
     if (isOwn && !exceptThis && !this.#cookies.isSent) this.#forget()
@@ -143,13 +158,20 @@ export class BrowserSession implements CallSession {
     const id = position < mostCookies ? ids[position] : undefined
     if (id === undefined) return null
     const found = this.#place.sessions.find(id)
-    const take = (live: LiveSession | null): UserPrincipal | null | Promise<UserPrincipal | null> => (live === null ? this.#findAmong(ids, position + 1) : this.#take(id, live))
+    const take = (live: LiveSession | null): UserPrincipal | null | Promise<UserPrincipal | null> => (live === null ? this.#findAmong(ids, position + 1) : this.#found(id, live))
     return found instanceof Promise ? found.then(take) : take(found)
   }
 
-  #take(id: string, { stored, user }: LiveSession): UserPrincipal | null {
+  #found(id: string, { stored, user }: LiveSession): UserPrincipal | null {
     this.#keep({ id, stored }, user)
     return user === null ? null : { kind: 'user', user }
+  }
+
+  /** Goes on in a session with a new id. */
+  #take({ id, stored }: Kept, user: UserRow): void {
+    this.#newId = null
+    this.#keep({ id, stored }, user)
+    this.#setCookie(id)
   }
 
   async #store(): Promise<void> {
@@ -229,6 +251,11 @@ export class BrowserSession implements CallSession {
 
   get #userAgent(): string {
     return this.#call.raw.headers['user-agent'] ?? ''
+  }
+
+  /** What is told to the browser cannot be rolled back. */
+  #refuseInTransaction(what: string): void {
+    if (!this.#cookies.isIsolated && this.#place.sessions.isInTransaction) throw new SessionError('session-in-transaction', `${what} came inside of a transaction, which may be rolled back, and the browser would have been told; it is made before or behind that`)
   }
 
   #refuseIfSent(what: string): void {

@@ -97,7 +97,7 @@ export class Users {
    */
   async setEnabled(email: string, enabled: boolean): Promise<void> {
     const user = await this.#existing(email)
-    await user.update(enabled ? { enabled } : withGuarded({ enabled }, { sessionEpoch: user.sessionEpoch + 1 }))
+    await user.update({ enabled })
   }
 
   /**

@@ -98,6 +98,18 @@ export class Sessions {
     return { id, stored, user }
   }
 
+  /** Whether what is written now may still be rolled back. */
+  get isInTransaction(): boolean {
+    return this.#database.isInTransaction
+  }
+
+  /** Gives the session of a user a new id, and what the user has now: null where it has ended meanwhile, and then stays so. */
+  async renew(user: UserRow, userAgent: string, previous: StoredSession): Promise<NewSession | null> {
+    const id = generateSessionId()
+    const stored = await this.#replace(previous, id, user, userAgent)
+    return stored === null ? null : { id, stored, user }
+  }
+
   /**
    * Writes down what was changed in a session, on top of what others have changed meanwhile. Of one that has ended nothing is left to be changed.
    *
@@ -149,11 +161,8 @@ export class Sessions {
   }
 
   #ofUser(stored: StoredSession, user: UserRow | null, isRequest: boolean): LiveSession | null {
-    if (user?.sessionEpoch !== stored.epoch) {
-      // It must not come back to life with a user who is let in again.
-      this.#aside(() => this.end(stored.hash))
-      return null
-    }
+    // It does not come back to life with a user who is let in again: that counts as another epoch. It is left to be swept away, since the one whose password has changed may go on with it.
+    if (user?.sessionEpoch !== stored.epoch) return null
     if (isRequest) this.#touch(stored)
     return { stored, user }
   }
