@@ -214,6 +214,27 @@ t.test('a cookie is for https alone where the browser sees https, and nobody but
   t.equal((await ask(trusting.server, '/get', { ...headers, cookie: `rowhouse_test_local=${value}` })).json<{ visits: number }>().visits, null, 'a name that any neighbour can set does not count there')
 })
 
+t.test('an answer that promises https has cookies for https alone, and what is for https alone is promised it', async (t) => {
+  const asked = async (settings: Settings, headers: Record<string, string>): Promise<unknown[]> => {
+    const { server } = await buildApp(t, jar, settings)
+    const reply = await ask(server, '/set', headers)
+    const [line = ''] = linesOf(reply)
+    return [line.includes('; Secure;'), line.startsWith('__Host-'), reply.headers['strict-transport-security'] !== undefined]
+  }
+  const origin = { origin: 'https://app.example' }
+  const by = (proto: string): Record<string, string> => ({ host: 'app.example', 'x-forwarded-proto': proto })
+  const [secure, plain] = [[true, true, true], [false, false, false]]
+  t.same(await asked(origin, { host: 'app.example' }), secure, 'behind a proxy that nobody has named')
+  t.same(await asked(origin, { host: 'APP.example:443' }), secure)
+  t.same(await asked({ alternateOrigins: ['https://app.example'] }, by('https')), secure)
+  t.same(await asked({ trustedProxies: ['127.0.0.1'] }, by('https')), secure)
+  t.same(await asked({ ...origin, trustedProxies: ['127.0.0.1'] }, by('http')), plain)
+  t.same(await asked(origin, by('http')), plain)
+  t.same(await asked(origin, { host: 'inner:3030' }), plain)
+  t.same(await asked({ origin: 'http://app.example' }, { host: 'app.example' }), plain)
+  t.same(await asked({ origin: 'https://localhost:3000' }, { host: 'localhost:3000' }), plain)
+})
+
 t.test('what is set is in every answer of the call, whoever makes it and whatever it tells', async (t) => {
   const { server } = await buildApp(
     t,

@@ -155,6 +155,19 @@ t.test('where no origin is configured a page of the host that was asked is the a
   for (const origin of ['http://evil.example', 'http://box.lan:3031', 'http://x.box.lan:3030', 'null', 'box.lan:3030']) t.equal(await ask(origin, 'box.lan:3030'), 401, origin)
 })
 
+t.test('where a trusted proxy says https, no page that came by http is the app’s own', async (t) => {
+  const app = await appAt(t, { trustedProxies: ['127.0.0.1'] })
+  await app.listen({ host: '127.0.0.1', port: 0 })
+  const [address] = app.addresses()
+  const port = typeof address === 'object' ? address.port : 0
+  const ask = async (origin: string, proto: string | undefined, host = 'box.lan'): Promise<number> =>
+    (await app.inject({ url: '/signed-in', headers: { host, origin, authorization: basic, ...(proto !== undefined && { 'x-forwarded-proto': proto }) } })).statusCode
+  t.equal(await ask('https://box.lan', 'https'), 200)
+  t.equal(await ask('https://box.lan:8443', 'https', 'box.lan:8443'), 200)
+  for (const origin of ['http://box.lan', 'http://box.lan:443', `http://127.0.0.1:${port}`, `http://localhost:${port}`, `https://127.0.0.1:${port}`, 'https://box.lan:8443']) t.equal(await ask(origin, 'https'), 401, origin)
+  for (const proto of [undefined, 'http']) for (const origin of ['http://box.lan', 'https://box.lan', `http://127.0.0.1:${port}`]) t.equal(await ask(origin, proto), 200, `${origin} by ${proto}`)
+})
+
 t.test('a route of fastify.ts goes by the same rule', async (t) => {
   const app = await createApp({
     directory: await temporaryFolder(t),
@@ -204,8 +217,9 @@ t.test('a session and its tokens count in requests of the app’s own pages alon
   t.teardown(() => app.close())
   await app.rowhouse.users.add('ann@example.com', 'a quiet afternoon')
   const jar = new Jar(app)
-  await jar.text('/in', { method: 'POST' })
-  const [cookie, token, foreignToken] = [`rowhouse_test_session=${jar.cookies.get('rowhouse_test_session')}`, await jar.text('/token'), await new Jar(app).text('/token')]
+  const headers = { host: 'app.example' }
+  await jar.text('/in', { method: 'POST', headers })
+  const [cookie, token, foreignToken] = [`__Host-rowhouse_test_session=${jar.cookies.get('__Host-rowhouse_test_session')}`, await jar.text('/token', { headers }), await new Jar(app).text('/token')]
   const tokens: readonly (readonly [string, string | undefined])[] = [['right', token], ['wrong', foreignToken], ['none', undefined]]
   const wrong: string[] = []
   let count = 0

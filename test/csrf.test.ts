@@ -129,6 +129,21 @@ t.test('an endpoint with crossSiteSession may sign somebody in for another site,
   t.equal((await jar.ask('/change')).json<{ user: string }>().user, 'ann@example.com')
 })
 
+t.test('a route of fastify.ts with crossSiteSession begins no session for another site either', async (t) => {
+  const server = await createApp({
+    directory: await temporaryFolder(t),
+    define: () => undefined,
+    plugin: async (fastify) => {
+      fastify.get('/token', { config: { crossSiteSession: true } }, () => csrfToken())
+    },
+    options: { name: 'test' },
+    logTo: { write: () => undefined },
+  })
+  t.teardown(() => server.close())
+  t.equal((await new Jar(server).ask('/token', { headers: { origin: 'https://evil.example' } })).headers['set-cookie'], undefined)
+  t.not((await new Jar(server).ask('/token')).headers['set-cookie'], undefined)
+})
+
 t.test('the page that sends a form once more shows all that it sends', async (t) => {
   const { jar } = await appWith(t)
   const reply = await jar.ask('/change', { method: 'POST', form: { to: 'mallory & co', amount: '<1>' }, headers: page })

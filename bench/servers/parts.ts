@@ -10,6 +10,7 @@ import { readBody } from '../../server/http/body/read-body.js'
 import { readCorsRule } from '../../server/http/cors/cors-options.js'
 import { toReply } from '../../server/http/reply/reply.js'
 import { SecurityHeaders } from '../../server/http/reply/security-headers.js'
+import { HttpsHosts } from '../../server/http/request/https-hosts.js'
 import { RequestState } from '../../server/http/request/request-state.js'
 import { RowhouseRequest } from '../../server/http/request/request.js'
 import { openLog } from '../../server/logging/open-log.js'
@@ -29,7 +30,7 @@ interface ReadRequest {
  */
 export async function takeApart(options: CreateAppOptions) {
   const { configuration, endpoints } = (await createApp(options)).rowhouse
-  const securityHeaders = new SecurityHeaders(configuration)
+  const securityHeaders = new SecurityHeaders(configuration, new HttpsHosts(configuration))
   const { writeRequest, platform } = await openLog(configuration)
   const rooms = openBodyRooms({ ...configuration, data: join(configuration.data, 'ladder') }, platform)
 

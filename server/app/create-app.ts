@@ -24,6 +24,7 @@ import { basePathOf } from '../http/base-path.js'
 import { readCorsRule } from '../http/cors/cors-options.js'
 import { SecurityHeaders } from '../http/reply/security-headers.js'
 import { CommonRequest } from '../http/request/common-request.js'
+import { HttpsHosts } from '../http/request/https-hosts.js'
 import { serveInTurn } from '../http/request/in-turn.js'
 import { takeIn } from '../http/request/intake.js'
 import { openLog, type AppLog } from '../logging/open-log.js'
@@ -157,6 +158,7 @@ async function startApp({ app, configuration, log, declarations, services, close
     new BasicScheme({ realm: configuration.realm, prompt: configuration.passwordPrompt, verify: (username, password, address) => users.verify(username, password, address) }),
     ...declarations.schemes.map((declared) => new AppScheme({ declared, current: (id) => users.current(id) })),
   ]
+  const https = new HttpsHosts(configuration)
   const parts: PipelineParts = {
     app,
     settings: configuration,
@@ -167,12 +169,13 @@ async function startApp({ app, configuration, log, declarations, services, close
     openAnswers: new OpenAnswers({ currentUser: (id) => users.current(id), isLive: (hash) => sessions.isLive(hash) }),
     bodies,
     errorHandlers: declarations.errorHandlers,
-    isOwnOrigin: (origin, host) => origins.isOwn(origin, host),
+    isOwnOrigin: (origin, request) => origins.isOwn(origin, request.host, https.reaches(request) ? 'https' : null),
+    https,
     cors: readCorsRule(configuration.cors, configuration),
     sessions: { sessions, scope: { name: platformCookieName(configuration.name, 'session'), domain: null } },
     schemes,
     challenges: new Challenges(schemes, quoted(configuration.realm)),
-    securityHeaders: new SecurityHeaders(configuration),
+    securityHeaders: new SecurityHeaders(configuration, https),
     debug: isDebugging(configuration, log.platform),
   }
   const challengesFor: RunningApp['challengesFor'] = (request) => parts.challenges.unauthorizedFor(request === null ? {} : CommonRequest.stateOf(request).raw.headers).challenges

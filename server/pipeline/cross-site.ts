@@ -1,20 +1,21 @@
 import type { FastifyRequest } from 'fastify'
 import type { Endpoint } from '../endpoint/endpoint.js'
 import { opensTo } from '../http/cors/cors-rule.js'
+import type { ReachingRequest } from '../http/request/https-hosts.js'
 import { parseAuthorization, type Authorization } from '../http/request/authorization.js'
 
 /** Says of an origin, as a browser writes it, whether it is one of the app's. */
-export type IsOwnOrigin = (origin: string, host: string) => boolean
+export type IsOwnOrigin = (origin: string, request: ReachingRequest) => boolean
 
 /**
  * Whether a browser sent a request on behalf of another site. The first of these headers that is there decides: `Origin`, `Sec-Fetch-Site`, `Referer`; one without any of them is no browser's. An own origin with a foreign `Referer` is another site's, too.
  *
  * Only a page's own origin counts as the same site: a neighbour under the same parent domain is another (OWASP Cross-Site Request Forgery Prevention, Fetch Metadata).
  */
-export function isCrossSite({ headers, host }: Pick<FastifyRequest, 'headers' | 'host'>, isOwn: IsOwnOrigin): boolean {
-  const { origin, referer, 'sec-fetch-site': site } = headers
-  const isForeignPage = (): boolean => referer !== undefined && !isOwn(originOfPage(referer), host)
-  if (origin !== undefined) return !isOwn(origin, host) || isForeignPage()
+export function isCrossSite(request: ReachingRequest, isOwn: IsOwnOrigin): boolean {
+  const { origin, referer, 'sec-fetch-site': site } = request.headers
+  const isForeignPage = (): boolean => referer !== undefined && !isOwn(originOfPage(referer), request)
+  if (origin !== undefined) return !isOwn(origin, request) || isForeignPage()
   // Joined by Node.js, several are none of these.
   if (site !== undefined) return site !== 'same-origin' && site !== 'none'
   return isForeignPage()
@@ -38,7 +39,7 @@ export function mayBeAttached(raw: FastifyRequest, endpoint: Endpoint | null, is
   if (!isIsolated(raw, endpoint, isOwn)) return false
   const { origin, referer, 'sec-fetch-mode': mode = 'cors' } = raw.headers
   // With an origin of the app's own, it is another header that told of another site.
-  if (endpoint === null || mode !== 'cors' || origin === undefined || isOwn(origin, raw.host)) return true
+  if (endpoint === null || mode !== 'cors' || origin === undefined || isOwn(origin, raw)) return true
   const { cors } = endpoint.options
   return !opensTo(cors, origin) || (referer !== undefined && !opensTo(cors, originOfPage(referer)))
 }

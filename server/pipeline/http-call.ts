@@ -79,6 +79,11 @@ export class HttpCall implements Call {
     return isCrossSite(this.raw, this.parts.isOwnOrigin)
   }
 
+  /** Whether the browser sees https. */
+  get isByHttps(): boolean {
+    return this.parts.https.reaches(this.raw)
+  }
+
   /** Made when somebody asks first. */
   get cookies(): CallCookies {
     return CallCookies.of(this.raw, this)
@@ -99,14 +104,18 @@ export class HttpCall implements Call {
     return this.#session === null || this.#session.user === null ? null : this.#session.hash
   }
 
-  /**
-   * Writes down what has changed in its session; null where nothing has. For another site none begins without a log-in: a browser that kept the cookie of the real one at home
-   * (`SameSite`) would put the new one in its place.
-   */
+  /** Writes down what has changed in its session; null where nothing has. */
   storeSession(): Promise<void> | null {
-    if (this.#session === null) return null
-    if (this.#session.handle === null && this.isCrossSite) this.#session.withdraw()
-    return this.#session.store()
+    this.refuseForeignSession()
+    return this.#session === null ? null : this.#session.store()
+  }
+
+  /**
+   * Lets no session begin for another site without a log-in: a browser that has kept the cookie of the real one at home (`SameSite`) would put that of the new one in its place. To be called before the
+   * cookies are put on an answer.
+   */
+  refuseForeignSession(): void {
+    if (this.#session !== null && this.#session.handle === null && this.isCrossSite) this.#session.withdraw()
   }
 
   /** Forgets what has changed in its session and was not written down. */

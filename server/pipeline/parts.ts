@@ -5,6 +5,7 @@ import type { ErrorHandlers } from '../endpoint/error-handlers.js'
 import type { AddressSettings } from '../http/base-path.js'
 import type { BodyRooms } from '../http/body/read-body.js'
 import type { CorsRule } from '../http/cors/cors-rule.js'
+import type { HttpsHosts } from '../http/request/https-hosts.js'
 import type { IsOwnOrigin } from './cross-site.js'
 import type { Limiter } from '../services/limits/limiter.js'
 import type { OpenAnswers } from './open-answers.js'
@@ -42,6 +43,8 @@ export interface PipelineParts {
   readonly bodies: BodyRooms
   readonly errorHandlers: ErrorHandlers
   readonly isOwnOrigin: IsOwnOrigin
+  /** Who sees https. */
+  readonly https: HttpsHosts
   /** Who may read the answers to requests for which there is no path. */
   readonly cors: CorsRule
   readonly sessions: SessionPlace

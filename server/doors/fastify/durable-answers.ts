@@ -31,6 +31,7 @@ export function sendOff(isStopping: IsStopping, { settings, cors, securityHeader
     const corsHeaders = corsOfRoute(request, cors)
     if (corsHeaders !== null) addCorsHeaders(reply, corsHeaders)
     const call = PluginCall.of(request)
+    call?.refuseForeignSession()
     const mistake = sendCookies(request, reply)
     if (mistake !== null) {
       done(mistake)

@@ -16,6 +16,7 @@ declare module 'fastify' {
 interface AnsweringCall {
   readonly response: FastifyReply
   readonly isIsolated: boolean
+  readonly isByHttps: boolean
 }
 
 /** Where a cookie counts. */
@@ -44,11 +45,11 @@ export class CallCookies {
   readonly #kept = new Map<object, unknown>()
   #isSent = false
 
-  private constructor(request: FastifyRequest, { response, isIsolated }: AnsweringCall) {
+  private constructor(request: FastifyRequest, { response, isIsolated, isByHttps }: AnsweringCall) {
     this.#request = request
     this.#response = response
     this.isIsolated = isIsolated
-    this.isSecure = request.protocol === 'https'
+    this.isSecure = isByHttps
   }
 
   /** Those of a request, made when somebody asks first. */

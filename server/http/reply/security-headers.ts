@@ -1,12 +1,11 @@
 import type { OutgoingHttpHeaders } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { isLocal, type HttpsHosts } from '../request/https-hosts.js'
 import type { SecuritySettings } from '../security-settings.js'
 import { nosniff } from './file-headers.js'
 
 /** What the headers depend on. */
 export interface SecurityHeadersOptions extends SecuritySettings {
-  readonly origin: string | null
-  readonly alternateOrigins: readonly string[]
   readonly trustedProxies: readonly string[]
 }
 
@@ -18,8 +17,6 @@ const json = /^\s*application\/(?:[^;,]*\+)?json\s*(?:;[^,]*)?$/i
 const text = /^\s*text\/(?!html|xml)[^;,]*(?:;[^,]*)?$/i
 /** What browsers show as a page, scripts and all. */
 const page = /^\s*(?:text\/html|application\/xhtml\+xml)\s*(?:;|$)/i
-/** This machine, whose other servers share its name. Browsers keep no policy for addresses anyway (RFC 6797, 8.1.1). */
-const local = /^(?:localhost|[^:]*\.localhost|[\d.]+|\[.*\])(?::\d*)?$/i
 
 /**
  * The headers that answers have for the sake of security where nobody has said otherwise: put together once, for all
@@ -32,10 +29,9 @@ export class SecurityHeaders {
   readonly #file: Readonly<Record<string, string>>
   /** Null where no answer of this app is known to go out by https. */
   readonly #hsts: string | null
-  /** The hosts that are reached by https, as the configuration says. */
-  readonly #hosts: ReadonlySet<string>
+  readonly #https: HttpsHosts
 
-  constructor({ security, origin, alternateOrigins, trustedProxies }: SecurityHeadersOptions) {
+  constructor({ security, trustedProxies }: SecurityHeadersOptions, https: HttpsHosts) {
     const { contentSecurityPolicy, frameAncestors, referrerPolicy, hsts } = security
     const ofPages = frameAncestors === false ? false : toDirective(frameAncestors)
     // Pages show files of their own in frames, and as objects, which count as such.
@@ -44,8 +40,8 @@ export class SecurityHeaders {
     this.#page = { ...common, ...policyOf(contentSecurityPolicy, ofPages) }
     this.#file = { ...common, ...policyOf(ofFiles) }
     this.fileSandbox = ofFiles === false ? 'sandbox' : `sandbox; ${ofFiles}`
-    this.#hosts = new Set([origin, ...alternateOrigins].flatMap(hostsOf))
-    this.#hsts = hsts !== false && (this.#hosts.size > 0 || trustedProxies.length > 0) ? hsts : null
+    this.#https = https
+    this.#hsts = hsts !== false && (!https.isEmpty || trustedProxies.length > 0) ? hsts : null
   }
 
   /**
@@ -71,11 +67,11 @@ export class SecurityHeaders {
     return page.test(type) ? this.#page : this.#file
   }
 
-  /** Whether the browser sees https. Over http the header must not be sent (RFC 6797, 7.2). */
+  /**
+   * Whether the browser sees https, under a name. Over http the header must not be sent, and for addresses browsers keep no policy (RFC 6797, 7.2 and 8.1.1); the other servers of this machine share its name.
+   */
   #isByHttps(request: FastifyRequest): boolean {
-    const told = request.headers['x-forwarded-proto']
-    if (this.#hosts.has(request.host.toLowerCase())) return typeof told !== 'string' || !/(?:^|,)\s*http\s*$/i.test(told)
-    return told !== undefined && request.protocol === 'https' && !local.test(request.host)
+    return this.#https.reaches(request) && !isLocal(request.host)
   }
 }
 
@@ -91,11 +87,4 @@ function policyOf(...directives: readonly (string | false)[]): Readonly<Record<s
 function toDirective(ancestors: readonly string[]): string {
   const sources = new Set(ancestors.map((ancestor) => (ancestor === 'self' ? "'self'" : ancestor)))
   return `frame-ancestors ${sources.size === 0 ? "'none'" : [...sources].join(' ')}`
-}
-
-/** The host of an https origin as a request names it, its port left out or not. */
-function hostsOf(origin: string | null): readonly string[] {
-  const { protocol = '', host = '', port = '' } = origin === null ? {} : new URL(origin)
-  if (protocol !== 'https:' || local.test(host)) return []
-  return port === '' ? [host, `${host}:443`] : [host]
 }

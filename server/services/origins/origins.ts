@@ -33,14 +33,18 @@ export class Origins {
    *
    * @param origin as a browser writes it; anything else is none
    * @param host under which the request was sent, as its client claims: the browser of a person tells that truthfully, which is all that is asked here
+   * @param scheme that the browser sees, where somebody knows it: then what came by another, where anybody on the way can put in pages of his own, is none. Null where nobody does.
    */
-  isOwn(origin: string, host: string): boolean {
+  isOwn(origin: string, host: string, scheme: 'https' | null): boolean {
     const { origin: published, alternateOrigins } = this.#settings
     if (origin === published) return true
     const normalized = readOrigin(origin)
     if (normalized === null) return false
     if (normalized === published || alternateOrigins.includes(normalized)) return true
-    return published === null && (this.#listening.includes(normalized) || normalized === originAt(normalized, host))
+    if (published !== null) return false
+    // What this server listens at is http.
+    if (scheme !== null) return normalized === originOf(`${scheme}://${host}`)
+    return this.#listening.includes(normalized) || normalized === originAt(normalized, host)
   }
 
   /** The permanent public origin, or null. */
