@@ -1,7 +1,9 @@
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
+import { get, type IncomingMessage } from 'node:http'
 import { join } from 'node:path'
+import { text as textOf } from 'node:stream/consumers'
 import BetterSqlite3 from 'better-sqlite3'
 import t from 'tap'
 import { crudEndpoints, defineTables, httpEndpoint, integer, json, Media, media, table, text, transaction } from 'rowhouse'
@@ -63,6 +65,42 @@ t.test('a list ends its page before it is too long to be sent, and its cursor go
     t.ok(sizes.length >= 6 && sizes.length < 10, `pages of ${sizes.join()}`)
   }
   t.equal((await server.inject(`${api}/notes?limit=2`)).json<List>().rows.length, 2, 'a page that is asked to be short is')
+})
+
+t.test('of rows of whatever length each stands on one page of a list, in whatever order', { skip: takesLong('it adds hundreds of long rows') }, async (t) => {
+  const open = ({ notes }: AppTables): void => crudEndpoints('/notes', notes, { public: true, columns: ['title', 'body'] })
+  const { server, tables } = await appWith(t, open, { responseLimit: mebibyte })
+  const lengths = Array.from({ length: 120 }, (_, index) => (index % 2 === 0 ? 100_000 : 1000) + ((index * 7919) % 90_000))
+  for (const length of lengths) await tables.notes.addRow({ title: `${length}`, body: 'x'.repeat(length) })
+  for (const query of ['limit=1000', 'limit=1000&order=title', 'limit=7', 'limit=1000&order=-id']) {
+    const found: string[] = []
+    let pages = 0
+    for (let cursor: string | null = ''; cursor !== null; pages++) {
+      const reply: Awaited<ReturnType<typeof server.inject>> = await server.inject(`${api}/notes?${query}${cursor === '' ? '' : `&cursor=${cursor}`}`)
+      t.ok(reply.rawPayload.length <= mebibyte)
+      const list: List = reply.json<List>()
+      found.push(...list.rows.map(({ id }) => id))
+      cursor = list.cursor
+    }
+    t.ok(pages > 5, `${pages} pages`)
+    t.equal(found.length, 120, query)
+    t.equal(new Set(found).size, 120, query)
+  }
+})
+
+t.test('a long list ends rightly when its rows are deleted while it is sent', async (t) => {
+  const open = ({ notes }: AppTables): void => crudEndpoints('/notes', notes, { public: true, columns: ['title', 'body'] })
+  for (const left of [0, 5]) {
+    const { server, tables } = await appWith(t, open)
+    await addNotes(tables, 100, 100_000)
+    const port = Number(new URL(await server.listen({ port: 0, host: '127.0.0.1' })).port)
+    const answer = await new Promise<IncomingMessage>((resolve) => void get({ port, host: '127.0.0.1', path: `${api}/notes?limit=1000` }, resolve))
+    const rows = await tables.notes.search().all()
+    for (const row of rows.slice(left)) await row.delete()
+    const list = JSON.parse(await textOf(answer)) as List
+    t.equal(list.cursor, null)
+    t.ok(list.rows.length >= left && list.rows.length < 100, `${list.rows.length} rows had been read`)
+  }
 })
 
 t.test('one row that is too long to be sent is told as before, and holds up no other page', async (t) => {

@@ -132,6 +132,36 @@ t.test('requests that are sent ahead on many connections are all answered, each 
   for (const answers of all) t.same(answers.map(({ body }) => body), expected)
 })
 
+t.test('a connection on which a request has waited goes on, however many wait on others', async (t) => {
+  const { opened, open: letGo } = gate()
+  const { port } = await startApp(t, () => {
+    route('/wait', () => opened)
+    route('/n/:n', ({ n }) => n)
+    route('/up', { methods: ['POST'] }, () => request.body?.length)
+  })
+  for (let count = 0; count < 80; count++) open(t, port).write(get('/wait').repeat(20))
+  const client = open(t, port)
+  let text = ''
+  client.setEncoding('latin1').on('data', (piece: string) => (text += piece))
+  const answersAre = async (count: number): Promise<void> => {
+    while (text.split('HTTP/1.1 200').length - 1 < count) await once(client, 'data')
+  }
+  await delay(100)
+  client.write(get('/n/1') + get('/n/2'))
+  await answersAre(2)
+  client.write('POST /up HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\n\r\nabc')
+  await answersAre(3)
+  client.write(get('/n/3', 'connection: upgrade\r\nupgrade: other\r\n'))
+  await answersAre(4)
+  letGo()
+})
+
+t.test('requests that wait for others of their connection are not timed meanwhile', { skip: takesLong('it waits for a time limit') }, async (t) => {
+  const { port } = await startApp(t, () => route('/slow', () => delay(150, 'slow')), { requestTimeout: 1000, headersTimeout: 1000 })
+  const answers = await sendAhead(port, Array.from({ length: 20 }, () => get('/slow')))
+  t.same(answers.map(({ body }) => body), Array.from({ length: 20 }, () => 'slow'))
+})
+
 t.test('where too much waits on many connections, some are cut, and an ordinary one is served', { skip: takesLong('it opens three hundred connections and fills them') }, async (t) => {
   const { opened, open: letGo } = gate()
   const { port, log } = await startApp(t, () => {

@@ -45,18 +45,26 @@ export class CrudHandlers {
     const { filter, orderBy, size, after } = readListQuery(asked, request.queryParams)
     const search = table.search(owner === null ? filter : { ...filter, [owner]: this.#owner(request) }, { orderBy })
     try {
-      const { rows, cursor } = await search.page({ size, after }, undefined, Math.min(pieceBytes, this.#responseLimit))
-      if (cursor === null || rows.length === size) {
-        const text = encodeJson({ rows: rows.map((row) => row.toJSON(sent)), cursor })
-        // A character takes three bytes at most for each of its units.
-        if (text.length * 3 <= this.#responseLimit) return new JsonText(text)
-      }
-      return new HttpResponse(200, this.#piecesOf(search, { size, after }), { 'content-type': 'application/json' })
+      // In any other order each piece would have all rows sorted anew, and a row that changes its place meanwhile would come twice.
+      const isInPieces = orderBy === undefined
+      const { rows, cursor } = await search.page({ size, after }, undefined, isInPieces ? Math.min(pieceBytes, this.#responseLimit) : this.#responseLimit)
+      if (isInPieces && cursor !== null && rows.length < size) return new HttpResponse(200, this.#piecesOf(search, { size, after }), { 'content-type': 'application/json' })
+      const text = encodeJson({ rows: rows.map((row) => row.toJSON(sent)), cursor })
+      // A character takes three bytes at most for each of its units; where that fits, which is nearly always, they need not be counted.
+      const isShort = text.length * 3 <= this.#responseLimit || Buffer.byteLength(text) <= this.#responseLimit
+      return new JsonText(isShort ? text : await this.#shorterPage(search, { size, after }))
     } catch (error) {
       if (!(error instanceof TableError) || error.code !== 'bad-cursor') throw error
       const message = 'parameter cursor: expected the cursor of the page before, from a list in the same order'
       throw refusal('bad-cursor', message, { details: { problems: [{ code: 'bad-cursor', path: 'cursor', message }] } })
     }
+  }
+
+  /** As many rows as can be sent, encoded one by one. */
+  async #shorterPage(search: Search, asked: object): Promise<string> {
+    const page = new PageText(this.#responseLimit)
+    const { cursor } = await search.page(asked, (row) => page.add(encodeJson(row.toJSON(this.#plan.sent))), this.#responseLimit)
+    return page.take() + page.end(cursor)
   }
 
   /** A long page: as many rows as an answer may have, read and encoded a few at a time, as fast as the client takes them. */
@@ -67,8 +75,8 @@ export class CrudHandlers {
       const before = page.count
       const found = await search.page({ size: left, after: cursor }, (row) => page.add(encodeJson(row.toJSON(this.#plan.sent))), Math.min(pieceBytes, this.#responseLimit))
       left -= page.count - before
-      // A page of a search has one row at least; of that which there was no room for, the next one is told.
-      if (page.count > before) cursor = found.cursor
+      // A page of a search has one row at least, unless there is none left; of that which there was no room for, the next one is told.
+      if (page.count > before || found.rows.length === 0) cursor = found.cursor
       yield page.take()
     } while (cursor !== null && left > 0 && !page.isFull)
     yield page.end(cursor)

@@ -35,6 +35,7 @@ export class PageText {
    * @throws UnsendableValue for a first one that is too long for any page
    */
   add(row: string): boolean {
+    if (this.#isFull) return false
     const length = Buffer.byteLength(row) + 1
     if (this.#count === 0 && length > this.#limit) throw tooLong(length, this.#limit)
     this.#isFull = this.#count > 0 && this.#length + length > this.#most
@@ -48,10 +49,10 @@ export class PageText {
   /** What has been added since the last time. */
   take(): string {
     const rows = this.#rows.join(',')
-    const start = this.#isTaken ? ',' : '{"rows":['
+    const start = this.#isTaken ? (rows === '' ? '' : ',') : '{"rows":['
     this.#isTaken = true
     this.#rows = []
-    return rows === '' ? '' : start + rows
+    return start + rows
   }
 
   /** The end of the page, with the cursor for the next one. */

@@ -20,6 +20,10 @@ interface Line {
   isFull: boolean
   /** What has been read and not been taken apart. */
   unparsed: Buffer | null
+  /** The last message that has been taken apart, and perhaps not to its end. */
+  last: IncomingMessage | null
+  /** Whether Node.js has given up to time it, since it waited for what lies here. */
+  isUntimed: boolean
 }
 
 /** The parser of a connection. It is not documented; without it nothing is lost but memory. */
@@ -59,7 +63,7 @@ export function serveInTurn(server: Server, cut: () => void): void {
   function lineOf(socket: Socket): Line {
     const present = lines.get(socket)
     if (present !== undefined) return present
-    const line: Line = { waiting: 0, isFull: false, unparsed: null }
+    const line: Line = { waiting: 0, isFull: false, unparsed: null, last: null, isUntimed: false }
     lines.set(socket, line)
     stopWhenFull(socket, line)
     // Node.js resumes reading at the end of each message, in the next tick: by then the connection may have been paused again, without a word to what reads.
@@ -76,9 +80,11 @@ export function serveInTurn(server: Server, cut: () => void): void {
     return line
   }
 
-  function wait(event: unknown[], { socket }: IncomingMessage, response: ServerResponse): void {
+  function wait(event: unknown[], message: IncomingMessage, response: ServerResponse): void {
+    const { socket } = message
     if (socket.destroyed) return
     const line = lineOf(socket)
+    line.last = message
     line.waiting++
     allWaiting++
     line.isFull = line.waiting >= mostAhead || allWaiting > mostAheadOfAll
@@ -118,6 +124,14 @@ export function serveInTurn(server: Server, cut: () => void): void {
     return true
   }
 
+  /** @returns whether a message is told to be overdue whose rest lies here */
+  function isHeld({ code }: Stopped, socket: Socket): boolean {
+    const line = lines.get(socket)
+    if (code !== 'ERR_HTTP_REQUEST_TIMEOUT' || line === undefined || line.unparsed === null) return false
+    line.isUntimed = true
+    return true
+  }
+
   function takeUnparsed(line: Line): Buffer | null {
     const { unparsed } = line
     allUnparsed -= unparsed?.length ?? 0
@@ -130,7 +144,10 @@ export function serveInTurn(server: Server, cut: () => void): void {
     if (unparsed === null || socket.destroyed) return
     socket.parser?.resume?.()
     // As what has just been read.
+    const { last, isUntimed } = line
+    line.isUntimed = false
     socket.emit('data', unparsed)
+    if (isUntimed && last !== null && !last.complete) setTimeout(() => void (last.complete || socket.destroy()), server.requestTimeout).unref()
     if (line.waiting === 0 && line.unparsed === null) socket.resume()
   }
 
@@ -145,7 +162,7 @@ export function serveInTurn(server: Server, cut: () => void): void {
       }
     } else if (name === 'clientError') {
       const [, error, socket] = event as [string, Stopped, Socket]
-      if (keepUnparsed(error, socket)) return true
+      if (keepUnparsed(error, socket) || isHeld(error, socket)) return true
     }
     return Reflect.apply(emit, this, event) === true
   }
@@ -155,9 +172,11 @@ function stopWhenFull({ parser }: Parsed, line: Line): void {
   const onIncoming = parser?.onIncoming
   if (parser === null || parser === undefined || typeof onIncoming !== 'function') return
   parser.onIncoming = (message, keepAlive) => {
-    const answer = onIncoming(message, keepAlive)
-    if (!line.isFull || answer !== 0) return answer
+    // Only for a message that waits.
     line.isFull = false
+    const answer = onIncoming(message, keepAlive)
+    // Behind one that leaves HTTP the parser has stopped already, and tells nobody.
+    if (!line.isFull || answer !== 0 || message.headers.upgrade !== undefined) return answer
     return stop
   }
 }
