@@ -79,6 +79,36 @@ t.test('values are those of JSON, several at once, and go when they are taken ou
   t.same(linesOf(await ask(server, '/nothing')), [])
 })
 
+t.test('a null that was put there is a value, which no default replaces', async (t) => {
+  const { server } = await buildApp(t, () => {
+    route('/fill', () => void cookies.local.set('a', null))
+    route('/read', () => [cookies.local.get('a', 'default'), cookies.local.get('b', 'default'), cookies.local.has('a')])
+  })
+  t.same((await ask(server, '/read', { cookie: pairsOf(await ask(server, '/fill')) })).json(), [null, 'default', true])
+})
+
+t.test('an answer with a cookie stays out of the caches of others, whatever its handler says of it', async (t) => {
+  const said: Readonly<Record<string, string>> = { 1: 'public, max-age=60', 2: 'max-age=60', 3: 'private, max-age=60', 4: 'no-store', 5: 'private="set-cookie", max-age=60', 6: 'no-cache' }
+  const define = (): void => {
+    route('/set/:which', ({ which }) => {
+      cookies.local.set('a', 1)
+      return new HttpResponse(200, 'text', { 'cache-control': said[String(which)] ?? '' })
+    })
+    route('/plain/:which', ({ which }) => new HttpResponse(200, 'text', { 'cache-control': said[String(which)] ?? '' }))
+  }
+  const { server } = await pluginApp(t, define, async (fastify) => {
+    fastify.get('/plugin', async (_request, reply) => {
+      cookies.local.set('a', 1)
+      return reply.header('cache-control', 'public').send('text')
+    })
+  })
+  const kept = async (url: string): Promise<unknown> => (await ask(server, url)).headers['cache-control']
+  for (const which of ['1', '2', '5', '6']) t.equal(await kept(`/set/${which}`), 'no-store', `${said[which]}`)
+  for (const which of ['3', '4']) t.equal(await kept(`/set/${which}`), said[which])
+  for (const which of ['1', '5']) t.equal(await kept(`/plain/${which}`), said[which], 'one without a cookie is as its handler says')
+  t.equal(await kept('/plugin'), 'no-store')
+})
+
 t.test('each value expires by itself, 30 days after it was put there unless told otherwise', async (t) => {
   const { server } = await buildApp(t, () => {
     route('/fill', () => {

@@ -142,7 +142,7 @@ t.test('a setting that is no such header stops the start', async (t) => {
     t.match(await mistakes({ contentSecurityPolicy: wrong }), [/^security\.contentSecurityPolicy: expected a policy such as "default-src 'self'", without frame-ancestors, .*, or false, got /], String(wrong))
   }
   for (const wrong of ['self', ["'self'"], ['none'], ['https://a.example/path'], ['*'], true]) t.match(await mistakes({ frameAncestors: wrong }), [/^security\.frameAncestors: expected a list, each member self or an origin /], String(wrong))
-  t.match(await mistakes({ referrerPolicy: 'none' }), [/^security\.referrerPolicy: expected one of no-referrer, /])
+  for (const wrong of ['none', 'no-referrer']) t.match(await mistakes({ referrerPolicy: wrong }), [/^security\.referrerPolicy: expected one of same-origin, origin, .*; not no-referrer, with which .*: same-origin tells other sites nothing/], wrong)
   for (const wrong of [31536000, 'max-age', 'max-age=1; includeSubdomain', true]) t.match(await mistakes({ hsts: wrong }), [/^security\.hsts: expected a text such as "max-age=31536000; includeSubDomains", or false/], String(wrong))
 })
 

@@ -93,9 +93,9 @@ async function appWith(t: Test, settings: Settings = {}, more: () => void = () =
       await nextTurn()
     }
   }
-  const signedIn = async (name = 'ann'): Promise<Jar> => {
+  const signedIn = async (name = 'ann', headers: Readonly<Record<string, string>> = {}): Promise<Jar> => {
     const jar = new Jar(app.server)
-    t.equal(await jar.text(`/in/${name}@example.com`, { method: 'POST' }), `${name}@example.com`, 'the call itself is the user’s at once')
+    t.equal(await jar.text(`/in/${name}@example.com`, { method: 'POST', headers }), `${name}@example.com`, 'the call itself is the user’s at once')
     return jar
   }
   return { ...app, users: app.server.rowhouse.users, stored, signedIn }
@@ -423,6 +423,16 @@ t.test('requests that change different keys at the same time do not undo one ano
   for (let index = 0; index < 40; index++) t.same(JSON.parse(await jar.text(`/get/key${index}`)), { value: String(index) })
 })
 
+t.test('a null that was kept is a value, which no default replaces', async (t) => {
+  const { server } = await buildApp(t, () => {
+    route('/keep', () => session.set('a', null))
+    route('/read', () => [session.get('a', 'default'), session.get('b', 'default'), session.has('a')])
+  })
+  const jar = new Jar(server)
+  await jar.text('/keep')
+  t.same((await jar.ask('/read')).json(), [null, 'default', true])
+})
+
 t.test('values that are no JSON or too long are refused, and what is there stays', async (t) => {
   const codes: unknown[] = []
   const { server } = await appWith(t, {}, () => {
@@ -487,7 +497,8 @@ t.test('a stream can change its session until its first piece', async (t) => {
 
 t.test('a request from another site has no session, and takes none away', async (t) => {
   const { server, signedIn, stored } = await appWith(t, { origin: own })
-  const jar = await signedIn()
+  const home = { host: 'app.example' }
+  const jar = await signedIn('ann', home)
   const before = [...jar.cookies]
   const foreign = { host: 'app.example', origin: 'https://evil.example' }
   t.equal(await jar.text('/who', { method: 'POST', headers: foreign }), 'nobody')
@@ -504,8 +515,8 @@ t.test('a request from another site has no session, and takes none away', async 
   t.equal((await new Jar(server).ask('/in/bob@example.com', { method: 'POST', headers: foreign })).body, 'bob@example.com', 'the call itself is the user’s')
   t.same([...jar.cookies], before)
   t.equal((await stored('SELECT 1 FROM rowhouse_sessions')).length, count)
-  t.equal(await jar.text('/who'), 'ann@example.com')
-  t.same(JSON.parse(await jar.text('/get/color')), { value: null })
+  t.equal(await jar.text('/who', { headers: home }), 'ann@example.com')
+  t.same(JSON.parse(await jar.text('/get/color', { headers: home })), { value: null })
 })
 
 t.test('an endless answer ends soon after the session has ended in which it was asked for', { skip: takesLong('it waits until sessions are looked at again') }, async (t) => {

@@ -82,12 +82,13 @@ export const errorCodes = {
   },
   'missing-csrf-token': {
     status: 403,
-    sentence: 'The request does not show that a page of this app has caused it.',
+    sentence: 'The request does not show that a page of this app has caused it: it has no token of one, in the header x-csrf-token or the form field _csrf.',
     nextStep: 'send the token that the page has, in the header x-csrf-token or a form field _csrf',
   },
   'outdated-csrf-token': {
     status: 403,
-    sentence: 'The page that sent this is of an earlier session: somebody has signed in or out since, or it was open for too long.',
+    sentence:
+      'The page that sent this, by its token in the header x-csrf-token or the form field _csrf, is of an earlier session: somebody has signed in or out since, or it was open for too long. Load it again.',
     nextStep: 'load the page again, and send what its new token goes with',
   },
   'body-too-large': {

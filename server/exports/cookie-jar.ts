@@ -61,7 +61,8 @@ export class CookieJar {
   /** The value under a key, or a default where there is none, such as one that has expired. @throws Error outside of a call */
   get<Default>(key: string, fallback: Default): Like<Default>
   get(key: string, fallback: unknown = null): unknown {
-    return this.#contents('get').entries.get(key)?.value ?? fallback
+    const entry = this.#contents('get').entries.get(key)
+    return entry === undefined ? fallback : entry.value
   }
 
   /** Whether there is a value under a key. @throws Error outside of a call */

@@ -71,7 +71,8 @@ export function sessionOf(what: string): CallSession {
 function get(key: string): JsonValue
 function get<const Default>(key: string, fallback: Default): Like<Default>
 function get(key: string, fallback: unknown = null): unknown {
-  return sessionOf('session.get()').values.get(key) ?? fallback
+  const { values } = sessionOf('session.get()')
+  return values.has(key) ? values.get(key) : fallback
 }
 
 /** As it will be when it comes back. */

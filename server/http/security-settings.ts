@@ -23,6 +23,22 @@ const strictTransport: Check<string> = {
   read: (value) => (typeof value === 'string' && /^max-age=\d{1,10}(?:; ?includeSubDomains)?(?:; ?preload)?$/i.test(value) ? value : undefined),
 }
 
+const referrerPolicies = oneOf(
+  'same-origin',
+  'origin',
+  'strict-origin',
+  'origin-when-cross-origin',
+  'strict-origin-when-cross-origin',
+  'no-referrer-when-downgrade',
+  'unsafe-url',
+)
+
+/** With `no-referrer` the forms of the app's own pages would come with `Origin: null` (Fetch, 3.2.2). */
+const referrerPolicy: typeof referrerPolicies = {
+  ...referrerPolicies,
+  expected: `${referrerPolicies.expected}; not no-referrer, with which browsers do not say either that a form is of the app's own, so that it counts as another site's: same-origin tells other sites nothing`,
+}
+
 /** The headers by which browsers protect what an app sends, and its users. */
 export const securitySettings = group({
   security: group({
@@ -40,21 +56,7 @@ export const securitySettings = group({
      * What other origins learn of where a link was. Only the app's origin by default, and nothing where they are not on
      * https: paths may hold secrets, such as the key of a private app. The app itself sees where its requests come from.
      */
-    referrerPolicy: setting(
-      orFalse(
-        oneOf(
-          'no-referrer',
-          'no-referrer-when-downgrade',
-          'origin',
-          'origin-when-cross-origin',
-          'same-origin',
-          'strict-origin',
-          'strict-origin-when-cross-origin',
-          'unsafe-url',
-        ),
-      ),
-      'strict-origin-when-cross-origin',
-    ),
+    referrerPolicy: setting(orFalse(referrerPolicy), 'strict-origin-when-cross-origin'),
     /**
      * For how long a browser that was once here by https comes by nothing else. A year, of this host alone: which others
      * there are below its name only its owner knows.

@@ -69,8 +69,8 @@ export class CallCookies {
     const missing = [...cookies.#lines.values()].filter((line) => !present.includes(line))
     // In a list of their own: Fastify adds to the one that is there, which may be an author's and serve other answers, too.
     response.removeHeader('set-cookie').header('set-cookie', [...present, ...missing])
-    // A cache between several people would give all of them the same cookie.
-    if (!response.hasHeader('cache-control')) response.header('cache-control', 'no-store')
+    // A cache between several people would give all of them the same cookie, whatever the author has thought of the rest.
+    if (!isForOne(response.getHeader('cache-control'))) response.header('cache-control', 'no-store')
   }
 
   /** The lines that were set for a request. */
@@ -131,6 +131,11 @@ export class CallCookies {
     const host = this.#request.host.replace(/:\d+$/, '').toLowerCase()
     return host === domain || host.endsWith(`.${domain}`) ? domain : undefined
   }
+}
+
+/** Whether a `Cache-Control` keeps the whole answer out of shared caches (RFC 9111, 5.2.2.5 and 5.2.2.7). */
+function isForOne(header: unknown): boolean {
+  return typeof header === 'string' && header.split(',').some((directive) => /^\s*(?:no-store|private)\s*$/i.test(directive))
 }
 
 function receive(header: string | undefined): ReadonlyMap<string, readonly string[]> {
