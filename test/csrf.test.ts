@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap'
-import { createApp, csrfToken, defineTables, crudEndpoints, HttpResponse, request, route, session, table, text, users } from 'rowhouse'
+import { createApp, csrfToken, defineTables, crudEndpoints, errorHandler, HttpResponse, request, route, session, table, text, users } from 'rowhouse'
 import { basic, buildApp, temporaryFolder } from './support/app.ts'
 import { Jar } from './support/jar.ts'
 
@@ -163,9 +163,14 @@ t.test('a form with files keeps its fields, and asks for the files once more', a
 })
 
 t.test('a page that is rendered for an error has a token of the session that there is', async (t) => {
-  const { jar } = await appWith(t, () => route('/form', () => new HttpResponse(200, `<input name="_csrf" value="${csrfToken()}">`, { 'content-type': 'text/html' })))
+  const { jar } = await appWith(t, () => {
+    errorHandler(404, () => new HttpResponse(404, `<input name="_csrf" value="${csrfToken()}">`, { 'content-type': 'text/html' }))
+  })
   await jar.text('/in', { method: 'POST' })
-  const [, token = ''] = /value="([^"]+)"/.exec(await jar.text('/form')) ?? []
+  const reply = await jar.ask('/no-such-page')
+  t.equal(reply.statusCode, 404)
+  t.equal(reply.headers['set-cookie'], undefined, 'no other session begins')
+  const [, token = ''] = /value="([^"]+)"/.exec(reply.body) ?? []
   t.equal((await jar.ask('/change', { method: 'POST', form: { _csrf: token } })).json<{ user: string }>().user, 'ann@example.com')
 })
 

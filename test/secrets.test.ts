@@ -121,9 +121,11 @@ t.test('production takes no secret that can be guessed, and development does', a
   }
   const before = process.env['NODE_ENV']
   t.teardown(() => (before === undefined ? delete process.env['NODE_ENV'] : (process.env['NODE_ENV'] = before)))
-  const start = async (options: Settings): Promise<void> => {
-    const server = await createApp({ directory: await temporaryFolder(t), define, options: { name: 'test', ...options }, logTo: { write: () => undefined } })
+  const start = async (options: Settings): Promise<string> => {
+    const lines: string[] = []
+    const server = await createApp({ directory: await temporaryFolder(t), define, options: { name: 'test', ...options }, logTo: { write: (line: string) => void lines.push(line) } })
     await server.close()
+    return lines.filter((line) => line.includes('nobody can guess')).join('')
   }
   for (const [secret, message] of Object.entries(weak)) {
     process.env['NODE_ENV'] = 'production'
@@ -133,7 +135,10 @@ t.test('production takes no secret that can be guessed, and development does', a
       await refused.catch(({ message: told }: Error) => t.notMatch(told, secret))
     }
     process.env['NODE_ENV'] = 'development'
-    await t.resolves(start({ secret: [secret] }))
+    const warning = await start({ secret: [secret], sharedSecret: [secret, strong('1')] })
+    t.match(warning, /^[^\n]*"message":"secret: expected a text that nobody can guess, [^\n]*\. sharedSecret: expected [^\n]*\. Production does not start with it"}\n$/, 'it says so in one line')
+    t.notMatch(warning, secret)
+    t.equal(await start({ secret: [strong('1')] }), '')
   }
   process.env['NODE_ENV'] = 'production'
   for (const secret of ['9f86d081884c7d659a2feaa0c55ad015', strong('1'), 'a6Bd!kq8 Zp0(vX2 nR7$tM4 wL9&sJ3 y', 'correct horse battery staple luggage tree']) await t.resolves(start({ secret: [secret] }), secret)

@@ -423,6 +423,36 @@ t.test('requests that change different keys at the same time do not undo one ano
   for (let index = 0; index < 40; index++) t.same(JSON.parse(await jar.text(`/get/key${index}`)), { value: String(index) })
 })
 
+t.test('what the session keeps gets neither into the log nor onto the page of an error, and no token does', async (t) => {
+  const tokens: string[] = []
+  const { server, lines } = await buildApp(
+    t,
+    () => {
+      route('/keep', () => session.set('card', { number: '4711-0815', names: ['Ann of the hill'] }))
+      route('/token', () => csrfToken())
+      route('/look', () => {
+        const { number, names } = session.get('card', { number: '', names: [''] })
+        const token = csrfToken()
+        tokens.push(token)
+        throw new Error(`nobody has the number ${number}, of ${names[0]}, with ${token}`)
+      })
+      route('/sent', { methods: ['POST'], csrf: true }, async () => {
+        throw new Error(`the body was ${await request.text()}`)
+      })
+    },
+    { debug: true },
+  )
+  const jar = new Jar(server)
+  await jar.text('/keep')
+  const token = await jar.text('/token')
+  tokens.push(token)
+  const pages = [await jar.ask('/look', { headers: { accept: 'text/html' } }), await jar.ask('/sent', { method: 'POST', form: { title: 'shown', _csrf: token }, headers: { accept: 'text/html' } })]
+  const told = [...lines, ...pages.map(({ body }) => body)].join('')
+  t.match(told, 'nobody has the number [hidden], of [hidden], with [hidden]')
+  t.match(told, /the body was title=shown&(?:amp;)?_csrf=\[hidden\]/)
+  for (const secret of ['4711-0815', 'Ann of the hill', ...tokens]) t.notOk(told.includes(secret), secret)
+})
+
 t.test('a null that was kept is a value, which no default replaces', async (t) => {
   const { server } = await buildApp(t, () => {
     route('/keep', () => session.set('a', null))

@@ -135,7 +135,7 @@ export class CookieJar {
         const text = open(value, keys, cookies.nameOf(scope))
         if (text === null) continue
         const entries = readEntries(text)
-        cookies.decrypted.push(...[...entries.values()].map((entry) => entry.value))
+        for (const { value: secret } of entries.values()) cookies.secrets.add(secret)
         return { wasSent: true, entries }
       }
       return { wasSent: values.length > 0, entries: new Map() }

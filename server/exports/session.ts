@@ -53,7 +53,7 @@ export const session = {
  * @example `<input type="hidden" name="_csrf" value="${csrfToken()}">`
  */
 export function csrfToken(): string {
-  return sessionOf('csrfToken()').csrfToken()
+  return kept(sessionOf('csrfToken()').csrfToken())
 }
 
 /**
@@ -68,11 +68,17 @@ export function sessionOf(what: string): CallSession {
   return current
 }
 
+/** Has something hidden from whoever is told of an error. */
+function kept<Value>(value: Value): Value {
+  currentCall()?.cookies?.secrets.add(value)
+  return value
+}
+
 function get(key: string): JsonValue
 function get<const Default>(key: string, fallback: Default): Like<Default>
 function get(key: string, fallback: unknown = null): unknown {
   const { values } = sessionOf('session.get()')
-  return values.has(key) ? values.get(key) : fallback
+  return values.has(key) ? kept(values.get(key)) : fallback
 }
 
 /** As it will be when it comes back. */

@@ -22,6 +22,8 @@ export function checkCsrfToken(call: HttpCall, request: RowhouseRequest): void {
   if (!asksForToken(call)) return
   // Read first, so that it is taken away in any case.
   const field = RowhouseRequest.takeField(request, csrfField)
+  // What is taken away is not among the fields whose names tell that they are secret.
+  if (field !== undefined) call.cookies.secrets.add(field)
   const refused = refusalOf(call, field)
   if (refused === null) return
   const { isForm } = CommonRequest.stateOf(request)

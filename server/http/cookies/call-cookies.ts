@@ -36,8 +36,8 @@ export class CallCookies {
   readonly isSecure: boolean
   /** Whether the request comes from another site: it brings nothing, and takes nothing away. */
   readonly isIsolated: boolean
-  /** What stands in the cookies that came, as far as somebody has looked: others must not get to see it. */
-  readonly decrypted: unknown[] = []
+  /** What nobody else must get to see, as far as somebody has looked: what stands in the cookies that came, and what is kept for the browser elsewhere. */
+  readonly secrets = new Set<unknown>()
   readonly #request: FastifyRequest
   readonly #response: FastifyReply
   #received: ReadonlyMap<string, readonly string[]> | null = null

@@ -78,8 +78,8 @@ export class RequestState {
 
   /** The values of a request that have been decoded so far: objects with its parameters, fields and members by their names. */
   static decodedFor({ [stateOf]: state = null, [cookiesOf]: cookies = null }: FastifyRequest): readonly unknown[] {
-    const decrypted = cookies === null ? [] : [{ cookies: cookies.decrypted }]
-    return state === null ? decrypted : [...decrypted, state.args, state.#form?.fields, state.json?.value, state.validatedJson?.value]
+    const secrets = cookies === null ? [] : [{ secrets: [...cookies.secrets] }]
+    return state === null ? secrets : [...secrets, state.args, state.#form?.fields, state.json?.value, state.validatedJson?.value]
   }
 
   /** Told once the body is there, or that none will come: null. Only the first time counts. */

@@ -1,7 +1,7 @@
 import { lstatSync } from 'node:fs'
 import { Secrets } from './secrets.js'
 import { followSecretFile, makeSecretFile, readSecretFile, secretFileIn } from './secret-file.js'
-import type { SecretsSettings } from './secrets-settings.js'
+import { weaknessesOf, type SecretsSettings } from './secrets-settings.js'
 
 /** Whose keys there are. */
 export interface AppSecrets {
@@ -42,7 +42,10 @@ function isVisible(path: string): boolean {
  *
  * @throws SecretError
  */
-export async function openSecrets({ settings: { secret, sharedSecret }, data, warn }: AppSecretsOptions): Promise<AppSecrets> {
+export async function openSecrets({ settings, data, warn }: AppSecretsOptions): Promise<AppSecrets> {
+  const { secret, sharedSecret } = settings
+  const weaknesses = weaknessesOf(settings)
+  if (weaknesses.length > 0) warn(`${weaknesses.join('. ')}. Production does not start with it`)
   const own = new Secrets(secret === null ? await fromFile(secretFileIn(data), warn) : () => secret)
   return { own, shared: sharedSecret === null ? own : new Secrets(() => sharedSecret) }
 }

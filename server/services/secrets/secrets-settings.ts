@@ -24,8 +24,13 @@ export const secretsSettings = group(
     /** The same for what several apps share. */
     sharedSecret: setting(orNull(keys), null, { secret: true }),
   },
-  ({ secret, sharedSecret }) => (isProduction() ? [...weaknesses('secret', secret), ...weaknesses('sharedSecret', sharedSecret)] : []),
+  (settings) => (isProduction() ? weaknessesOf(settings) : []),
 )
+
+/** What is wrong with secrets that could be guessed, a sentence for each; none of them holds one. */
+export function weaknessesOf({ secret, sharedSecret }: Readonly<Record<'secret' | 'sharedSecret', readonly string[] | null>>): readonly string[] {
+  return [...weaknesses('secret', secret), ...weaknesses('sharedSecret', sharedSecret)]
+}
 
 function weaknesses(name: string, secrets: readonly string[] | null): readonly string[] {
   return (secrets ?? []).flatMap((secret, index) => {
