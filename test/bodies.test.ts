@@ -70,7 +70,7 @@ async function allClosed(t: { equal(found: unknown, wanted: unknown, message: st
   t.same(readdirSync(join(directory, '.rowhouse', 'request-bodies')), [], 'and none in the folder')
 }
 
-t.test('a large body is on disk, can be read in every way and any number of times, and is sent back as it was', async (t) => {
+t.test('a large body is on disk, can be read in every way and any number of times, and is sent back as it was', { skip: takesLong('it sends large bodies') }, async (t) => {
   const bytes = randomBytes(limit)
   const app = await startApp(t, () => {
     httpEndpoint('/read', async (_args, { body }) => {
@@ -106,7 +106,7 @@ t.test('a body is on disk from one byte beyond 1 MiB on', async (t) => {
   t.equal(await post(mebibyte + 1), '1')
 })
 
-t.test('a large body can be read until the handler has ended and the answer is out, and says so afterwards', async (t) => {
+t.test('a large body can be read until the handler has ended and the answer is out, and says so afterwards', { skip: takesLong('it sends large bodies') }, async (t) => {
   const kept: Media[] = []
   const copies: Media[] = []
   let finished: (() => void) | null = null
@@ -160,7 +160,7 @@ t.test('a large body can be read until the handler has ended and the answer is o
   await allClosed(t, app, 'a streamed answer')
 })
 
-t.test('an uploaded file can be kept in a media column', async (t) => {
+t.test('an uploaded file can be kept in a media column', { skip: takesLong('it uploads large files') }, async (t) => {
   const bytes = randomBytes(limit)
   const app = await startApp(t, () => {
     const { pictures } = defineTables({ pictures: table({ file: mediaColumn() }) })
@@ -234,7 +234,7 @@ t.test('no file stays open, however a request ends', { skip: takesLong('it ends 
   await allClosed(t, app, 'the end of the server')
 })
 
-t.test('a handler that never ends keeps its body for as long again as it may take, not for ever', async (t) => {
+t.test('a handler that never ends keeps its body for as long again as it may take, not for ever', { skip: takesLong('it waits for time limits') }, async (t) => {
   const app = await startApp(t, () => httpEndpoint('/stuck', { timeout: 200, bodyLimit: limit }, () => new Promise(() => undefined)))
   const answer = await fetch(`${app.url}/_/api/stuck`, { method: 'POST', body: randomBytes(2 * mebibyte) })
   t.equal(answer.status, 503)

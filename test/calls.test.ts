@@ -250,7 +250,7 @@ t.test('what modules start belongs to their app, also while another runs in the 
   t.ok(logged.b.includes('b is loaded') && !logged.b.includes('a ticks'))
 })
 
-t.test('apps of one process can be loaded at the same time, and what is declared too late is refused', async (t) => {
+t.test('apps of one process can be loaded at the same time, and what is declared too late is refused', { skip: takesLong('it loads many apps') }, async (t) => {
   let tooLate: Promise<unknown> = Promise.resolve()
   const apps = await Promise.all(
     ['one', 'two', 'three'].map((name) =>

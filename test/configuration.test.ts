@@ -194,6 +194,7 @@ t.test('a port in PORT is where the app answers, and a broken one is told by its
 
 t.test(
   '.env beside the app is there before anything of the app runs, and the real environment wins',
+  { skip: takesLong('it starts servers') },
   async (t) => {
     const directory = t.testdir({
       '.env': [
@@ -270,6 +271,7 @@ t.test('mistakes in .env are told with all others, by their place, without secre
 
 t.test(
   'an .env that cannot be read, or has a line that sets nothing, stops the start and is not shown',
+  { skip: takesLong('it starts a server for each mistake') },
   async (t) => {
     const told = async (contents: string | Buffer): Promise<string> => {
       const directory = t.testdir({})

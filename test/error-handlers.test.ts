@@ -21,6 +21,7 @@ import {
   type StandardSchema,
 } from 'rowhouse'
 import { basic, buildApp, startApp, temporaryFolder } from './support/app.ts'
+import { takesLong } from './support/needs.ts'
 
 const api = '/_/api'
 const general = 'An exception was raised. Check the application logs for details.'
@@ -264,7 +265,7 @@ t.test('a stream of an error handler that fails late is cut, and so the client n
   t.equal(log.filter(({ message }) => /in the error handler at .*, after a part of the answer had been sent/.test(String(message))).length, 2)
 })
 
-t.test('a stream sees its own request in each of its pieces, however slowly they are read', async (t) => {
+t.test('a stream sees its own request in each of its pieces, however slowly they are read', { skip: takesLong('it reads slowly') }, async (t) => {
   const seen = new Set<string>()
   const look = () => { try { seen.add(request.path) } catch (error) { seen.add(String(error)) } }
   const { url } = await startApp(t, () => {
@@ -301,7 +302,7 @@ t.test('an HttpError of an error handler is its answer, and is handled no furthe
   t.match(await server.inject(`${api}/taken`), { statusCode: 409, body: 'not 7' })
 })
 
-t.test('an error handler that hangs is answered for with 503 within the time limit', async (t) => {
+t.test('an error handler that hangs is answered for with 503 within the time limit', { skip: takesLong('it waits for time limits') }, async (t) => {
   const silent = new Readable({ read: () => undefined })
   const { url, log } = await startApp(
     t,
@@ -484,7 +485,7 @@ t.test('errors: json makes every error JSON, with its status and its headers', a
   t.notMatch(boom.body, /secret|stack|error-handlers/)
 })
 
-t.test('an exception anywhere is a general 500 with an id, under which the log has its stack, and the server lives', async (t) => {
+t.test('an exception anywhere is a general 500 with an id, under which the log has its stack, and the server lives', { skip: takesLong('it fails in every place there is') }, async (t) => {
   const validator: StandardSchema = { '~standard': { version: 1, vendor: 'test', validate: () => { throw new Error('zebra') } } }
   const late: StandardSchema = { '~standard': { version: 1, vendor: 'test', validate: () => Promise.reject(new Error('zebra')) } }
   const hostile = (target: object) => new Proxy(target, { get: () => { throw new Error('trap') }, getPrototypeOf: () => { throw new Error('trap') } })

@@ -93,7 +93,7 @@ t.test('100 parallel increments lose none', async (t) => {
   t.equal((await tables.items.get({ name: 'counter' }))?.left, 100)
 })
 
-t.test('a transaction that awaits 500 ms keeps the writes of others out of it and their reads unblocked', async (t) => {
+t.test('a transaction that awaits 500 ms keeps the writes of others out of it and their reads unblocked', { skip: takesLong('it waits') }, async (t) => {
   let tables!: ReturnType<typeof shop>
   const order: string[] = []
   const { url } = await startApp(t, () => {

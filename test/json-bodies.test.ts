@@ -1,6 +1,7 @@
 import t from 'tap'
 import { httpEndpoint, Media, request } from 'rowhouse'
 import { buildApp, type TestApp } from './support/app.ts'
+import { takesLong } from './support/needs.ts'
 
 const api = '/_/api'
 const nested = (depth: number): string => '['.repeat(depth) + ']'.repeat(depth)
@@ -89,7 +90,7 @@ async function buildDecoder(t: Parameters<typeof buildApp>[0]): Promise<{ readon
   return { app, decode }
 }
 
-t.test('valid JSON is accepted, alone and in lists and objects', async (t) => {
+t.test('valid JSON is accepted, alone and in lists and objects', { skip: takesLong('it asks with hundreds of bodies') }, async (t) => {
   const { decode } = await buildDecoder(t)
   const wrapped = [(value: unknown) => value, (value: unknown) => [value], (value: unknown) => ({ k: value })]
   for (const [text, expected] of validValues) {
@@ -103,7 +104,7 @@ t.test('valid JSON is accepted, alone and in lists and objects', async (t) => {
   }
 })
 
-t.test('invalid JSON is refused with 400, alone and in lists and objects', async (t) => {
+t.test('invalid JSON is refused with 400, alone and in lists and objects', { skip: takesLong('it asks with hundreds of bodies') }, async (t) => {
   const { decode, app } = await buildDecoder(t)
   // In a list or an object, some of it closes or continues what is around it.
   const validInside = new Set(['1,5', '][', '"a" "b"'])

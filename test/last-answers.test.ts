@@ -87,7 +87,7 @@ t.test('an upload that is refused while it arrives gets its refusal though the c
   t.match(await sendThenRead(port, 'nonsense\r\n\r\n'), [{ status: 400 }], 'what is no HTTP at all')
 })
 
-t.test('so does one that the plugin of fastify.ts refuses, or that has not shown the key of a private app', async (t) => {
+t.test('so does one that the plugin of fastify.ts refuses, or that has not shown the key of a private app', { skip: takesLong('it starts many servers') }, async (t) => {
   const plugin: FastifyPlugin = async (fastify) => {
     fastify.post('/small', { bodyLimit: 1000 }, () => 'taken')
     fastify.post('/hook', { onRequest: (_request, reply) => void reply.code(403).send('forbidden') }, () => 'taken')

@@ -18,7 +18,7 @@ async function ask(port: number, text: string, patience?: number): Promise<RawAn
 const line = (method: string, path: string): string => `${method} ${api}${path} HTTP/1.1\r\nhost: x\r\n`
 const hidden = `${line('GET', '/hidden')}\r\n`
 
-t.test('a message that two readers could end at different places gets one refusal, and what follows on the connection no answer', async (t) => {
+t.test('a message that two readers could end at different places gets one refusal, and what follows on the connection no answer', { skip: takesLong('it opens a connection for each of many messages') }, async (t) => {
   const asked: string[] = []
   const { port } = await startApp(t, () => {
     httpEndpoint('/b', () => request.body?.length ?? 0)

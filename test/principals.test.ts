@@ -21,6 +21,7 @@ import {
   type RowhouseRequest,
 } from 'rowhouse'
 import { basic, buildApp, startApp } from './support/app.ts'
+import { takesLong } from './support/needs.ts'
 
 const secret = 'a secret of the test'
 
@@ -80,7 +81,7 @@ async function publishing(t: Test) {
   return { ...app, service, counts, ask }
 }
 
-t.test("an app's own tokens let its users in wherever a user is asked for, beside HTTP Basic", async (t) => {
+t.test("an app's own tokens let its users in wherever a user is asked for, beside HTTP Basic", { skip: takesLong('it hashes passwords') }, async (t) => {
   const { ask, log } = await publishing(t)
   const ann = bearer(tokenFor('ann@example.com'))
   t.same((await ask('/profile', ann)).json(), { email: 'ann@example.com', same: true, current: 'ann@example.com' })

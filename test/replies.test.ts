@@ -11,6 +11,7 @@ import { gzipSync } from 'node:zlib'
 import t from 'tap'
 import { errorHandler, abort, defineTables, eventStream, HttpError, httpEndpoint, HttpResponse, jsonify, Media, redirect, request, route, table, text, type ServerSentEvent, type StandardSchema } from 'rowhouse'
 import { buildApp, startApp } from './support/app.ts'
+import { takesLong } from './support/needs.ts'
 
 const api = '/_/api'
 const bytes = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0, 255])
@@ -458,7 +459,7 @@ t.test('an error that cannot be told is told in general words, and both errors a
   t.match(JSON.stringify(log), /cannot send a BigInt as response\.n/)
 })
 
-t.test('an error after the time is over is in the log, and the time covers the check of the arguments', async (t) => {
+t.test('an error after the time is over is in the log, and the time covers the check of the arguments', { skip: takesLong('it waits for time limits') }, async (t) => {
   const endless: StandardSchema = { '~standard': { version: 1, vendor: 'test', validate: () => new Promise(() => undefined) } }
   const { url, log } = await startApp(t, () => {
     httpEndpoint('/late', { timeout: 20 }, async () => {
@@ -732,7 +733,7 @@ t.test('a text with a text type of its own gets its charset, other types are sen
   t.equal(await typeOf('application/vnd.example.v2+json'), 'application/vnd.example.v2+json')
 })
 
-t.test('a client that stops reading its answer is let go of, one that waits for a slow source is not', async (t) => {
+t.test('a client that stops reading its answer is let go of, one that waits for a slow source is not', { skip: takesLong('it waits for time limits') }, async (t) => {
   let ended = false
   const { server, port, url } = await startApp(
     t,
@@ -768,7 +769,7 @@ t.test('a client that stops reading its answer is let go of, one that waits for 
   t.equal(sockets.length, 2)
 })
 
-t.test('the time to read one answer is not that of the next on the same connection', async (t) => {
+t.test('the time to read one answer is not that of the next on the same connection', { skip: takesLong('it waits for time limits') }, async (t) => {
   const { port } = await startApp(
     t,
     () => {

@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
 import { errorHandler, getApiOrigin, get_api_origin, getAppOrigin, get_app_origin, HttpError, httpEndpoint, log, pick, request, route, urlFor, users } from 'rowhouse'
 import { basic, buildApp, startApp } from './support/app.ts'
+import { takesLong } from './support/needs.ts'
 
 const api = '/_/api'
 
@@ -223,7 +224,7 @@ t.test('a "%" that starts no UTF-8 spoils nothing but itself, in queries and for
   }
 })
 
-t.test('malformed requests are refused by the server and leave it alive', async (t) => {
+t.test('malformed requests are refused by the server and leave it alive', { skip: takesLong('it sends hundreds of malformed requests') }, async (t) => {
   const { url, port } = await startApp(t, () => httpEndpoint('/b', () => 'ok'))
   const cases = [
     `GET ${api}/b HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n`,
@@ -312,7 +313,7 @@ t.test('signal aborts when the client goes away, and the handler runs to its end
   t.same(seen, ['started false', 'aborted /slow'])
 })
 
-t.test('origins are built from what is configured or listened on, never from a forged Host', async (t) => {
+t.test('origins are built from what is configured or listened on, never from a forged Host', { skip: takesLong('it starts many servers') }, async (t) => {
   const define = (): void => httpEndpoint('/o', () => [getAppOrigin(), getApiOrigin(), getAppOrigin('published'), getApiOrigin('published')])
   const { url, port } = await startApp(t, define)
   const ask = async (headers: Record<string, string>, target = port): Promise<unknown> =>
@@ -335,7 +336,7 @@ t.test('origins are built from what is configured or listened on, never from a f
   t.equal(get_api_origin, getApiOrigin)
 })
 
-t.test('a private app is served under its access key only, and keeps the key out of its log', async (t) => {
+t.test('a private app is served under its access key only, and keeps the key out of its log', { skip: takesLong('it hashes passwords and asks in many ways') }, async (t) => {
   const accessKey = 'k-9sYt_3yX0aVbWqPzR7Lm2d'
   const define = (): void => {
     httpEndpoint('/hello', { name: 'hello' }, () => ({ path: request.path, url: request.url, link: urlFor('hello', { x: 1 }), app: getAppOrigin(), api: getApiOrigin('published') }))
@@ -393,7 +394,7 @@ t.test('a private app is served under its access key only, and keeps the key out
   await t.rejects(buildApp(t, define, { private: { accessKey: 'short' } }), { name: 'ConfigurationError', message: /private\.accessKey.*expected a text of 22 to 128.*got a text of 5 characters$/ })
 })
 
-t.test('a request that did not arrive in time is over: its rest runs nothing, and its connection is closed', { timeout: 30_000 }, async (t) => {
+t.test('a request that did not arrive in time is over: its rest runs nothing, and its connection is closed', { skip: takesLong('it waits for time limits'), timeout: 30_000 }, async (t) => {
   let ran = 0
   const { port, server } = await startApp(t, () => httpEndpoint('/write', { methods: ['POST'] }, () => ++ran), { requestTimeout: 800, headersTimeout: 500 })
   const half = 'POST /_/api/write HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\nab'

@@ -161,7 +161,7 @@ t.test('credentials beside a session have to be right, and the session stays', a
   }
 })
 
-t.test('no copy of a cookie is good for anything once its session has ended, whatever has ended it, also after a restart', async (t) => {
+t.test('no copy of a cookie is good for anything once its session has ended, whatever has ended it, also after a restart', { skip: takesLong('it hashes many passwords') }, async (t) => {
   const { server, users, signedIn, directory } = await appWith(t)
   const ends: Record<string, (jar: Jar, name: string) => Promise<unknown>> = {
     'a log-out': (jar) => jar.text('/out', { method: 'POST' }),

@@ -84,7 +84,7 @@ t.test('own commits are seen at once, by the reads of a turn that has already re
   t.same(readTwice(engine), ['a', 'b', 'c', 'e', 'f', 'g'].map((title) => [title]))
 })
 
-t.test('a read sees what is committed and nothing else, in whatever order all things come', async (t) => {
+t.test('a read sees what is committed and nothing else, in whatever order all things come', { skip: takesLong('it tries many orders') }, async (t) => {
   const { engine } = await openEngine(t)
   await engine.write(createNotes, [])
   const inTransactions = ['begin', 'write inside', 'commit', 'roll back'] as const

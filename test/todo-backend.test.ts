@@ -2,7 +2,7 @@ import t, { type Test } from 'tap'
 import { boolean, defineTables, getAppOrigin, HttpResponse, integer, pick, request, route, table, text, urlFor, type Row } from 'rowhouse'
 import { startApp } from './support/app.ts'
 import { openPage } from './support/browser.ts'
-import { needs } from './support/needs.ts'
+import { needs, takesLong } from './support/needs.ts'
 
 /** A back end as the Todo-Backend project asks for it, whose tests are a page of another origin. */
 const define = (): void => {
@@ -85,12 +85,12 @@ function pageOf(origin: string): Ask {
   }
 }
 
-t.test('a to-do back end is open to a page of another origin by one setting', async (t) => {
+t.test('a to-do back end is open to a page of another origin by one setting', { skip: takesLong('it loads an app with all that its rules ask') }, async (t) => {
   const { url } = await startApp(t, define, { cors: true })
   await followRules(t, `${url}/`, pageOf('https://todobackend.example'))
 })
 
-t.test('without that setting the same back end is closed to it', async (t) => {
+t.test('without that setting the same back end is closed to it', { skip: takesLong('it loads an app with all that its rules ask') }, async (t) => {
   const { url } = await startApp(t, define)
   const ask = pageOf('https://todobackend.example')
   await t.rejects(ask('GET', `${url}/`), { message: /is not handed over/ })

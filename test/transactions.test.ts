@@ -263,7 +263,7 @@ t.test('a statement that nobody awaited is carried out before the transaction en
   t.equal(await counters.search().count(), 1)
 })
 
-t.test('a transaction that does nothing for too long is rolled back, and whoever waited goes on', async (t) => {
+t.test('a transaction that does nothing for too long is rolled back, and whoever waited goes on', { skip: takesLong('it waits for a time limit') }, async (t) => {
   const { tables, database } = await openTables(t, declare(), { transactionIdleLimit: 100 })
   const { counters } = tables
   let late: Promise<unknown> = Promise.resolve()
